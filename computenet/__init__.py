@@ -1,0 +1,1 @@
+"""computenet: simulate and plan a national network of computing hubs."""
