@@ -1,0 +1,138 @@
+"""A scenario as arrays: everything by integer index, units fixed, ready for kernels.
+
+Axes, in this order everywhere, dropping what is absent: ``(slot S, region R, site I, pool P,
+class)``. Two demand axes combine region and class: requests ``D = R x K`` with
+``d = region * K + service_class``, and jobs ``Q = R x C`` with ``q = region * C + job_class``.
+A *group* (axis ``G``) is the replicas of one model in one pool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
+B1 = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteArrays:
+    """Sites, axis ``I``."""
+
+    ids: tuple[str, ...]
+    it_capacity_mw: F8
+    pue: F8  # annual mean, facility energy / IT energy
+    water_l_per_kwh: F8  # litres per kWh of IT energy
+    green_contract_share: F8
+    emission_kg_per_mwh: F8
+    price_cny_per_mwh: F8  # (I, S), mean over each accounting slot
+    demand_charge_cny_per_mw_month: F8
+
+
+@dataclass(frozen=True, slots=True)
+class PoolArrays:
+    """Pools of accelerators, axis ``P``."""
+
+    ids: tuple[str, ...]
+    site: I4
+    accelerators: I8  # for jobs
+    serving_accelerators: I8  # set aside for replicas
+    idle_w: F8  # per accelerator
+    active_w: F8  # per accelerator at activity 1, above idle
+    overhead_w: F8  # server overhead, per accelerator
+    fp16_tflops: F8  # per accelerator
+    discipline: I4  # 0 FCFS, 1 EASY
+    accelerator: tuple[str, ...]  # accelerator type
+
+
+@dataclass(frozen=True, slots=True)
+class JobDemandArrays:
+    """Job classes (axis ``C``) and how they run in pools."""
+
+    classes: tuple[str, ...]
+    speed: F8  # (C, P) relative to the reference accelerator; 0 = does not run there
+    activity: F8  # (C,) share of ``active_w`` drawn while running
+    checkpoint_s: F8  # (C,) run time between checkpoints; 0 = none
+    oneway_ms: F8  # (R, I) one-way latency
+    transfer_cny_per_gb: F8  # (R, I)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupArrays:
+    """Groups of replicas, axis ``G``: one model served in one pool."""
+
+    ids: tuple[str, ...]
+    pool: I4
+    model: I4
+    replicas: I8  # simulated replicas
+    replicas_real: I8  # replicas they stand for (simulated x sampling)
+    accelerators_per_replica: I8
+    slots: I8  # most running requests in a replica
+    prefill_tok_s: F8
+    request_tok_s: F8  # decode cap of one request
+    decode_tok_s: F8  # decode rate of a whole replica
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDemandArrays:
+    """Service classes (axis ``K``), request demands (axis ``D``) and their arcs to groups."""
+
+    classes: tuple[str, ...]
+    models: tuple[str, ...]
+    model_of_class: I4  # (K,)
+    mean_rate_per_s: F8  # (D,) real requests per second, mean over the run
+    feasible: B1  # (D, G) the group serves the class's model and a route exists
+    rtt_s: F8  # (D, G)
+    circle_ok: B1  # (D, G) within the class's latency circle
+    ttft_slo_ms: F8  # (D,)
+    tpot_slo_ms: F8  # (D,)
+    replica_s: F8  # (D, G) replica-seconds a mean request takes of a full replica
+    energy_mwh: F8  # (D, G) marginal IT energy of a mean request
+    transfer_cny: F8  # (D, G) network cost of a mean request
+    gb_per_request: F8  # (D,)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkArrays:
+    """Links (axis ``L``) between nodes; nodes are regions first, then sites."""
+
+    link_ids: tuple[str, ...]
+    a: I4
+    b: I4
+    latency_ms: F8
+    capacity_gbps: F8
+    price_cny_per_gb: F8
+    n_nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledScenario:
+    """The whole scenario as arrays. Picklable, never changed by a run."""
+
+    name: str
+    start: datetime
+    seed: int
+    horizon_s: float
+    slot_s: float
+    epoch_s: float
+    sampling: int
+    month_of_slot: I4  # (S,) running month number, for demand charges
+    month_share: F8  # (months,) share of the calendar month that the run covers
+    regions: tuple[str, ...]
+    sites: SiteArrays
+    pools: PoolArrays
+    jobs: JobDemandArrays
+    groups: GroupArrays
+    requests: RequestDemandArrays
+    network: NetworkArrays
+    notes: tuple[str, ...]
+
+    @property
+    def n_slots(self) -> int:
+        """Number of accounting slots, the last one possibly short."""
+        return int(self.month_of_slot.shape[0])

@@ -1,0 +1,100 @@
+"""What a policy is: it sees arrays and a view, and returns a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.compiled import CompiledScenario
+
+F8 = NDArray[np.float64]
+B1 = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """What a policy may know at a control epoch. All arrays are read-only.
+
+    Attributes
+    ----------
+    now_s, epoch_s
+        Time since the scenario's start, and until the next call.
+    compiled
+        The scenario as arrays; `compiled.requests.feasible`, `.rtt_s`, `.replica_s` are the
+        static ones, those here hold now.
+    request_rate_per_s
+        ``(D,)`` expected real requests a second until the next epoch: the rate measured over the
+        last epoch (persistence); the scenario's mean rate at the first.
+    job_load_accelerators
+        ``(Q,)`` accelerators kept busy by the demand of each (region, job class), from a moving
+        mean of the submitted work (accelerator-seconds per second).
+    request_arc_open
+        ``(D, G)`` the group serves the class, is up, and can be reached now.
+    job_arc_open
+        ``(Q, P)`` the class runs in the pool, which is up and can be reached now.
+    rtt_s
+        ``(D, G)`` round-trip network time now.
+    circle_ok
+        ``(D, G)`` within the class's latency circle now.
+    pool_free, pool_waiting_accelerators
+        ``(P,)`` free accelerators; accelerators asked for by waiting jobs.
+    group_running
+        ``(G,)`` running and waiting requests in the simulated replicas.
+    price_cny_per_mwh, carbon_kg_per_mwh
+        ``(I,)`` mean over the coming epoch.
+    """
+
+    now_s: float
+    epoch_s: float
+    compiled: CompiledScenario
+    request_rate_per_s: F8
+    job_load_accelerators: F8
+    request_arc_open: B1
+    job_arc_open: B1
+    rtt_s: F8
+    circle_ok: B1
+    pool_free: F8
+    pool_waiting_accelerators: F8
+    group_running: F8
+    price_cny_per_mwh: F8
+    carbon_kg_per_mwh: F8
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the data plane executes until the next plan.
+
+    Attributes
+    ----------
+    request_shares
+        ``(D, G)``, each row sums to 1 (or is all 0: no group may serve it, requests are dropped).
+    job_shares
+        ``(Q, P)``, each row sums to 1 (or is all 0: any pool that fits may take the job).
+    notes
+        Anything a policy wants kept in the event log.
+    """
+
+    request_shares: F8
+    job_shares: F8
+    notes: tuple[str, ...] = field(default=())
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Decides how demand is split. One class in one file; the constructor stores parameters.
+
+    A policy is called at every control epoch and after every outage, cut and repair. It must be
+    a pure function of the view and of its own state; random numbers come from the seed that
+    `reset` hands over.
+    """
+
+    def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
+        """Forget everything; called once before a run."""
+        ...
+
+    def plan(self, view: SystemView) -> Plan:
+        """Return the shares to follow until the next call."""
+        ...
