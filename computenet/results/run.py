@@ -1,0 +1,114 @@
+"""The results of a run in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from computenet.results.audit import Audit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from computenet.scenario import Scenario
+
+__all__ = ["TABLES", "Results"]
+
+#: Tables of a run, in the order they are written.
+TABLES = (
+    "jobs",
+    "requests",
+    "request_flows",
+    "pools",
+    "sites",
+    "links",
+    "events",
+    "plans",
+    "sources",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Tables, summary and provenance of one run.
+
+    Attributes
+    ----------
+    scenario
+        The resolved scenario; with it the run can be repeated bit for bit.
+    summary
+        The figures of ``summary.json``.
+    manifest
+        Version, seed, policy, packages, machine, wall seconds by phase, peak memory, hashes.
+    tables
+        Data frames by name, see ``docs/reference/tables.md`` for their columns and units.
+    audit
+        Residuals of the conservation audit.
+    """
+
+    scenario: Scenario
+    summary: dict[str, Any]
+    manifest: dict[str, Any]
+    tables: dict[str, pd.DataFrame] = field(repr=False)
+    audit: Audit
+
+    @property
+    def jobs(self) -> pd.DataFrame:
+        """One row a job."""
+        return self.tables["jobs"]
+
+    @property
+    def requests(self) -> pd.DataFrame:
+        """One row a (region, service class)."""
+        return self.tables["requests"]
+
+    @property
+    def request_flows(self) -> pd.DataFrame:
+        """One row a (region, site, service class) with requests routed."""
+        return self.tables["request_flows"]
+
+    @property
+    def pools(self) -> pd.DataFrame:
+        """One row a (slot, pool)."""
+        return self.tables["pools"]
+
+    @property
+    def sites(self) -> pd.DataFrame:
+        """One row a (slot, site)."""
+        return self.tables["sites"]
+
+    @property
+    def links(self) -> pd.DataFrame:
+        """One row a (slot, link) that carried something."""
+        return self.tables["links"]
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """Outages, cuts, repairs, tariff changes and notes in time order."""
+        return self.tables["events"]
+
+    @property
+    def plans(self) -> pd.DataFrame:
+        """Shares the policy gave, one row a change."""
+        return self.tables["plans"]
+
+    @property
+    def sources(self) -> pd.DataFrame:
+        """What the numbers stand on: path, value, source, grade."""
+        return self.tables["sources"]
+
+    def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the run directory; it appears under its name only when complete."""
+        from computenet.results.storage import save_run
+
+        return save_run(self, Path(directory), overwrite=overwrite)
+
+    def report(self, path: str | Path, lang: Literal["en", "zh"] = "en") -> Path:
+        """Write the self-contained HTML report to `path`."""
+        from computenet.report import render_report
+        from computenet.results.storage import write_text
+
+        out = Path(path)
+        write_text(out, render_report(self, lang))
+        return out

@@ -1,0 +1,165 @@
+"""The run directory on disk: written beside its name, then renamed into place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from computenet.errors import InputError, Problem, RunError
+from computenet.results.audit import Audit
+from computenet.results.run import TABLES, Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["complete_directory", "load_run", "require_free", "save_run", "write_text"]
+
+#: A directory is a run when it holds this file, which is written last.
+MARK = "summary.json"
+
+
+def require_free(directory: Path, *, overwrite: bool) -> None:
+    """Raise `InputError` unless a run may be written to `directory`.
+
+    With `overwrite` an existing *run* directory may be replaced, but nothing else.
+    """
+    if not directory.exists():
+        return
+    if overwrite and directory.is_dir() and (directory / MARK).is_file():
+        return
+    if overwrite and directory.is_dir() and not any(directory.iterdir()):
+        return
+    message = "exists already and is not a run" if overwrite else "exists already"
+    raise InputError(
+        [
+            Problem(
+                "--out",
+                str(directory),
+                message,
+                allowed="a new directory, or --overwrite over an earlier run",
+            )
+        ],
+        "nothing was run",
+    )
+
+
+@contextmanager
+def complete_directory(directory: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary directory that becomes `directory` when the block succeeds.
+
+    On any error, the interrupt key included, the temporary directory is removed and `directory`
+    is left as it was.
+    """
+    require_free(directory, overwrite=overwrite)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(
+            tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".part", dir=directory.parent)
+        )
+    except OSError as error:
+        raise RunError(f"cannot write to {directory.parent}: {error.strerror}") from error
+    try:
+        yield temporary
+        _replace(temporary, directory)
+    except OSError as error:
+        raise RunError(f"cannot write {directory}: {error.strerror or error}") from error
+    finally:
+        if temporary.exists():
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(temporary: Path, directory: Path) -> None:
+    temporary.chmod(0o755)
+    if not directory.exists():
+        temporary.rename(directory)
+        return
+    old = directory.with_name(f".{directory.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    directory.rename(old)
+    try:
+        temporary.rename(directory)
+    except OSError:
+        old.rename(directory)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def save_run(results: Results, directory: Path, *, overwrite: bool = False) -> Path:
+    """Write a run directory and return its path.
+
+    Raises
+    ------
+    InputError
+        `directory` exists already.
+    RunError
+        The disk is full or not writable; nothing is left behind.
+    """
+    from computenet.scenario import dump_scenario
+
+    with complete_directory(directory, overwrite=overwrite) as part:
+        (part / "scenario.yaml").write_text(dump_scenario(results.scenario), encoding="utf-8")
+        for name in TABLES:
+            _write_table(results.tables[name], part / f"{name}.parquet")
+        _write_json(part / "manifest.json", results.manifest)
+        _write_json(part / MARK, results.summary)
+    return directory
+
+
+def load_run(directory: str | Path) -> Results:
+    """Read a run directory back.
+
+    Raises
+    ------
+    InputError
+        The directory is not a run, or a file of it is missing or damaged.
+    """
+    import pandas as pd
+
+    from computenet.scenario import load_scenario
+
+    root = Path(directory)
+    wanted = ["scenario.yaml", "manifest.json", MARK, *(f"{name}.parquet" for name in TABLES)]
+    missing = [name for name in wanted if not (root / name).is_file()]
+    if missing:
+        raise InputError(
+            [Problem(str(root / name), None, "is missing") for name in missing],
+            f"{root} is not a run directory",
+        )
+    try:
+        summary = json.loads((root / MARK).read_text(encoding="utf-8"))
+        manifest = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
+        tables = {name: pd.read_parquet(root / f"{name}.parquet") for name in TABLES}
+        audit = Audit(**summary["audit"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            [Problem(str(root), None, f"a file is damaged: {error}")], "run cannot be read"
+        ) from error
+    return Results(load_scenario(root / "scenario.yaml"), summary, manifest, tables, audit)
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    table.to_parquet(path, index=False, compression="zstd")
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(
+        json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )

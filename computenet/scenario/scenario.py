@@ -1,0 +1,83 @@
+"""The scenario itself: topology, workload, policy, run settings and scheduled events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from computenet.scenario.common import Identifier, Name, NonNegative, Positive, Spec
+from computenet.scenario.topology import TopologySpec
+from computenet.scenario.workload import WorkloadSpec
+
+ParameterValue = bool | int | float | str
+
+
+class PolicySpec(Spec):
+    """A registered policy by name, and its parameters."""
+
+    name: Identifier = "nearest"
+    parameters: dict[str, ParameterValue] = Field(default_factory=dict)
+
+
+class RunSpec(Spec):
+    """How the run is cut and sampled; none of these changes what is modelled."""
+
+    slot_s: Annotated[float, Field(ge=1, le=86400)] = Field(
+        default=900.0, description="accounting slot, s"
+    )
+    epoch_s: Annotated[float, Field(ge=1, le=604800)] = Field(
+        default=900.0, description="time between two policy calls, s"
+    )
+    sampling: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1, description="one replica and one request in this many are simulated"
+    )
+    checkpoint_interval_s: NonNegative = Field(
+        default=1800.0, description="time between checkpoints of a running job, s; 0 = none"
+    )
+    restart_s: NonNegative = Field(
+        default=900.0, description="overhead of restarting an interrupted job, s"
+    )
+    replica_choice: Literal["round-robin", "random", "least-work", "two-choices"] = "random"
+
+
+class SiteOutage(Spec):
+    """A site that stops and comes back."""
+
+    kind: Literal["site-outage"]
+    site: Identifier
+    at_h: NonNegative
+    duration_h: Positive
+
+
+class LinkCut(Spec):
+    """A link that is cut and repaired."""
+
+    kind: Literal["link-cut"]
+    link: Identifier
+    at_h: NonNegative
+    duration_h: Positive
+
+
+Event = Annotated[SiteOutage | LinkCut, Field(discriminator="kind")]
+
+
+class Scenario(Spec):
+    """Everything a run needs: the same scenario and seed give the same tables, bit for bit."""
+
+    name: Identifier
+    title: Name
+    start: AwareDatetime = Field(default=datetime.fromisoformat("2025-07-07T00:00:00+08:00"))
+    days: Annotated[float, Field(gt=0, le=3660)] = 7.0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    topology: TopologySpec
+    workload: WorkloadSpec
+    policy: PolicySpec = Field(default_factory=PolicySpec)
+    run: RunSpec = Field(default_factory=RunSpec)
+    events: list[Event] = Field(default_factory=list)
+
+    @property
+    def horizon_s(self) -> float:
+        """Length of the run in seconds."""
+        return self.days * 86_400.0

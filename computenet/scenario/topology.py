@@ -1,0 +1,157 @@
+"""The supply side a user describes: sites, accelerators, pools, regions, links, tariffs, grids."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from computenet.scenario.common import (
+    Identifier,
+    Name,
+    NonNegative,
+    Positive,
+    Share,
+    Sourced,
+)
+
+Latitude = Annotated[float, Field(ge=-90.0, le=90.0)]
+Longitude = Annotated[float, Field(ge=-180.0, le=180.0)]
+Pue = Annotated[float, Field(ge=1.0, le=3.0)]
+Band = Literal["critical", "peak", "flat", "valley", "deep_valley"]
+
+
+class AcceleratorSpec(Sourced):
+    """One accelerator type, with its share of the server around it."""
+
+    id: Identifier
+    name: Name
+    vendor: str
+    fp16_tflops: Positive = Field(description="dense FP16/BF16 peak, TFLOPS")
+    memory_gb: Positive
+    memory_bandwidth_tb_s: Positive
+    tdp_w: Positive = Field(description="thermal design power of one accelerator, W")
+    idle_w: NonNegative = Field(description="power of one idle accelerator, W")
+    accelerators_per_server: Annotated[int, Field(ge=1)] = 8
+    server_overhead_w: NonNegative = Field(
+        description="power of the server around the accelerators (host, fans, NICs), W a server"
+    )
+    speed: dict[Identifier, NonNegative] = Field(
+        description="relative speed by job class, reference accelerator = 1; 0 = does not run there"
+    )
+
+
+class PoolSpec(Sourced):
+    """Accelerators of one type at one site under one queue."""
+
+    id: Identifier
+    site: Identifier
+    accelerator: Identifier
+    count: Annotated[int, Field(ge=1)]
+    serving_share: Share = Field(
+        default=0.0, description="share of the accelerators set aside for inference replicas"
+    )
+    discipline: Literal["fcfs", "easy"] = "easy"
+
+
+class TargetsSpec(Sourced):
+    """Policy targets of a site, checked after a run and reported with their margin."""
+
+    pue_max: Pue | None = None
+    green_share_min: Share | None = None
+    rack_occupancy_min: Share | None = None
+
+
+class SiteSpec(Sourced):
+    """A data-centre cluster."""
+
+    id: Identifier
+    name: Name
+    hub: Name | None = Field(default=None, description="national hub node; None = metro site")
+    province: Identifier = Field(description="region id of the province it stands in")
+    latitude: Latitude
+    longitude: Longitude
+    role: Literal["east", "west", "metro"]
+    role_text: str = ""
+    it_capacity_mw: Positive
+    pue: Pue = Field(description="annual mean facility energy over IT energy")
+    water_l_per_kwh: NonNegative = Field(description="water use effectiveness, L per kWh of IT")
+    green_contract_share: Share = Field(
+        description="share of annual electricity covered by green contracts"
+    )
+    tariff: Identifier
+    grid: Identifier
+    targets: TargetsSpec = Field(default_factory=TargetsSpec)
+
+
+class RegionSpec(Sourced):
+    """A demand region (province)."""
+
+    id: Identifier
+    name: Name
+    latitude: Latitude
+    longitude: Longitude
+    inference_share: Share = Field(description="share of national inference demand")
+    training_share: Share = Field(description="share of national training demand")
+    activity_shift_h: Annotated[float, Field(ge=-12, le=12)] = Field(
+        default=0.0, description="hours the daily shape runs later than in Beijing"
+    )
+
+
+class LinkSpec(Sourced):
+    """An undirected fibre link between two nodes (sites or regions)."""
+
+    id: Identifier
+    a: Identifier
+    b: Identifier
+    length_km: NonNegative
+    latency_ms: NonNegative = Field(description="one-way latency, ms")
+    capacity_gbps: Positive = Field(description="capacity, both directions together, Gbps")
+    price_cny_per_gb: NonNegative
+
+
+class TariffSeason(Sourced):
+    """Hourly energy prices in some months: 尖/峰/平/谷 bands and what each costs."""
+
+    months: Annotated[list[Annotated[int, Field(ge=1, le=12)]], Field(min_length=1)]
+    bands: Annotated[list[Band], Field(min_length=24, max_length=24)] = Field(
+        description="band of each hour of the day, local time"
+    )
+    price_cny_per_mwh: Annotated[
+        list[Annotated[float, Field(ge=-2000, le=20000)]], Field(min_length=24, max_length=24)
+    ] = Field(description="energy price of each hour of the day, CNY/MWh")
+
+
+class TariffSpec(Sourced):
+    """A two-part time-of-use tariff."""
+
+    id: Identifier
+    name: Name
+    demand_charge_cny_per_kw_month: NonNegative = Field(
+        description="charge on the month's highest mean power of an accounting slot"
+    )
+    seasons: Annotated[list[TariffSeason], Field(min_length=1)]
+
+
+class GridSpec(Sourced):
+    """A provincial grid's average emission factor (location-based)."""
+
+    id: Identifier
+    name: Name
+    emission_kg_per_mwh: NonNegative
+
+
+class TopologySpec(Sourced):
+    """A whole topology."""
+
+    id: Identifier
+    title: Name
+    description: str = ""
+    utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 8.0
+    accelerators: Annotated[list[AcceleratorSpec], Field(min_length=1)]
+    sites: Annotated[list[SiteSpec], Field(min_length=1)]
+    pools: Annotated[list[PoolSpec], Field(min_length=1)]
+    regions: Annotated[list[RegionSpec], Field(min_length=1)]
+    links: list[LinkSpec] = Field(default_factory=list)
+    tariffs: Annotated[list[TariffSpec], Field(min_length=1)]
+    grids: Annotated[list[GridSpec], Field(min_length=1)]
