@@ -1,24 +1,100 @@
-"""The one place that decides how kernels are compiled.
+"""The one place that decides how kernels are compiled, and where the compiled code is kept.
 
-``njit`` compiles lazily without numba's own ``cache=True``, whose index is keyed by the
-modification time of one file only and has gone stale in other projects.
+Compiled kernels are kept on disk, so that only the first command after an installation pays for
+compilation. numba's own index trusts the modification time of one file, which has given other
+projects stale code when a *called* function changed; here the folder's name is a hash of every
+kernel source, of the versions of computenet's compilers and of the processor, so code of another
+making is never looked at. Old folders are harmless and may be deleted at any time.
+
+``COMPUTENET_CACHE_DIR`` names another folder; ``COMPUTENET_CACHE_DIR=off`` keeps nothing.
+``NUMBA_DISABLE_JIT=1`` runs the kernels as plain Python.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import platform
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
+import llvmlite
+import llvmlite.binding
 import numba
+import numpy as np
+
+__all__ = ["cache_directory", "njit"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _cache_root() -> Path | None:
+    chosen = os.environ.get("COMPUTENET_CACHE_DIR")
+    if chosen == "off":
+        return None
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "computenet"
+    except RuntimeError:
+        return None
+
+
+def _key() -> str:
+    digest = hashlib.sha256()
+    for part in (
+        sys.version,
+        platform.machine(),
+        llvmlite.binding.get_host_cpu_name(),
+        llvmlite.binding.get_host_cpu_features().flatten(),
+        numba.__version__,
+        llvmlite.__version__,
+        np.__version__,
+    ):
+        digest.update(part.encode() + b"\0")
+    here = Path(__file__).parent
+    digest.update(str(here).encode() + b"\0")
+    for source in sorted(here.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()[:24]
+
+
+def _prepare() -> Path | None:
+    root = _cache_root()
+    if root is None:
+        return None
+    folder = root / "kernels" / _key()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+_FOLDER = _prepare()
+
+
+def cache_directory() -> Path | None:
+    """Return the folder of the compiled kernels, or ``None`` where nothing is kept."""
+    return _FOLDER
 
 
 def njit(function: F) -> F:
     """Compile `function` with numba in nopython mode, keeping its Python signature for typing.
 
-    Floating-point arithmetic keeps its IEEE order (no ``fastmath``): results must be equal bit
-    for bit between runs. With ``NUMBA_DISABLE_JIT=1`` the plain Python function runs.
+    Floating-point arithmetic keeps its IEEE order (no ``fastmath``): results are equal bit for
+    bit between runs. With ``NUMBA_DISABLE_JIT=1`` the plain Python function runs.
     """
-    compiled: F = numba.njit(nogil=True, error_model="numpy")(function)
-    return compiled
+    if _FOLDER is None:
+        plain: F = numba.njit(nogil=True, error_model="numpy")(function)
+        return plain
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_FOLDER)
+    try:
+        kept: F = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return kept
