@@ -1,1 +1,67 @@
-"""computenet: simulate and plan a national network of computing hubs."""
+"""computenet: simulate and plan a national network of computing hubs.
+
+>>> import computenet as cn
+>>> scenario = cn.load("two-hubs", days=1)
+>>> results = cn.simulate(scenario)
+>>> sorted(results.summary["jobs"])[0]
+'bounded_slowdown'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from computenet.policies import Plan, Policy, SystemView, check_policy
+    from computenet.results import Results, load_run
+    from computenet.scenario import Scenario
+    from computenet.study import Comparison, compare, load, replay, simulate
+    from computenet.workload.traces import describe_trace, read_trace
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Comparison": "computenet.study",
+    "Plan": "computenet.policies",
+    "Policy": "computenet.policies",
+    "Results": "computenet.results",
+    "Scenario": "computenet.scenario",
+    "SystemView": "computenet.policies",
+    "check_policy": "computenet.policies",
+    "compare": "computenet.study",
+    "describe_trace": "computenet.workload.traces",
+    "load": "computenet.study",
+    "load_run": "computenet.results",
+    "read_trace": "computenet.workload.traces",
+    "replay": "computenet.study",
+    "simulate": "computenet.study",
+}
+
+__all__ = [
+    "Comparison",
+    "Plan",
+    "Policy",
+    "Results",
+    "Scenario",
+    "SystemView",
+    "check_policy",
+    "compare",
+    "describe_trace",
+    "load",
+    "load_run",
+    "read_trace",
+    "replay",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: start-up stays fast."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'computenet' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line: a thin layer over :mod:`computenet.study`."""

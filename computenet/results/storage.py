@@ -102,8 +102,14 @@ def write_text(path: Path, text: str) -> None:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def save_run(results: Results, directory: Path, *, overwrite: bool = False) -> Path:
-    """Write a run directory and return its path.
+def save_run(
+    results: Results,
+    directory: Path,
+    *,
+    overwrite: bool = False,
+    report_html: str | None = None,
+) -> Path:
+    """Write a run directory, with its report where one is given, and return its path.
 
     Raises
     ------
@@ -118,6 +124,8 @@ def save_run(results: Results, directory: Path, *, overwrite: bool = False) -> P
         (part / "scenario.yaml").write_text(dump_scenario(results.scenario), encoding="utf-8")
         for name in TABLES:
             _write_table(results.tables[name], part / f"{name}.parquet")
+        if report_html is not None:
+            (part / "report.html").write_text(report_html, encoding="utf-8")
         _write_json(part / "manifest.json", results.manifest)
         _write_json(part / MARK, results.summary)
     return directory

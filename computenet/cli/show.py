@@ -1,0 +1,192 @@
+"""What the commands print: listings, the summary of a run, a comparison, progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from computenet.results import Results
+    from computenet.scenario import Scenario
+    from computenet.simulation import Progress
+    from computenet.study import Comparison
+
+__all__ = ["print_comparison", "print_facts", "print_listing", "print_summary", "progress"]
+
+
+def print_listing(listing: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
+    """Print what is built in, a table a kind."""
+    console = Console()
+    for kind, rows in listing.items():
+        table = Table("name", "what it is", title=kind, title_justify="left", box=None)
+        for row in rows:
+            table.add_row(escape(row["name"]), escape(row["title"]))
+        console.print(table)
+        console.print()
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print names and values, nested mappings indented."""
+    console = Console(highlight=False)
+    table = Table("", "", box=None, show_header=False)
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{key}: {item}" for key, item in value.items())
+        elif isinstance(value, float):
+            value = f"{value:,.6g}"
+        elif isinstance(value, int) and not isinstance(value, bool):
+            value = f"{value:,}"
+        table.add_row(escape(str(name)), escape(str(value)))
+    console.print(table)
+
+
+@contextmanager
+def progress(
+    scenario: Scenario, *, quiet: bool, runs: Sequence[str] = ("",)
+) -> Iterator[Callable[[Progress], None] | None]:
+    """Show a bar with the simulated date and the rate on a terminal, and nothing in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(
+        TextColumn("{task.fields[name]}"),
+        TextColumn("{task.fields[date]}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(state: Progress) -> None:
+            if state.run not in tasks:
+                tasks[state.run] = bar.add_task(
+                    "", total=scenario.horizon_s, name=escape(state.run), date="", rate=""
+                )
+            when = scenario.start + timedelta(seconds=state.now_s)
+            bar.update(
+                tasks[state.run],
+                completed=state.now_s,
+                date=when.strftime("%Y-%m-%d %H:%M"),
+                rate=f"{state.requests / max(state.wall_s, 1e-9) / 1e6:.2f} M requests/s",
+            )
+
+        yield report
+
+
+def print_summary(results: Results, out: Path | None) -> None:
+    """Print the key figures of a run."""
+    console = Console(highlight=False)
+    for group, rows in key_figures(results.summary).items():
+        table = Table("", "", title=group, title_justify="left", box=None, show_header=False)
+        for name, value in rows:
+            table.add_row(f"  {name}", value)
+        console.print(table)
+    missed = [row for row in results.summary["targets"] if row["met"] is False]
+    console.print(
+        f"targets: {len(results.summary['targets']) - len(missed)} met, {len(missed)} missed"
+    )
+    sampling = results.manifest["sampling"]["factor"]
+    if sampling > 1:
+        console.print(
+            f"requests are sampled: one replica and one request in {sampling:,} were simulated, "
+            "totals are scaled up"
+        )
+    console.print("audit: every balance closes")
+    if out is not None:
+        console.print(f"run: {escape(str(out))}")
+        console.print(f"report: {escape(str(out / 'report.html'))}")
+
+
+def key_figures(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Return the figures worth a line each, grouped."""
+    jobs, requests = summary["jobs"], summary["requests"]
+    capacity, energy, cost = summary["capacity"], summary["energy"], summary["cost"]
+    return {
+        "jobs": [
+            (
+                "submitted / completed / rejected",
+                f"{jobs['submitted']:,} / {jobs['completed']:,} / {jobs['rejected']:,}",
+            ),
+            ("wait mean, p50, p95, p99", _spread(jobs["wait_s"], "s")),
+        ],
+        "requests": [
+            ("arrived / served / dropped", _trio(requests, ("arrived", "served", "dropped"))),
+            ("TTFT p50, p95, p99", _percentiles(requests["ttft_ms"])),
+            ("TPOT p50, p95, p99", _percentiles(requests["tpot_ms"])),
+            ("SLO attainment", _percent(requests["slo_attainment"])),
+        ],
+        "capacity": [
+            ("utilisation", _percent(capacity["utilisation"])),
+            (
+                "EFLOPS FP16 installed / delivered",
+                f"{capacity['eflops_fp16_installed']:,.1f} / "
+                f"{capacity['eflops_fp16_delivered']:,.1f}",
+            ),
+        ],
+        "energy": [
+            (
+                "facility, PUE",
+                f"{energy['facility_mwh']:,.0f} MWh, "
+                + ("-" if energy["pue"] is None else f"{energy['pue']:.3f}"),
+            ),
+            (
+                "green share, hourly matched",
+                f"{_percent(energy['green_share'])}, "
+                f"{_percent(energy['hourly_matched_green_share'])}",
+            ),
+            ("carbon", f"{summary['carbon']['kg'] / 1000:,.0f} t CO2"),
+            ("water", f"{summary['water']['m3']:,.0f} m3"),
+        ],
+        "cost": [
+            (
+                "energy + network = total",
+                f"{cost['energy_cny'] / 1e6:,.2f} + {cost['network_cny'] / 1e6:,.2f} = "
+                f"{cost['total_cny'] / 1e6:,.2f} million CNY",
+            ),
+            ("work done in the west", _percent(summary["network"]["west_share"])),
+        ],
+    }
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _trio(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    return " / ".join(f"{values[name]:,}" for name in names)
+
+
+def _spread(values: Mapping[str, float | None], unit: str) -> str:
+    shown = ["-" if values[k] is None else f"{values[k]:,.0f}" for k in ("mean", "p50", "p95", "p99")]
+    return ", ".join(shown) + f" {unit}"
+
+
+def _percentiles(values: Mapping[str, float | None]) -> str:
+    shown = ["-" if values[k] is None else f"{values[k]:,.1f}" for k in ("p50", "p95", "p99")]
+    return ", ".join(shown) + " ms"
+
+
+def print_comparison(comparison: Comparison, out: Path | None) -> None:
+    """Print runs side by side."""
+    console = Console(highlight=False)
+    table = Table("", *[escape(name) for name in comparison.runs], box=None)
+    for row in comparison.rows():
+        table.add_row(row.name, *row.values)
+    console.print(table)
+    if out is not None:
+        console.print(f"comparison: {escape(str(out))}")
+
+
