@@ -1,0 +1,351 @@
+"""Scenario to arrays: the only place that knows both sides."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from computenet.compiled import (
+    F8,
+    I8,
+    CompiledScenario,
+    GroupArrays,
+    JobDemandArrays,
+    NetworkArrays,
+    PoolArrays,
+    RequestDemandArrays,
+    SiteArrays,
+)
+from computenet.energy.tariff import hourly_to_slots, month_index
+from computenet.errors import InputError, Problem
+from computenet.network.routes import shortest_routes
+from computenet.scenario import Scenario
+from computenet.scenario.topology import AcceleratorSpec, TariffSpec
+from computenet.serving import ReplicaRates, replica_rates
+from computenet.units import KWH_PER_MWH, SECONDS_PER_HOUR, WATTS_PER_MW
+
+__all__ = ["compile_scenario"]
+
+DISCIPLINES = {"fcfs": 0, "easy": 1}
+#: Share of ``active_w`` drawn by a replica that only decodes, and while a prompt is in prefill
+#: (shares of thermal design power measured by DynamoLLM and Splitwise, recalled).
+DECODE_ACTIVITY = 0.6
+PREFILL_ACTIVITY = 0.85
+
+
+def compile_scenario(scenario: Scenario) -> CompiledScenario:
+    """Turn a scenario into arrays.
+
+    Raises
+    ------
+    InputError
+        The scenario is well formed but cannot run, e.g. a model fits on no accelerator.
+    """
+    n_slots = math.ceil(scenario.horizon_s / scenario.run.slot_s - 1e-9)
+    month_of_slot, month_share = month_index(
+        scenario.start, scenario.run.slot_s, n_slots, scenario.horizon_s
+    )
+    sites = _sites(scenario, n_slots)
+    network = _network(scenario)
+    pools = _pools(scenario)
+    n_regions = len(scenario.topology.regions)
+    oneway_ms, price = site_paths(network, n_regions, network.capacity_gbps > 0.0)
+    notes: list[str] = []
+    jobs = _jobs(scenario, oneway_ms, price)
+    groups = _groups(scenario, pools, notes)
+    requests = _requests(scenario, sites, pools, groups, oneway_ms, price)
+    return CompiledScenario(
+        name=scenario.name,
+        start=scenario.start,
+        seed=scenario.seed,
+        horizon_s=scenario.horizon_s,
+        slot_s=scenario.run.slot_s,
+        epoch_s=scenario.run.epoch_s,
+        sampling=scenario.run.sampling,
+        month_of_slot=month_of_slot,
+        month_share=month_share,
+        regions=tuple(region.id for region in scenario.topology.regions),
+        sites=sites,
+        pools=pools,
+        jobs=jobs,
+        groups=groups,
+        requests=requests,
+        network=network,
+        notes=tuple(notes),
+    )
+
+
+def _index(ids: list[str]) -> dict[str, int]:
+    return {name: index for index, name in enumerate(ids)}
+
+
+def _array(values: list[float]) -> F8:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _hourly_by_month(tariff: TariffSpec) -> F8:
+    """Return prices ``(12, 24)``, CNY/MWh."""
+    table = np.full((12, 24), np.nan)
+    for season in tariff.seasons:
+        for month in season.months:
+            table[month - 1] = season.price_cny_per_mwh
+    return table
+
+
+def _sites(scenario: Scenario, n_slots: int) -> SiteArrays:
+    topology = scenario.topology
+    tariffs = {tariff.id: tariff for tariff in topology.tariffs}
+    grids = {grid.id: grid for grid in topology.grids}
+    prices = {
+        name: hourly_to_slots(
+            _hourly_by_month(tariff),
+            scenario.start,
+            topology.utc_offset_h,
+            scenario.run.slot_s,
+            n_slots,
+            scenario.horizon_s,
+        )
+        for name, tariff in tariffs.items()
+    }
+    sites = topology.sites
+    return SiteArrays(
+        ids=tuple(site.id for site in sites),
+        it_capacity_mw=_array([site.it_capacity_mw for site in sites]),
+        pue=_array([site.pue for site in sites]),
+        water_l_per_kwh=_array([site.water_l_per_kwh for site in sites]),
+        green_contract_share=_array([site.green_contract_share for site in sites]),
+        emission_kg_per_mwh=_array([grids[site.grid].emission_kg_per_mwh for site in sites]),
+        price_cny_per_mwh=np.stack([prices[site.tariff] for site in sites]),
+        demand_charge_cny_per_mw_month=_array(
+            [
+                tariffs[site.tariff].demand_charge_cny_per_kw_month * KWH_PER_MWH
+                for site in sites
+            ]
+        ),
+    )
+
+
+def _network(scenario: Scenario) -> NetworkArrays:
+    topology = scenario.topology
+    node = _index([item.id for item in topology.regions] + [item.id for item in topology.sites])
+    links = topology.links
+    return NetworkArrays(
+        link_ids=tuple(link.id for link in links),
+        a=np.asarray([node[link.a] for link in links], dtype=np.int32),
+        b=np.asarray([node[link.b] for link in links], dtype=np.int32),
+        latency_ms=_array([link.latency_ms for link in links]),
+        capacity_gbps=_array([link.capacity_gbps for link in links]),
+        price_cny_per_gb=_array([link.price_cny_per_gb for link in links]),
+        n_nodes=len(node),
+    )
+
+
+def _pools(scenario: Scenario) -> PoolArrays:
+    topology = scenario.topology
+    site = _index([item.id for item in topology.sites])
+    types = {item.id: item for item in topology.accelerators}
+    kinds = [types[pool.accelerator] for pool in topology.pools]
+    serving = np.asarray(
+        [round(pool.count * pool.serving_share) for pool in topology.pools], dtype=np.int64
+    )
+    count = np.asarray([pool.count for pool in topology.pools], dtype=np.int64)
+    return PoolArrays(
+        ids=tuple(pool.id for pool in topology.pools),
+        site=np.asarray([site[pool.site] for pool in topology.pools], dtype=np.int32),
+        accelerators=count - serving,
+        serving_accelerators=serving,
+        idle_w=_array([kind.idle_w for kind in kinds]),
+        active_w=_array([kind.tdp_w - kind.idle_w for kind in kinds]),
+        overhead_w=_array(
+            [kind.server_overhead_w / kind.accelerators_per_server for kind in kinds]
+        ),
+        fp16_tflops=_array([kind.fp16_tflops for kind in kinds]),
+        discipline=np.asarray(
+            [DISCIPLINES[pool.discipline] for pool in topology.pools], dtype=np.int32
+        ),
+        accelerator=tuple(kind.id for kind in kinds),
+    )
+
+
+def site_paths(network: NetworkArrays, n_regions: int, up: np.ndarray) -> tuple[F8, F8]:
+    """Return one-way latency (ms) and price (CNY/GB) from every region to every site.
+
+    Parameters
+    ----------
+    network
+        Links and nodes, regions first.
+    n_regions
+        Number of regions.
+    up
+        ``(L,)`` which links may be used.
+
+    Returns
+    -------
+    tuple
+        Two ``(R, I)`` arrays; latency is infinite where there is no way.
+    """
+    routes = shortest_routes(network, up, n_regions)
+    return routes.oneway_ms, routes.price_cny_per_gb
+
+
+def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
+    topology, workload = scenario.topology, scenario.workload
+    types = {item.id: item for item in topology.accelerators}
+    classes = workload.job_classes
+    speed = np.asarray(
+        [
+            [types[pool.accelerator].speed.get(item.name, 0.0) for pool in topology.pools]
+            for item in classes
+        ],
+        dtype=np.float64,
+    ).reshape(len(classes), len(topology.pools))
+    return JobDemandArrays(
+        classes=tuple(item.name for item in classes),
+        speed=speed,
+        activity=_array([item.activity for item in classes]),
+        checkpoint_s=np.full(len(classes), scenario.run.checkpoint_interval_s),
+        oneway_ms=oneway_ms,
+        transfer_cny_per_gb=price,
+    )
+
+
+def _rates(scenario: Scenario) -> dict[tuple[int, str], ReplicaRates]:
+    """Return the rates of every model on every accelerator type it fits on."""
+    workload = scenario.workload
+    out: dict[tuple[int, str], ReplicaRates] = {}
+    for index, model in enumerate(workload.models):
+        served = [item for item in workload.service_classes if item.model == model.name]
+        share = sum(item.share for item in served)
+        context = (
+            sum(
+                item.share * (item.input_tokens.mean + item.output_tokens.mean / 2.0)
+                for item in served
+            )
+            / share
+            if share > 0.0
+            else 1.0
+        )
+        refused: list[Problem] = []
+        for kind in scenario.topology.accelerators:
+            try:
+                out[index, kind.id] = replica_rates(
+                    parameters_b=model.parameters_b,
+                    active_parameters_b=model.active_parameters_b,
+                    bytes_per_parameter=model.bytes_per_parameter,
+                    cache_kb_per_token=model.cache_kb_per_token,
+                    context_tokens=context,
+                    fp16_tflops=kind.fp16_tflops,
+                    memory_gb=kind.memory_gb,
+                    memory_bandwidth_tb_s=kind.memory_bandwidth_tb_s,
+                    path=f"workload.models.{model.name} on {kind.id}",
+                )
+            except InputError as error:
+                refused.extend(error.problems)
+        if len(refused) == len(scenario.topology.accelerators):
+            raise InputError(refused, "model does not fit in memory anywhere")
+    return out
+
+
+def _groups(scenario: Scenario, pools: PoolArrays, notes: list[str]) -> GroupArrays:
+    """Divide every pool's serving accelerators among models and size the replicas.
+
+    With sampling `k` the number of replicas is rounded to a multiple of `k`, at least `k`: the
+    run then *is* a sample of the rounded fleet, and the rounding is noted.
+    """
+    workload, sampling = scenario.workload, scenario.run.sampling
+    rates = _rates(scenario)
+    rows: list[tuple[int, int, int, ReplicaRates]] = []
+    wanted_total, real_total = 0, 0
+    for pool, kind in enumerate(pools.accelerator):
+        serving = int(pools.serving_accelerators[pool])
+        fitting = [m for m in range(len(workload.models)) if (m, kind) in rates]
+        weight = sum(workload.models[m].serving_share for m in fitting)
+        for m in fitting:
+            if serving == 0 or weight <= 0.0 or workload.models[m].serving_share <= 0.0:
+                continue
+            rate = rates[m, kind]
+            share = workload.models[m].serving_share / weight
+            wanted = int(serving * share / rate.accelerators)
+            if wanted == 0:
+                continue
+            simulated = max(1, round(wanted / sampling))
+            wanted_total += wanted * rate.accelerators
+            real_total += simulated * sampling * rate.accelerators
+            rows.append((pool, m, simulated, rate))
+    if sampling > 1 and wanted_total:
+        notes.append(
+            f"sampling 1 in {sampling}: replicas rounded to multiples of {sampling}, serving "
+            f"accelerators {wanted_total} became {real_total} "
+            f"({real_total / wanted_total - 1.0:+.2%})"
+        )
+
+    def column(values: list[int]) -> I8:
+        return np.asarray(values, dtype=np.int64)
+
+    return GroupArrays(
+        ids=tuple(
+            f"{pools.ids[pool]}/{workload.models[model].name}" for pool, model, _, _ in rows
+        ),
+        pool=np.asarray([row[0] for row in rows], dtype=np.int32),
+        model=np.asarray([row[1] for row in rows], dtype=np.int32),
+        replicas=column([row[2] for row in rows]),
+        replicas_real=column([row[2] * sampling for row in rows]),
+        accelerators_per_replica=column([row[3].accelerators for row in rows]),
+        slots=column([row[3].slots for row in rows]),
+        prefill_tok_s=_array([row[3].prefill_tok_s for row in rows]),
+        request_tok_s=_array([row[3].request_tok_s for row in rows]),
+        decode_tok_s=_array([row[3].decode_tok_s for row in rows]),
+    )
+
+
+def _requests(
+    scenario: Scenario,
+    sites: SiteArrays,
+    pools: PoolArrays,
+    groups: GroupArrays,
+    oneway_ms: F8,
+    price: F8,
+) -> RequestDemandArrays:
+    topology, workload = scenario.topology, scenario.workload
+    classes = workload.service_classes
+    models = _index([model.name for model in workload.models])
+    model_of_class = np.asarray([models[item.model] for item in classes], dtype=np.int32)
+    n_regions, n_classes = len(topology.regions), len(classes)
+    region_share = _array([region.inference_share for region in topology.regions])
+    national = workload.request_rate_per_day * workload.scale / 86_400.0
+    mean_rate = national * region_share[:, None] * _array([c.share for c in classes])[None, :]
+    site = pools.site[groups.pool]
+    prefill_s = _array([c.input_tokens.mean for c in classes])[:, None] / groups.prefill_tok_s
+    decode_s = _array([c.output_tokens.mean for c in classes])[:, None] / groups.decode_tok_s
+    served = model_of_class[:, None] == groups.model[None, :]
+    replica_s = np.where(served, prefill_s + decode_s, np.inf)
+    energy_mwh = (
+        (PREFILL_ACTIVITY * prefill_s + DECODE_ACTIVITY * decode_s)
+        * groups.accelerators_per_replica
+        * pools.active_w[groups.pool]
+        / (WATTS_PER_MW * SECONDS_PER_HOUR)
+    )
+    arc_ms = oneway_ms[:, site]
+    gb = _array([c.gb_per_request for c in classes])
+    circle = _array([c.latency_circle_ms for c in classes])
+
+    def arcs(values: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(values.reshape(n_regions * n_classes, len(groups.ids)))
+
+    reachable = np.isfinite(arc_ms)
+    return RequestDemandArrays(
+        classes=tuple(c.name for c in classes),
+        models=tuple(model.name for model in workload.models),
+        model_of_class=model_of_class,
+        mean_rate_per_s=mean_rate.ravel(),
+        feasible=arcs(served[None, :, :] & reachable[:, None, :]),
+        rtt_s=arcs(np.repeat(2e-3 * arc_ms[:, None, :], n_classes, axis=1)),
+        circle_ok=arcs(arc_ms[:, None, :] <= circle[None, :, None]),
+        ttft_slo_ms=np.tile(_array([c.ttft_slo_ms for c in classes]), n_regions),
+        tpot_slo_ms=np.tile(_array([c.tpot_slo_ms for c in classes]), n_regions),
+        replica_s=arcs(np.broadcast_to(replica_s, (n_regions, *replica_s.shape))),
+        energy_mwh=arcs(np.broadcast_to(energy_mwh, (n_regions, *energy_mwh.shape))),
+        transfer_cny=arcs(gb[None, :, None] * np.where(reachable, price[:, site], 0.0)[:, None, :]),
+        gb_per_request=np.tile(gb, n_regions),
+    )

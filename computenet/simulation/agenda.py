@@ -1,0 +1,62 @@
+"""The control clock: what happens at one instant happens in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+
+import simpy
+
+__all__ = ["Agenda", "Rank"]
+
+
+class Rank(IntEnum):
+    """Order of control events at the same time, first to last."""
+
+    OUTAGE = 0
+    LINK = 1
+    TARIFF = 2
+    PLAN = 3
+    TICK = 4
+
+
+class Agenda:
+    """Calls actions at given times on a SimPy environment.
+
+    SimPy orders events of one instant by priority and then by the order they were scheduled in;
+    `Rank` is the priority, so the order never depends on who scheduled first.
+    """
+
+    def __init__(self) -> None:
+        self.env = simpy.Environment()
+
+    def at(self, time_s: float, rank: Rank, action: Callable[[float], None]) -> None:
+        """Call ``action(now_s)`` at `time_s`."""
+        event = self.env.event()
+        event._ok = True
+        event._value = None
+        event.callbacks.append(lambda _: action(time_s))
+        self.env.schedule(event, priority=int(rank), delay=time_s - self.env.now)
+
+    def every(
+        self, period_s: float, until_s: float, rank: Rank, action: Callable[[float], None]
+    ) -> None:
+        """Call ``action(now_s)`` at 0, `period_s`, 2 `period_s` … before `until_s`.
+
+        The times are multiples of the period, not sums, so they carry no rounding drift.
+        """
+
+        def step(index: int) -> Callable[[float], None]:
+            def call(now_s: float) -> None:
+                action(now_s)
+                following = (index + 1) * period_s
+                if following < until_s:
+                    self.at(following, rank, step(index + 1))
+
+            return call
+
+        self.at(0.0, rank, step(0))
+
+    def run(self, until_s: float) -> None:
+        """Run to the end of the horizon; events at `until_s` itself are not called."""
+        self.env.run(until=until_s)

@@ -1,0 +1,78 @@
+"""A run directory appears whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from computenet.errors import InputError, RunError
+from computenet.results.audit import Audit, relative_residual
+from computenet.results.storage import complete_directory, require_free, write_text
+
+
+def test_directory_appears_only_when_complete(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with complete_directory(target) as part:
+        (part / "summary.json").write_text("{}")
+        assert not target.exists()
+    assert (target / "summary.json").is_file()
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_nothing_is_left_after_an_error(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), complete_directory(tmp_path / "run") as part:
+        (part / "half").write_text("x")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="No space left"), complete_directory(tmp_path / "run"):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="exists already"):
+        require_free(tmp_path, overwrite=False)
+
+
+def test_overwrite_replaces_runs_only(tmp_path: Path) -> None:
+    run, other = tmp_path / "run", tmp_path / "thesis"
+    for folder, name in ((run, "summary.json"), (other, "chapter1.tex")):
+        folder.mkdir()
+        (folder / name).write_text("old")
+    with pytest.raises(InputError, match="is not a run"):
+        require_free(other, overwrite=True)
+    with complete_directory(run, overwrite=True) as part:
+        (part / "summary.json").write_text("new")
+    assert (run / "summary.json").read_text() == "new"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "thesis"]
+
+
+def test_failed_overwrite_keeps_the_old_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "summary.json").write_text("old")
+    with pytest.raises(ValueError), complete_directory(run, overwrite=True):
+        raise ValueError
+    assert (run / "summary.json").read_text() == "old"
+
+
+def test_text_is_written_whole(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "report.html", "body")
+    assert (tmp_path / "a" / "report.html").read_text() == "body"
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["report.html"]
+
+
+def test_audit_names_what_does_not_close() -> None:
+    good = Audit(0.0, 1e-12, 0.0, 0.0, 0, 0)
+    good.require()
+    with pytest.raises(RunError, match="energy_mwh") as caught:
+        Audit(1e-3, 0.0, float("nan"), 0.0, 2, 0).require()
+    assert "bytes_gb" in str(caught.value)
+    assert "jobs: 2" in str(caught.value)
+    assert relative_residual(0.0, 0.0) == 0.0
+    assert relative_residual(2.0, 1.0) == 0.5

@@ -1,0 +1,84 @@
+"""Imports go one way: each part may import only the parts below it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import computenet
+
+ROOT = Path(computenet.__file__).parent
+
+#: What each part may import, besides itself. A name not listed here may not exist.
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "units": set(),
+    "kernels": set(),
+    "energy": {"kernels", "units"},
+    "network": {"kernels", "units"},
+    "scenario": {"units", "errors"},
+    "serving": {"units", "errors"},
+    "workload": {"kernels", "scenario", "units", "errors"},
+    "compiled": {"scenario", "units", "errors"},
+    "compilation": {
+        "compiled", "scenario", "energy", "network", "serving", "kernels", "units", "errors",
+    },
+    "policies": {"compiled", "energy", "network", "kernels", "units", "errors"},
+    "results": {"scenario", "compiled", "units", "errors", "report"},
+    "simulation": {
+        "policies", "kernels", "energy", "network", "workload", "compiled", "compilation",
+        "results", "scenario", "serving", "units", "errors",
+    },
+    "report": {"results", "scenario", "units", "errors"},
+    "study": {
+        "simulation", "policies", "results", "report", "scenario", "workload", "compilation",
+        "compiled", "units", "errors",
+    },
+    "cli": {"study", "results", "report", "scenario", "simulation", "workload", "errors", "units"},
+}  # fmt: skip
+
+#: Imports inside a function that close a loop for the user's convenience, one by one.
+DEFERRED = {("results", "report")}
+
+
+def imported_parts(path: Path) -> set[tuple[str, bool]]:
+    """Return (part of computenet, imported at the top level) for every import of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = {id(node) for node in tree.body}
+    found: set[tuple[str, bool]] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            module = node.module or ""
+            names = [f"{module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "computenet" and len(parts) > 1:
+                found.add((parts[1], id(node) in top))
+    return found
+
+
+def test_imports_go_down_only() -> None:
+    wrong = []
+    for path in sorted(ROOT.rglob("*.py")):
+        relative = path.relative_to(ROOT)
+        part = relative.parts[0].removesuffix(".py")
+        if part == "__init__":
+            continue
+        assert part in ALLOWED, f"{relative}: unknown part {part}"
+        for other, at_top in imported_parts(path):
+            if other in {part, "__version__"}:
+                continue
+            if other not in ALLOWED[part] or (at_top and (part, other) in DEFERRED):
+                wrong.append(f"{relative} imports computenet.{other}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_kernels_know_no_simpy() -> None:
+    for part in ("kernels", "policies", "energy", "network"):
+        for path in (ROOT / part).rglob("*.py"):
+            assert "import simpy" not in path.read_text(encoding="utf-8"), path
