@@ -1,0 +1,80 @@
+"""What the data plane hands over at the end of a run: plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from computenet.compiled import F8, I4, I8
+
+__all__ = ["JobRecords", "LinkTotals", "PoolTotals", "RequestTotals"]
+
+#: States of a job, by code.
+JOB_STATES = ("not_submitted", "waiting", "running", "completed", "transferring", "rejected")
+NOT_SUBMITTED, WAITING, RUNNING, COMPLETED, TRANSFERRING, REJECTED = range(6)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecords:
+    """Every job of the run, axis ``n``.
+
+    `submit_s` and everything before `pool` is demand; the rest is what happened. Times are
+    seconds from the scenario's start, NaN where it has not happened.
+    """
+
+    job_id: I8
+    job_class: I4
+    region: I4
+    accelerators: I8
+    submit_s: F8
+    work_s: F8
+    data_gb: F8
+    pool: I4  # -1 = rejected or not submitted
+    ready_s: F8
+    start_s: F8
+    finish_s: F8
+    lost_accelerator_s: F8
+    restarts: I8
+    state: I8
+    transfer_cny: F8
+    recorded_wait_s: F8
+
+
+@dataclass(frozen=True, slots=True)
+class PoolTotals:
+    """Integrals of pools over accounting slots, all ``(P, S)``."""
+
+    available_s: F8
+    busy_accelerator_s: F8
+    load_accelerator_s: F8  # weighted by the activity of the class
+    waiting_job_s: F8
+    waiting_accelerator_s: F8
+    serving_busy_accelerator_s: F8  # real, scaled by sampling
+    serving_load_accelerator_s: F8
+    tokens_in: F8
+    tokens_out: F8
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTotals:
+    """Counts by demand, real (scaled by sampling) unless said."""
+
+    sampling: int
+    arrived: I8  # (D,)
+    served: I8
+    dropped: I8
+    attained: I8
+    in_flight: I8
+    routed: I8  # (D, G)
+    ttft: I8  # (D, bins) simulated
+    tpot: I8
+    e2e: I8
+    transfer_cny: float
+    transfer_gb: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTotals:
+    """Gigabytes of bulk transfers carried, ``(L, S)``, and what the flows should have sent."""
+
+    carried_gb: F8
+    expected_gb: float
