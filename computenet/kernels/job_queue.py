@@ -1,0 +1,491 @@
+"""Jobs at pools: gangs, FCFS and EASY backfill, outages; exact and split-invariant.
+
+Pools do not affect one another between two control events, so each advances alone. What happens
+at one instant at one pool happens in this order: every finish (by job index), every arrival (by
+job index), then one scheduling pass; a job of zero work that the pass starts finishes at the same
+instant, and the three steps repeat.
+
+EASY backfill (Lifka, JSSPP 1995): the head of the queue gets a reservation at the earliest time
+the expected ends of the running jobs free enough accelerators, and a later job may start now if it
+is expected to end before that time or uses only accelerators the head will not need. Expected ends
+come from the users' estimates; a job past its estimate is expected to end now.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.kernels._jit import njit
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
+
+FCFS, EASY = 0, 1
+NOT_ARRIVED, WAITING, RUNNING, COMPLETED = 0, 1, 2, 3
+
+
+class JobInputs(NamedTuple):
+    """Jobs (axis n), classes (C) and pools (P); never written by the kernel."""
+
+    job_class: I4  # (n,)
+    accelerators: I8  # (n,) gang size, >= 1
+    work_s: F8  # (n,) run time at speed 1
+    estimate_s: F8  # (n,) expected run time at speed 1
+    speed: F8  # (C, P)
+    checkpoint_s: F8  # (C,) run time between checkpoints; 0 = none
+    restart_s: F8  # (1,) overhead of a restart
+    discipline: I4  # (P,)
+    slot_s: F8  # (1,) accounting slot
+
+
+class JobState(NamedTuple):
+    """All state; arrays of O(jobs + accelerators held at once)."""
+
+    size: I8  # (P,) accelerators
+    available: I8  # (P,) 1 = up
+    free: I8  # (P,)
+    waiting: I8  # (P,) jobs
+    waiting_accelerators: I8  # (P,)
+    running: I8  # (P,) jobs
+    busy: I8  # (P, C) accelerators busy by class
+    next_event_s: F8  # (P,)
+    accounted_s: F8  # (P,) time up to which integrals are written
+    pending_head: I8  # (P,) jobs on their way, by ready time
+    pending_tail: I8
+    queue_head: I8  # (P,) waiting jobs
+    queue_tail: I8
+    following: I8  # (n,) next job in whichever list the job is
+    pool: I4  # (n,)
+    status: I8  # (n,)
+    ready_s: F8  # (n,)
+    start_s: F8  # (n,) first start
+    segment_s: F8  # (n,) start of the present run
+    finish_s: F8  # (n,)
+    saved_s: F8  # (n,) run time kept by checkpoints, at the pool's speed
+    lost_accelerator_s: F8  # (n,)
+    restarts: I8  # (n,)
+    arena: I8  # (P + 1,) where each pool's running jobs are kept
+    heap_s: F8  # heap of finish times
+    heap_job: I8
+    ends_s: F8  # sorted expected ends
+    ends_job: I8
+
+
+class JobOut(NamedTuple):
+    """Integrals by accounting slot, written at events and by `settle_jobs` only."""
+
+    busy_s: F8  # (P, C, S) accelerator-seconds
+    waiting_s: F8  # (P, S) job-seconds
+    waiting_accelerator_s: F8  # (P, S)
+
+
+def make_job_state(n_jobs: int, n_classes: int, pool_size: I8) -> JobState:
+    """Return the state of an empty system of up to `n_jobs` jobs."""
+    pools = len(pool_size)
+    arena = np.zeros(pools + 1, dtype=np.int64)
+    np.cumsum(np.minimum(pool_size, n_jobs), out=arena[1:])
+    held = int(arena[-1])
+
+    def whole(n: int, value: int = 0) -> I8:
+        return np.full(n, value, dtype=np.int64)
+
+    def real(n: int, value: float = 0.0) -> F8:
+        return np.full(n, value, dtype=np.float64)
+
+    return JobState(
+        size=pool_size.astype(np.int64),
+        available=whole(pools, 1),
+        free=pool_size.astype(np.int64),
+        waiting=whole(pools),
+        waiting_accelerators=whole(pools),
+        running=whole(pools),
+        busy=np.zeros((pools, n_classes), dtype=np.int64),
+        next_event_s=real(pools, np.inf),
+        accounted_s=real(pools),
+        pending_head=whole(pools, -1),
+        pending_tail=whole(pools, -1),
+        queue_head=whole(pools, -1),
+        queue_tail=whole(pools, -1),
+        following=whole(n_jobs, -1),
+        pool=np.full(n_jobs, -1, dtype=np.int32),
+        status=whole(n_jobs),
+        ready_s=real(n_jobs, np.nan),
+        start_s=real(n_jobs, np.nan),
+        segment_s=real(n_jobs, np.nan),
+        finish_s=real(n_jobs, np.nan),
+        saved_s=real(n_jobs),
+        lost_accelerator_s=real(n_jobs),
+        restarts=whole(n_jobs),
+        arena=arena,
+        heap_s=real(held),
+        heap_job=whole(held),
+        ends_s=real(held),
+        ends_job=whole(held),
+    )
+
+
+def make_job_out(n_pools: int, n_classes: int, n_slots: int) -> JobOut:
+    """Return zeroed integrals."""
+    return JobOut(
+        np.zeros((n_pools, n_classes, n_slots)),
+        np.zeros((n_pools, n_slots)),
+        np.zeros((n_pools, n_slots)),
+    )
+
+
+@njit
+def _account(p: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOut) -> None:
+    """Write the integrals of pool `p` up to `now_s`, split at slot edges."""
+    slot_s = inputs.slot_s[0]
+    last = state.accounted_s[p]
+    if now_s <= last:
+        return
+    classes = state.busy.shape[1]
+    slots = out.waiting_s.shape[1]
+    s = min(int(last / slot_s), slots - 1)
+    while last < now_s:
+        edge = (s + 1) * slot_s
+        if edge <= last:
+            s += 1
+            continue
+        until = min(edge, now_s)
+        if s == slots - 1:
+            until = now_s
+        length = until - last
+        for c in range(classes):
+            if state.busy[p, c]:
+                out.busy_s[p, c, s] += length * state.busy[p, c]
+        if state.waiting[p]:
+            out.waiting_s[p, s] += length * state.waiting[p]
+            out.waiting_accelerator_s[p, s] += length * state.waiting_accelerators[p]
+        last = until
+        s += 1
+    state.accounted_s[p] = now_s
+
+
+@njit
+def _heap_push(p: int, time_s: float, job: int, state: JobState) -> None:
+    base = state.arena[p]
+    i = state.running[p]
+    heap_s, heap_job = state.heap_s, state.heap_job
+    while i > 0:
+        up = (i - 1) >> 1
+        if heap_s[base + up] < time_s or (
+            heap_s[base + up] == time_s and heap_job[base + up] < job
+        ):
+            break
+        heap_s[base + i] = heap_s[base + up]
+        heap_job[base + i] = heap_job[base + up]
+        i = up
+    heap_s[base + i] = time_s
+    heap_job[base + i] = job
+    state.running[p] += 1
+
+
+@njit
+def _heap_pop(p: int, state: JobState) -> int:
+    base = state.arena[p]
+    heap_s, heap_job = state.heap_s, state.heap_job
+    top = heap_job[base]
+    n = state.running[p] - 1
+    state.running[p] = n
+    time_s, job = heap_s[base + n], heap_job[base + n]
+    i = 0
+    while True:
+        down = 2 * i + 1
+        if down >= n:
+            break
+        right = down + 1
+        if right < n and (
+            heap_s[base + right] < heap_s[base + down]
+            or (
+                heap_s[base + right] == heap_s[base + down]
+                and heap_job[base + right] < heap_job[base + down]
+            )
+        ):
+            down = right
+        if time_s < heap_s[base + down] or (
+            time_s == heap_s[base + down] and job < heap_job[base + down]
+        ):
+            break
+        heap_s[base + i] = heap_s[base + down]
+        heap_job[base + i] = heap_job[base + down]
+        i = down
+    heap_s[base + i] = time_s
+    heap_job[base + i] = job
+    return int(top)
+
+
+@njit
+def _ends_insert(p: int, time_s: float, job: int, state: JobState) -> None:
+    """Insert an expected end; called before the job joins the heap."""
+    base = state.arena[p]
+    ends_s, ends_job = state.ends_s, state.ends_job
+    i = base + state.running[p]
+    while i > base and ends_s[i - 1] > time_s:
+        ends_s[i] = ends_s[i - 1]
+        ends_job[i] = ends_job[i - 1]
+        i -= 1
+    ends_s[i] = time_s
+    ends_job[i] = job
+
+
+@njit
+def _ends_remove(p: int, time_s: float, job: int, state: JobState) -> None:
+    """Remove a job's expected end; called before the job leaves the heap."""
+    base = state.arena[p]
+    last = base + state.running[p] - 1
+    ends_s, ends_job = state.ends_s, state.ends_job
+    i = base + np.searchsorted(ends_s[base : last + 1], time_s)
+    while ends_job[i] != job:
+        i += 1
+    while i < last:
+        ends_s[i] = ends_s[i + 1]
+        ends_job[i] = ends_job[i + 1]
+        i += 1
+
+
+@njit
+def _run_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
+    """Return the run time still to do, restart overhead included."""
+    speed = inputs.speed[inputs.job_class[job], p]
+    rest = inputs.work_s[job] / speed - state.saved_s[job]
+    if state.restarts[job] > 0:
+        rest += inputs.restart_s[0]
+    return rest
+
+
+@njit
+def _expected_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
+    """Return the run time the scheduler expects, from the estimate."""
+    speed = inputs.speed[inputs.job_class[job], p]
+    rest = max(inputs.estimate_s[job] / speed - state.saved_s[job], 0.0)
+    if state.restarts[job] > 0:
+        rest += inputs.restart_s[0]
+    return rest
+
+
+@njit
+def _start(job: int, p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
+    gang = inputs.accelerators[job]
+    if np.isnan(state.start_s[job]):
+        state.start_s[job] = now_s
+    state.segment_s[job] = now_s
+    state.status[job] = RUNNING
+    state.free[p] -= gang
+    state.busy[p, inputs.job_class[job]] += gang
+    state.waiting[p] -= 1
+    state.waiting_accelerators[p] -= gang
+    if inputs.discipline[p] == EASY:
+        _ends_insert(p, now_s + _expected_s(job, p, state, inputs), job, state)
+    _heap_push(p, now_s + _run_s(job, p, state, inputs), job, state)
+
+
+@njit
+def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
+    """Start what may start; the queue is in order of ready time, then job index."""
+    if state.available[p] == 0:
+        return
+    following = state.following
+    head = state.queue_head[p]
+    while head >= 0 and inputs.accelerators[head] <= state.free[p]:
+        state.queue_head[p] = following[head]
+        if state.queue_head[p] < 0:
+            state.queue_tail[p] = -1
+        _start(head, p, now_s, state, inputs)
+        head = state.queue_head[p]
+    if inputs.discipline[p] != EASY or head < 0 or state.waiting[p] < 2 or state.free[p] < 1:
+        return
+    need = inputs.accelerators[head]
+    base = state.arena[p]
+    will_be_free = state.free[p]
+    shadow_s = np.inf
+    for i in range(base, base + state.running[p]):
+        will_be_free += inputs.accelerators[state.ends_job[i]]
+        if will_be_free >= need:
+            shadow_s = max(state.ends_s[i], now_s)
+            # Every job expected to end by then frees its accelerators too.
+            k = i + 1
+            while k < base + state.running[p] and max(state.ends_s[k], now_s) <= shadow_s:
+                will_be_free += inputs.accelerators[state.ends_job[k]]
+                k += 1
+            break
+    extra = will_be_free - need
+    before = head
+    job = following[head]
+    while job >= 0 and state.free[p] > 0:
+        after = following[job]
+        gang = inputs.accelerators[job]
+        starts = False
+        if gang <= state.free[p]:
+            if now_s + _expected_s(job, p, state, inputs) <= shadow_s:
+                starts = True
+            elif gang <= extra:
+                starts = True
+                extra -= gang
+        if starts:
+            following[before] = after
+            if after < 0:
+                state.queue_tail[p] = before
+            _start(job, p, now_s, state, inputs)
+        else:
+            before = job
+        job = after
+
+
+@njit
+def _enqueue(job: int, p: int, state: JobState, inputs: JobInputs) -> None:
+    """Put a job into the queue at its place by (ready time, index)."""
+    state.status[job] = WAITING
+    state.waiting[p] += 1
+    state.waiting_accelerators[p] += inputs.accelerators[job]
+    following, ready_s = state.following, state.ready_s
+    tail = state.queue_tail[p]
+    if tail < 0:
+        state.queue_head[p] = job
+        state.queue_tail[p] = job
+        following[job] = -1
+        return
+    if ready_s[tail] < ready_s[job] or (ready_s[tail] == ready_s[job] and tail < job):
+        following[tail] = job
+        following[job] = -1
+        state.queue_tail[p] = job
+        return
+    before = np.int64(-1)
+    here = state.queue_head[p]
+    while ready_s[here] < ready_s[job] or (ready_s[here] == ready_s[job] and here < job):
+        before = here
+        here = following[here]
+    following[job] = here
+    if before < 0:
+        state.queue_head[p] = job
+    else:
+        following[before] = job
+
+
+@njit
+def _next_event(p: int, state: JobState) -> float:
+    time_s = np.inf
+    if state.running[p] > 0:
+        time_s = state.heap_s[state.arena[p]]
+    job = state.pending_head[p]
+    if job >= 0 and state.ready_s[job] < time_s:
+        time_s = state.ready_s[job]
+    return float(time_s)
+
+
+@njit
+def push_arrivals(
+    jobs: I8, ready_s: F8, pool: I4, count: int, state: JobState
+) -> None:
+    """Hand over jobs that reach their pools, sorted by (ready time, index).
+
+    Every ready time must be at or after the last `until_s` given to `advance_jobs`.
+    """
+    for k in range(count):
+        job, p = jobs[k], pool[k]
+        state.pool[job] = p
+        state.ready_s[job] = ready_s[k]
+        state.following[job] = -1
+        if state.pending_tail[p] < 0:
+            state.pending_head[p] = job
+        else:
+            state.following[state.pending_tail[p]] = job
+        state.pending_tail[p] = job
+        if ready_s[k] < state.next_event_s[p]:
+            state.next_event_s[p] = ready_s[k]
+
+
+@njit
+def advance_jobs(state: JobState, inputs: JobInputs, until_s: float, out: JobOut) -> None:
+    """Advance every pool over all events before `until_s`."""
+    for p in range(state.next_event_s.shape[0]):
+        now_s = state.next_event_s[p]
+        if now_s >= until_s:
+            continue
+        base = state.arena[p]
+        easy = inputs.discipline[p] == EASY
+        while now_s < until_s:
+            _account(p, now_s, state, inputs, out)
+            while state.running[p] > 0 and state.heap_s[base] == now_s:
+                job = state.heap_job[base]
+                if easy:
+                    expected = state.segment_s[job] + _expected_s(job, p, state, inputs)
+                    _ends_remove(p, expected, job, state)
+                _heap_pop(p, state)
+                state.status[job] = COMPLETED
+                state.finish_s[job] = now_s
+                state.free[p] += inputs.accelerators[job]
+                state.busy[p, inputs.job_class[job]] -= inputs.accelerators[job]
+            while state.pending_head[p] >= 0 and state.ready_s[state.pending_head[p]] == now_s:
+                job = state.pending_head[p]
+                state.pending_head[p] = state.following[job]
+                if state.pending_head[p] < 0:
+                    state.pending_tail[p] = -1
+                _enqueue(job, p, state, inputs)
+            _schedule(p, now_s, state, inputs)
+            now_s = _next_event(p, state)
+        state.next_event_s[p] = now_s
+
+
+@njit
+def settle_jobs(state: JobState, inputs: JobInputs, until_s: float, out: JobOut) -> None:
+    """Write the integrals up to `until_s`; only at the end of a run."""
+    for p in range(state.free.shape[0]):
+        _account(p, until_s, state, inputs, out)
+
+
+@njit
+def stop_pool(p: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOut) -> int:
+    """Take a pool down: running jobs fall back to their last checkpoint and wait in place.
+
+    All events before `now_s` must have been processed. What a job did since its checkpoint, and
+    the overhead of a restart it had just paid, are lost: held accelerators, no progress.
+
+    Returns
+    -------
+    int
+        Jobs that were stopped.
+    """
+    if state.available[p] == 0:
+        return 0
+    _account(p, now_s, state, inputs, out)
+    base = state.arena[p]
+    stopped = state.running[p]
+    jobs = state.heap_job[base : base + stopped].copy()
+    state.running[p] = 0
+    for job in jobs:
+        gang = inputs.accelerators[job]
+        elapsed = now_s - state.segment_s[job]
+        useful = elapsed
+        if state.restarts[job] > 0:
+            useful = max(elapsed - inputs.restart_s[0], 0.0)
+        every = inputs.checkpoint_s[inputs.job_class[job]]
+        kept = state.saved_s[job]
+        if every > 0.0:
+            kept = max(kept, np.floor((kept + useful) / every) * every)
+        state.lost_accelerator_s[job] += (elapsed - (kept - state.saved_s[job])) * gang
+        state.saved_s[job] = kept
+        state.restarts[job] += 1
+        state.busy[p, inputs.job_class[job]] -= gang
+        _enqueue(job, p, state, inputs)
+    state.available[p] = 0
+    state.free[p] = 0
+    state.next_event_s[p] = _next_event(p, state)
+    return int(stopped)
+
+
+@njit
+def start_pool(p: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOut) -> None:
+    """Bring a pool back: it is empty, and its queue is scheduled at once."""
+    if state.available[p] == 1:
+        return
+    _account(p, now_s, state, inputs, out)
+    state.available[p] = 1
+    state.free[p] = state.size[p]
+    _schedule(p, now_s, state, inputs)
+    state.next_event_s[p] = _next_event(p, state)

@@ -1,0 +1,392 @@
+"""Requests of the whole network: deficit-credit routing to groups, then replicas.
+
+A request of demand `d` adds its plan shares to the credits of the row's arcs and goes to the group
+with the largest credit, which pays one. After `n` requests every group has got its share of `n`
+to within one request (the argument of weighted round-robin by deficit: Shreedhar and Varghese,
+SIGCOMM 1995), so an LP's split is carried out request by request.
+
+Integrals of replicas are written to their group at the edges of accounting slots, replica by
+replica in index order: sums of floats then have one order, whatever cuts the control plane makes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.kernels._jit import njit
+from computenet.kernels.histogram import N_BINS
+from computenet.kernels.replica import (
+    ReplicaFacts,
+    RequestOut,
+    RequestState,
+    WaitArena,
+    arrive,
+    close_slot,
+    drop_all,
+    run_replica,
+)
+
+__all__ = [
+    "RequestChunk",
+    "RoutingPlan",
+    "advance_requests",
+    "close_requests",
+    "fail_group",
+    "grow_arena",
+    "in_flight",
+    "make_arena",
+    "make_replica_facts",
+    "make_request_out",
+    "make_request_state",
+    "settle_requests",
+]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
+U1 = NDArray[np.uint8]
+
+ROUND_ROBIN, RANDOM, LEAST_WORK, TWO_CHOICES = 0, 1, 2, 3
+
+
+class RequestChunk(NamedTuple):
+    """Arrivals sorted by time, axis n; `count` of them are valid."""
+
+    arrival_s: F8
+    demand: I4
+    input_tokens: I4
+    output_tokens: I4
+    choice: NDArray[np.float32]  # in [0, 1), for the choice of a replica
+    count: I8  # (1,)
+
+
+class RoutingPlan(NamedTuple):
+    """Positive shares by row (compressed), credits and network times."""
+
+    row: I8  # (D + 1,)
+    group: I4  # (arcs,)
+    share: F8  # (arcs,)
+    credit: F8  # (D, G)
+    rtt_s: F8  # (D, G)
+    circle_ok: U1  # (D, G)
+
+
+def make_replica_facts(
+    replicas: I8,
+    slots: I8,
+    prefill_tok_s: F8,
+    decode_tok_s: F8,
+    ttft_slo_s: F8,
+    tpot_slo_s: F8,
+    choice: int,
+    slot_s: float,
+) -> ReplicaFacts:
+    """Return the facts of groups of `replicas`.
+
+    Parameters
+    ----------
+    replicas, slots, prefill_tok_s
+        ``(G,)`` replicas, most running requests in each, prompt tokens a second.
+    decode_tok_s
+        ``(G, at least max(slots) + 1)`` rate of a replica with m requests decoding.
+    ttft_slo_s, tpot_slo_s
+        ``(D,)`` objectives, s.
+    choice
+        How a replica is chosen: 0 round-robin, 1 random, 2 least work, 3 better of two.
+    slot_s
+        Accounting slot, s.
+    """
+    first = np.zeros(len(replicas) + 1, dtype=np.int64)
+    np.cumsum(replicas, out=first[1:])
+    return ReplicaFacts(
+        group=np.repeat(np.arange(len(replicas), dtype=np.int32), replicas),
+        first_replica=first,
+        slots=slots.astype(np.int64),
+        prefill_tok_s=prefill_tok_s.astype(np.float64),
+        decode_tok_s=np.ascontiguousarray(decode_tok_s, dtype=np.float64),
+        choice=np.asarray([choice], dtype=np.int64),
+        slot_s=np.asarray([slot_s]),
+        width=np.asarray([int(slots.max(initial=1))], dtype=np.int64),
+        ttft_slo_s=ttft_slo_s.astype(np.float64),
+        tpot_slo_s=tpot_slo_s.astype(np.float64),
+    )
+
+
+def make_request_state(facts: ReplicaFacts) -> RequestState:
+    """Return the state of idle replicas."""
+    n, width = len(facts.group), int(facts.width[0])
+
+    def whole(size: int, value: int = 0) -> I8:
+        return np.full(size, value, dtype=np.int64)
+
+    def small(size: int) -> I4:
+        return np.zeros(size, dtype=np.int32)
+
+    return RequestState(
+        virtual=np.zeros(n),
+        virtual_s=np.zeros(n),
+        next_s=np.full(n, np.inf),
+        decoding=whole(n),
+        prefilling=whole(n),
+        waiting=whole(n),
+        tokens=whole(n),
+        decode_key=np.zeros(n * width),
+        decode_slot=small(n * width),
+        prefill_key=np.zeros(n * width),
+        prefill_slot=small(n * width),
+        free_slot=np.tile(np.arange(width, dtype=np.int32), n),
+        arrival_s=np.zeros(n * width),
+        first_s=np.zeros(n * width),
+        demand=small(n * width),
+        input=small(n * width),
+        output=small(n * width),
+        queue_head=whole(n, -1),
+        queue_tail=whole(n, -1),
+        integral=np.zeros((n, 4)),
+        integral_s=np.zeros(n),
+        cursor=whole(1),
+        slot=whole(1),
+        turn=whole(len(facts.slots)),
+        free_node=whole(1, -1),
+        free_nodes=whole(1),
+        recorded=whole(1),
+    )
+
+
+def make_arena() -> WaitArena:
+    """Return an arena without nodes."""
+    none = np.zeros(0, dtype=np.int32)
+    return WaitArena(np.zeros(0, dtype=np.int64), np.zeros(0), none, none, none)
+
+
+def grow_arena(arena: WaitArena, state: RequestState, wanted: int) -> WaitArena:
+    """Return an arena with at least `wanted` free nodes; call it before a chunk."""
+    missing = wanted - int(state.free_nodes[0])
+    if missing <= 0:
+        return arena
+    old = len(arena.following)
+    extra = max(missing, old)
+    following = np.concatenate([arena.following, np.arange(old + 1, old + extra + 1)])
+    following[-1] = state.free_node[0]
+    state.free_node[0] = old
+    state.free_nodes[0] += extra
+
+    def longer(values: I4) -> I4:
+        return np.concatenate([values, np.zeros(extra, dtype=np.int32)])
+
+    return WaitArena(
+        following,
+        np.concatenate([arena.arrival_s, np.zeros(extra)]),
+        longer(arena.demand),
+        longer(arena.input),
+        longer(arena.output),
+    )
+
+
+def make_request_out(
+    n_demands: int, n_groups: int, n_slots: int, record_rows: int = 0
+) -> RequestOut:
+    """Return zeroed sums."""
+
+    def counts(*shape: int) -> I8:
+        return np.zeros(shape, dtype=np.int64)
+
+    return RequestOut(
+        integral=np.zeros((n_groups, n_slots, 4)),
+        tokens_in=counts(n_groups, n_slots),
+        tokens_out=counts(n_groups, n_slots),
+        arrived=counts(n_demands),
+        served=counts(n_demands),
+        dropped=counts(n_demands),
+        attained=counts(n_demands),
+        routed=counts(n_demands, n_groups),
+        ttft=counts(n_demands, N_BINS),
+        tpot=counts(n_demands, N_BINS),
+        e2e=counts(n_demands, N_BINS),
+        record=np.full((record_rows, 5), np.nan),
+    )
+
+
+@njit
+def _route(d: int, plan: RoutingPlan) -> int:
+    """Return the group of the next request of `d`, or -1 when its row is empty."""
+    first, last = plan.row[d], plan.row[d + 1]
+    if first == last:
+        return -1
+    if last - first == 1:
+        return int(plan.group[first])
+    best, most = -1, -np.inf
+    for arc in range(first, last):
+        g = plan.group[arc]
+        credit = plan.credit[d, g] + plan.share[arc]
+        plan.credit[d, g] = credit
+        if credit > most:
+            best, most = g, credit
+    plan.credit[d, best] -= 1.0
+    return int(best)
+
+
+@njit
+def _choose(
+    g: int,
+    u: float,
+    now_s: float,
+    plan: RoutingPlan,
+    state: RequestState,
+    facts: ReplicaFacts,
+    arena: WaitArena,
+    out: RequestOut,
+) -> int:
+    first = facts.first_replica[g]
+    n = facts.first_replica[g + 1] - first
+    choice = facts.choice[0]
+    if choice == RANDOM or n == 1:
+        return int(first + min(int(u * n), n - 1))
+    if choice == ROUND_ROBIN:
+        turn = state.turn[g]
+        state.turn[g] = turn + 1 if turn + 1 < n else 0
+        return int(first + turn)
+    if choice == TWO_CHOICES:
+        scaled = u * n
+        one = min(int(scaled), n - 1)
+        other = min(int((scaled - one) * (n - 1)), n - 2)
+        if other >= one:
+            other += 1
+        a, b = first + one, first + other
+        run_replica(a, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
+        run_replica(b, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
+        return int(a if state.tokens[a] <= state.tokens[b] else b)
+    best = first
+    for r in range(first, first + n):
+        run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
+        if state.tokens[r] < state.tokens[best]:
+            best = r
+    return int(best)
+
+
+@njit
+def _close_slots(
+    until_s: float,
+    plan: RoutingPlan,
+    state: RequestState,
+    facts: ReplicaFacts,
+    arena: WaitArena,
+    out: RequestOut,
+) -> float:
+    """Close every slot that ends at or before `until_s`; return the end of the present one."""
+    slot_s = facts.slot_s[0]
+    last = out.integral.shape[1] - 1
+    edge_s = (state.slot[0] + 1) * slot_s
+    while edge_s <= until_s and state.slot[0] < last:
+        for r in range(facts.group.shape[0]):
+            run_replica(r, edge_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
+            close_slot(r, edge_s, state.slot[0], state, facts, out)
+        state.slot[0] += 1
+        edge_s = (state.slot[0] + 1) * slot_s
+    if state.slot[0] == last:
+        return np.inf
+    return float(edge_s)
+
+
+@njit
+def advance_requests(
+    chunk: RequestChunk,
+    plan: RoutingPlan,
+    state: RequestState,
+    facts: ReplicaFacts,
+    arena: WaitArena,
+    until_s: float,
+    out: RequestOut,
+) -> None:
+    """Take the chunk's arrivals before `until_s`, from `state.cursor` on, and close slots.
+
+    Ends of decoding and prefill are processed when their replica is next looked at, in the order
+    of their own times; call `settle_requests` before reading counts.
+    """
+    i = state.cursor[0]
+    count = chunk.count[0]
+    edge_s = (state.slot[0] + 1) * facts.slot_s[0]
+    if state.slot[0] == out.integral.shape[1] - 1:
+        edge_s = np.inf
+    while i < count:
+        now_s = chunk.arrival_s[i]
+        if now_s >= until_s:
+            break
+        if now_s >= edge_s:
+            edge_s = _close_slots(now_s, plan, state, facts, arena, out)
+        d = chunk.demand[i]
+        out.arrived[d] += 1
+        g = _route(d, plan)
+        if g < 0:
+            out.dropped[d] += 1
+        else:
+            out.routed[d, g] += 1
+            r = _choose(g, chunk.choice[i], now_s, plan, state, facts, arena, out)
+            run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
+            # Ends at this very instant come before the arrival.
+            while state.next_s[r] <= now_s:
+                run_replica(
+                    r, np.nextafter(now_s, np.inf), plan.rtt_s, plan.circle_ok, state, facts,
+                    arena, out,
+                )  # fmt: skip
+            arrive(
+                r, now_s, d, chunk.input_tokens[i], chunk.output_tokens[i], state, facts, arena
+            )
+        i += 1
+    state.cursor[0] = i
+    if edge_s <= until_s and i == count:
+        _close_slots(until_s, plan, state, facts, arena, out)
+
+
+@njit
+def settle_requests(
+    plan: RoutingPlan,
+    state: RequestState,
+    facts: ReplicaFacts,
+    arena: WaitArena,
+    until_s: float,
+    out: RequestOut,
+) -> None:
+    """Process everything before `until_s`, so that counts hold then; changes no number."""
+    _close_slots(until_s, plan, state, facts, arena, out)
+    for r in range(facts.group.shape[0]):
+        run_replica(r, until_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
+
+
+@njit
+def close_requests(
+    plan: RoutingPlan,
+    state: RequestState,
+    facts: ReplicaFacts,
+    arena: WaitArena,
+    horizon_s: float,
+    out: RequestOut,
+) -> None:
+    """End the run: settle and write the integrals of the last slot."""
+    settle_requests(plan, state, facts, arena, horizon_s, out)
+    for r in range(facts.group.shape[0]):
+        close_slot(r, horizon_s, state.slot[0], state, facts, out)
+
+
+@njit
+def fail_group(
+    g: int,
+    now_s: float,
+    state: RequestState,
+    facts: ReplicaFacts,
+    arena: WaitArena,
+    out: RequestOut,
+) -> int:
+    """Drop what a group holds; call `settle_requests` first. Return the number dropped."""
+    dropped = 0
+    for r in range(facts.first_replica[g], facts.first_replica[g + 1]):
+        dropped += drop_all(r, now_s, state, facts, arena, out)
+    return dropped
+
+
+def in_flight(state: RequestState) -> int:
+    """Return the requests running or waiting in all replicas."""
+    return int((state.decoding + state.prefilling + state.waiting).sum())
