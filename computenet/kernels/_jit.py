@@ -25,7 +25,7 @@ import llvmlite.binding
 import numba
 import numpy as np
 
-__all__ = ["cache_directory", "njit"]
+__all__ = ["cache_directory", "njit", "njit_inline"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,19 +82,32 @@ def cache_directory() -> Path | None:
     return _FOLDER
 
 
-def njit(function: F) -> F:
-    """Compile `function` with numba in nopython mode, keeping its Python signature for typing.
-
-    Floating-point arithmetic keeps its IEEE order (no ``fastmath``): results are equal bit for
-    bit between runs. With ``NUMBA_DISABLE_JIT=1`` the plain Python function runs.
-    """
+def _compile(function: F, **options: Any) -> F:
+    # No kernel allocates, so numba's reference counts are left out: with state in tuples of
+    # thirty arrays they would cost more than the work itself.
+    options |= {"nogil": True, "error_model": "numpy", "_nrt": False}
     if _FOLDER is None:
-        plain: F = numba.njit(nogil=True, error_model="numpy")(function)
+        plain: F = numba.njit(**options)(function)
         return plain
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_FOLDER)
     try:
-        kept: F = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+        kept: F = numba.njit(cache=True, **options)(function)
     finally:
         numba.config.CACHE_DIR = before
     return kept
+
+
+def njit(function: F) -> F:
+    """Compile `function` with numba in nopython mode, keeping its Python signature for typing.
+
+    Floating-point arithmetic keeps its IEEE order (no ``fastmath``): results are equal bit for
+    bit between runs. With ``NUMBA_DISABLE_JIT=1`` the plain Python function runs. Compiled
+    functions must not allocate.
+    """
+    return _compile(function)
+
+
+def njit_inline(function: F) -> F:
+    """Compile a small function that is always inlined into its callers."""
+    return _compile(function, forceinline=True)

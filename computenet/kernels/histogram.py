@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.kernels._jit import njit
+from computenet.kernels._jit import njit_inline
 
 __all__ = ["N_BINS", "bin_edges", "bin_index", "fraction_below", "mean", "percentile"]
 
@@ -29,7 +29,7 @@ _SHIFT = 52 - SUB_BITS
 _BASE = (1023 + LOW_EXPONENT) << SUB_BITS
 
 
-@njit
+@njit_inline
 def bin_index(value: float) -> int:
     """Return the bin of a value; 0 below the range, ``N_BINS - 1`` above it."""
     bits = np.float64(value).view(np.int64)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.kernels._jit import njit
+from computenet.kernels._jit import njit, njit_inline
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -137,7 +137,7 @@ def make_job_out(n_pools: int, n_classes: int, n_slots: int) -> JobOut:
     )
 
 
-@njit
+@njit_inline
 def _account(p: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOut) -> None:
     """Write the integrals of pool `p` up to `now_s`, split at slot edges."""
     slot_s = inputs.slot_s[0]
@@ -167,7 +167,7 @@ def _account(p: int, now_s: float, state: JobState, inputs: JobInputs, out: JobO
     state.accounted_s[p] = now_s
 
 
-@njit
+@njit_inline
 def _heap_push(p: int, time_s: float, job: int, state: JobState) -> None:
     base = state.arena[p]
     i = state.running[p]
@@ -186,7 +186,7 @@ def _heap_push(p: int, time_s: float, job: int, state: JobState) -> None:
     state.running[p] += 1
 
 
-@njit
+@njit_inline
 def _heap_pop(p: int, state: JobState) -> int:
     base = state.arena[p]
     heap_s, heap_job = state.heap_s, state.heap_job
@@ -220,7 +220,7 @@ def _heap_pop(p: int, state: JobState) -> int:
     return int(top)
 
 
-@njit
+@njit_inline
 def _ends_insert(p: int, time_s: float, job: int, state: JobState) -> None:
     """Insert an expected end; called before the job joins the heap."""
     base = state.arena[p]
@@ -234,7 +234,7 @@ def _ends_insert(p: int, time_s: float, job: int, state: JobState) -> None:
     ends_job[i] = job
 
 
-@njit
+@njit_inline
 def _ends_remove(p: int, time_s: float, job: int, state: JobState) -> None:
     """Remove a job's expected end; called before the job leaves the heap."""
     base = state.arena[p]
@@ -249,7 +249,7 @@ def _ends_remove(p: int, time_s: float, job: int, state: JobState) -> None:
         i += 1
 
 
-@njit
+@njit_inline
 def _run_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
     """Return the run time still to do, restart overhead included."""
     speed = inputs.speed[inputs.job_class[job], p]
@@ -259,7 +259,7 @@ def _run_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
     return rest
 
 
-@njit
+@njit_inline
 def _expected_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
     """Return the run time the scheduler expects, from the estimate."""
     speed = inputs.speed[inputs.job_class[job], p]
@@ -269,7 +269,7 @@ def _expected_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
     return rest
 
 
-@njit
+@njit_inline
 def _start(job: int, p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
     gang = inputs.accelerators[job]
     if np.isnan(state.start_s[job]):
@@ -337,7 +337,7 @@ def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
         job = after
 
 
-@njit
+@njit_inline
 def _enqueue(job: int, p: int, state: JobState, inputs: JobInputs) -> None:
     """Put a job into the queue at its place by (ready time, index)."""
     state.status[job] = WAITING
@@ -367,7 +367,7 @@ def _enqueue(job: int, p: int, state: JobState, inputs: JobInputs) -> None:
         following[before] = job
 
 
-@njit
+@njit_inline
 def _next_event(p: int, state: JobState) -> float:
     time_s = np.inf
     if state.running[p] > 0:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.kernels._jit import njit
+from computenet.kernels._jit import njit, njit_inline
 from computenet.kernels.histogram import bin_index
 
 F8 = NDArray[np.float64]
@@ -103,7 +103,7 @@ class RequestOut(NamedTuple):
     record: F8  # (rows, 5) demand, arrival s, TTFT s, TPOT s, e2e s; 0 rows = off
 
 
-@njit
+@njit_inline
 def _push(key: F8, slot: I4, base: int, n: int, value: float, item: int) -> None:
     i = n
     while i > 0:
@@ -117,7 +117,7 @@ def _push(key: F8, slot: I4, base: int, n: int, value: float, item: int) -> None
     slot[base + i] = item
 
 
-@njit
+@njit_inline
 def _pop(key: F8, slot: I4, base: int, n: int) -> None:
     """Remove the top of a heap of `n`."""
     n -= 1
@@ -138,7 +138,7 @@ def _pop(key: F8, slot: I4, base: int, n: int) -> None:
     slot[base + i] = item
 
 
-@njit
+@njit_inline
 def _integrate(r: int, now_s: float, state: RequestState) -> None:
     length = now_s - state.integral_s[r]
     if length <= 0.0:
@@ -154,14 +154,14 @@ def _integrate(r: int, now_s: float, state: RequestState) -> None:
             state.integral[r, WAITING] += length * state.waiting[r]
 
 
-@njit
+@njit_inline
 def _rate(r: int, g: int, state: RequestState, facts: ReplicaFacts) -> float:
     """Return tokens a second of each decoding request; at least one is decoding."""
     m = state.decoding[r]
     return float(facts.decode_tok_s[g, m] / m)
 
 
-@njit
+@njit_inline
 def _find_next(r: int, g: int, state: RequestState, facts: ReplicaFacts) -> None:
     base = r * facts.width[0]
     time_s = np.inf
@@ -175,7 +175,7 @@ def _find_next(r: int, g: int, state: RequestState, facts: ReplicaFacts) -> None
     state.next_s[r] = time_s
 
 
-@njit
+@njit_inline
 def _admit(
     r: int,
     g: int,
@@ -200,7 +200,7 @@ def _admit(
     state.prefilling[r] += 1
 
 
-@njit
+@njit_inline
 def _finish(
     r: int,
     g: int,
@@ -241,7 +241,7 @@ def _finish(
         state.recorded[0] += 1
 
 
-@njit
+@njit_inline
 def _release(
     r: int,
     g: int,
@@ -271,7 +271,7 @@ def _release(
     state.free_nodes[0] += 1
 
 
-@njit
+@njit_inline
 def run_replica(
     r: int,
     until_s: float,
@@ -323,7 +323,7 @@ def run_replica(
         _find_next(r, g, state, facts)
 
 
-@njit
+@njit_inline
 def arrive(
     r: int,
     now_s: float,

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.kernels._jit import njit
+from computenet.kernels._jit import njit, njit_inline
 from computenet.kernels.histogram import N_BINS
 from computenet.kernels.replica import (
     ReplicaFacts,
@@ -210,7 +210,7 @@ def make_request_out(
     )
 
 
-@njit
+@njit_inline
 def _route(d: int, plan: RoutingPlan) -> int:
     """Return the group of the next request of `d`, or -1 when its row is empty."""
     first, last = plan.row[d], plan.row[d + 1]
@@ -229,7 +229,7 @@ def _route(d: int, plan: RoutingPlan) -> int:
     return int(best)
 
 
-@njit
+@njit_inline
 def _choose(
     g: int,
     u: float,
