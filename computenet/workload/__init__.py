@@ -1,1 +1,1 @@
-"""workload."""
+"""Demand: columnar tables, trace readers, generators, replay."""

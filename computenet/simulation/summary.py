@@ -1,0 +1,287 @@
+"""The figures of ``summary.json`` from tables and accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from computenet.compiled import F8, I8, CompiledScenario
+from computenet.kernels.histogram import mean as histogram_mean
+from computenet.kernels.histogram import percentile
+from computenet.results.audit import Audit
+from computenet.scenario import Scenario
+from computenet.simulation.accounting import Accounts, slot_lengths_s
+from computenet.simulation.totals import (
+    COMPLETED,
+    JOB_STATES,
+    NOT_SUBMITTED,
+    REJECTED,
+    RUNNING,
+    TRANSFERRING,
+    WAITING,
+    JobRecords,
+    LinkTotals,
+    PoolTotals,
+    RequestTotals,
+)
+from computenet.units import SECONDS_PER_HOUR, TFLOPS_PER_EFLOPS
+
+__all__ = ["spread", "summarise"]
+
+#: Shortest run time in a bounded slowdown, s (Feitelson and Rudolph, JSSPP 1998).
+SLOWDOWN_BOUND_S = 10.0
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0.0 else None
+
+
+def spread(values: F8) -> dict[str, float | None]:
+    """Return mean and percentiles of a sample; ``None`` when it is empty."""
+    if values.size == 0:
+        return {"mean": None, "p50": None, "p95": None, "p99": None}
+    p50, p95, p99 = np.quantile(values, [0.5, 0.95, 0.99])
+    return {
+        "mean": float(values.mean()),
+        "p50": float(p50),
+        "p95": float(p95),
+        "p99": float(p99),
+    }
+
+
+def histogram_spread(histogram: I8) -> dict[str, float | None]:
+    """Return mean and percentiles of a histogram, ms; ``None`` when it is empty."""
+    if histogram.sum() == 0:
+        return {"mean": None, "p50": None, "p95": None, "p99": None}
+    return {
+        "mean": float(histogram_mean(histogram)),
+        **{f"p{q}": float(percentile(histogram, q / 100.0)) for q in (50, 95, 99)},
+    }
+
+
+def summarise(
+    scenario: Scenario,
+    compiled: CompiledScenario,
+    accounts: Accounts,
+    pools: PoolTotals,
+    jobs: JobRecords,
+    requests: RequestTotals,
+    links: LinkTotals,
+    audit: Audit,
+) -> dict[str, Any]:
+    """Return the summary; every figure is real (scaled by sampling) unless its name says so."""
+    p = compiled.pools
+    busy = pools.busy_accelerator_s + pools.serving_busy_accelerator_s
+    installed = (p.accelerators + p.serving_accelerators).astype(np.float64)
+    on_s = installed * pools.available_s.sum(axis=1)
+    facility, it = float(accounts.facility_mwh.sum()), float(accounts.it_mwh.sum())
+    hours = compiled.horizon_s / SECONDS_PER_HOUR
+    delivered = float((busy.sum(axis=1) * p.fp16_tflops).sum()) / TFLOPS_PER_EFLOPS
+    carbon = float(accounts.carbon_kg.sum())
+    eflop_h = delivered / SECONDS_PER_HOUR
+    west = np.asarray([site.role == "west" for site in scenario.topology.sites])
+    by_pool_work = busy.sum(axis=1) * p.fp16_tflops
+    carried = float(links.carried_gb.sum())
+    return {
+        "jobs": _jobs(jobs),
+        "requests": {
+            "arrived": int(requests.arrived.sum()),
+            "served": int(requests.served.sum()),
+            "dropped": int(requests.dropped.sum()),
+            "in_flight": int(requests.in_flight.sum()),
+            "simulated": int(requests.arrived.sum()) // requests.sampling,
+            "sampling": requests.sampling,
+            "ttft_ms": histogram_spread(requests.ttft.sum(axis=0)),
+            "tpot_ms": histogram_spread(requests.tpot.sum(axis=0)),
+            "e2e_ms": histogram_spread(requests.e2e.sum(axis=0)),
+            "slo_attainment": _ratio(
+                float(requests.attained.sum()),
+                float(requests.served.sum() + requests.dropped.sum()),
+            ),
+        },
+        "capacity": {
+            "utilisation": _ratio(float(busy.sum()), float(on_s.sum())),
+            "utilisation_jobs": _ratio(
+                float(pools.busy_accelerator_s.sum()),
+                float((p.accelerators * pools.available_s.sum(axis=1)).sum()),
+            ),
+            "utilisation_serving": _ratio(
+                float(pools.serving_busy_accelerator_s.sum()),
+                float((p.serving_accelerators * pools.available_s.sum(axis=1)).sum()),
+            ),
+            "accelerators": int(installed.sum()),
+            "eflops_fp16_installed": float((installed * p.fp16_tflops).sum()) / TFLOPS_PER_EFLOPS,
+            "eflops_fp16_delivered": delivered / compiled.horizon_s,
+        },
+        "energy": {
+            "it_mwh": it,
+            "facility_mwh": facility,
+            "pue": _ratio(facility, it),
+            "grid_import_mwh": facility,
+            "onsite_used_mwh": 0.0,
+            "curtailed_mwh": 0.0,
+            "mean_facility_mw": facility / hours,
+            "green_share": accounts.green_share if facility > 0.0 else None,
+            "hourly_matched_green_share": (
+                accounts.hourly_matched_share if facility > 0.0 else None
+            ),
+        },
+        "carbon": {"kg": carbon, "kg_per_eflop_h": _ratio(carbon, eflop_h)},
+        "water": {"m3": float(accounts.water_m3.sum())},
+        "cost": {
+            "energy_cny": float(accounts.energy_cny.sum() + accounts.demand_charge_cny.sum()),
+            "demand_charge_cny": float(accounts.demand_charge_cny.sum()),
+            "network_cny": accounts.network_cny,
+            "total_cny": accounts.total_cny,
+        },
+        "network": {
+            "carried_gb": carried,
+            "request_gb": requests.transfer_gb,
+            "west_share": _ratio(
+                float(by_pool_work[west[p.site]].sum()), float(by_pool_work.sum())
+            ),
+        },
+        "audit": audit.as_dict(),
+        "by_site": _by_site(scenario, compiled, accounts, pools, jobs),
+        "by_region": _by_region(compiled, jobs, requests),
+        "targets": _targets(scenario, compiled, pools),
+        "notes": list(compiled.notes),
+    }
+
+
+def _jobs(jobs: JobRecords) -> dict[str, Any]:
+    count = np.bincount(jobs.state, minlength=len(JOB_STATES))
+    submitted = int(count.sum() - count[NOT_SUBMITTED])
+    started = np.isfinite(jobs.start_s)
+    done = jobs.state == COMPLETED
+    wait = jobs.start_s[started] - jobs.submit_s[started]
+    turnaround = jobs.finish_s[done] - jobs.submit_s[done]
+    residence = jobs.finish_s[done] - jobs.start_s[done]
+    slowdown = np.maximum(turnaround / np.maximum(residence, SLOWDOWN_BOUND_S), 1.0)
+    goodput = float((jobs.work_s[done] * jobs.accelerators[done]).sum())
+    return {
+        "submitted": submitted,
+        "completed": int(count[COMPLETED]),
+        "running": int(count[RUNNING]),
+        "waiting": int(count[WAITING] + count[TRANSFERRING]),
+        "transferring": int(count[TRANSFERRING]),
+        "failed": 0,
+        "rejected": int(count[REJECTED]),
+        "restarts": int(jobs.restarts.sum()),
+        "wait_s": spread(wait),
+        "turnaround_s": spread(turnaround),
+        "bounded_slowdown": spread(slowdown),
+        "goodput_accelerator_h": goodput / SECONDS_PER_HOUR,
+        "lost_accelerator_h": float(jobs.lost_accelerator_s.sum()) / SECONDS_PER_HOUR,
+    }
+
+
+def _by_site(
+    scenario: Scenario,
+    compiled: CompiledScenario,
+    accounts: Accounts,
+    pools: PoolTotals,
+    jobs: JobRecords,
+) -> dict[str, Any]:
+    p = compiled.pools
+    busy = (pools.busy_accelerator_s + pools.serving_busy_accelerator_s).sum(axis=1)
+    on_s = (p.accelerators + p.serving_accelerators) * pools.available_s.sum(axis=1)
+    job_site = np.where(jobs.pool >= 0, p.site[np.maximum(jobs.pool, 0)], -1)
+    started = np.isfinite(jobs.start_s)
+    out: dict[str, Any] = {}
+    for i, site in enumerate(scenario.topology.sites):
+        here = p.site == i
+        waits = (jobs.start_s - jobs.submit_s)[(job_site == i) & started]
+        facility = float(accounts.facility_mwh[i].sum())
+        energy_cny = float(accounts.energy_cny[i].sum() + accounts.demand_charge_cny[i])
+        out[site.id] = {
+            "utilisation": _ratio(float(busy[here].sum()), float(on_s[here].sum())),
+            "accelerators": int((p.accelerators + p.serving_accelerators)[here].sum()),
+            "facility_mwh": facility,
+            "it_mwh": float(accounts.it_mwh[i].sum()),
+            "energy_cny": energy_cny,
+            "cny_per_mwh": _ratio(energy_cny, facility),
+            "carbon_kg": float(accounts.carbon_kg[i].sum()),
+            "water_m3": float(accounts.water_m3[i].sum()),
+            "green_share": site.green_contract_share,
+            "jobs_started": int(waits.size),
+            "job_wait_s_mean": float(waits.mean()) if waits.size else None,
+            "tokens_out": float(pools.tokens_out[here].sum()),
+        }
+    return out
+
+
+def _by_region(
+    compiled: CompiledScenario, jobs: JobRecords, requests: RequestTotals
+) -> dict[str, Any]:
+    n = len(compiled.regions)
+
+    def fold(values: I8) -> I8:
+        folded: I8 = values.reshape(n, -1).sum(axis=1)
+        return folded
+
+    arrived, served = fold(requests.arrived), fold(requests.served)
+    dropped, attained = fold(requests.dropped), fold(requests.attained)
+    submitted = jobs.state != NOT_SUBMITTED
+    started = np.isfinite(jobs.start_s)
+    out: dict[str, Any] = {}
+    for r, region in enumerate(compiled.regions):
+        waits = (jobs.start_s - jobs.submit_s)[(jobs.region == r) & started]
+        out[region] = {
+            "requests_arrived": int(arrived[r]),
+            "requests_dropped": int(dropped[r]),
+            "slo_attainment": _ratio(float(attained[r]), float(served[r] + dropped[r])),
+            "jobs_submitted": int(((jobs.region == r) & submitted).sum()),
+            "job_wait_s_mean": float(waits.mean()) if waits.size else None,
+        }
+    return out
+
+
+def _targets(
+    scenario: Scenario, compiled: CompiledScenario, pools: PoolTotals
+) -> list[dict[str, Any]]:
+    """Return every policy target with its limit, the result, the margin (positive = met)."""
+    rows: list[dict[str, Any]] = []
+
+    def add(site: str, target: str, limit: float, result: float, margin: float) -> None:
+        rows.append(
+            {
+                "site": site,
+                "target": target,
+                "limit": limit,
+                "result": result,
+                "margin": margin,
+                "met": bool(margin >= 0.0),
+            }
+        )
+
+    # Racks are not simulated; the share of accelerators busy stands for their occupancy.
+    p = compiled.pools
+    busy = (pools.busy_accelerator_s + pools.serving_busy_accelerator_s).sum(axis=1)
+    held = (p.accelerators + p.serving_accelerators) * float(slot_lengths_s(compiled).sum())
+    for i, site in enumerate(scenario.topology.sites):
+        targets = site.targets
+        if targets.pue_max is not None:
+            add(site.id, "pue_max", targets.pue_max, site.pue, targets.pue_max - site.pue)
+        if targets.green_share_min is not None:
+            share = site.green_contract_share
+            add(
+                site.id,
+                "green_share_min",
+                targets.green_share_min,
+                share,
+                share - targets.green_share_min,
+            )
+        if targets.rack_occupancy_min is not None:
+            here = p.site == i
+            whole = float(held[here].sum())
+            occupied = float(busy[here].sum()) / whole if whole > 0.0 else 0.0
+            add(
+                site.id,
+                "rack_occupancy_min",
+                targets.rack_occupancy_min,
+                occupied,
+                occupied - targets.rack_occupancy_min,
+            )
+    return rows

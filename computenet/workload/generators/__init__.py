@@ -1,0 +1,1 @@
+"""Seeded demand that behaves like the real thing: requests and jobs."""

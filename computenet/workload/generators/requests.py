@@ -1,0 +1,211 @@
+"""Inference requests by region and service class: daily shape, bursts, token lengths.
+
+Arrivals form a Cox process: given the rates, requests are Poisson. Rates are the product of the
+class's share, the weekly shape shifted to the region's habits, and a regional burst factor that
+does not depend on how many requests are sampled; drawing with a factor `k` therefore thins the
+same process exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.kernels.arrivals import Draws, TokenLaws, draw_arrivals, merge_arrivals
+from computenet.kernels.random_streams import make_streams
+from computenet.workload.generators.streams import named_stream
+
+__all__ = ["Burst", "RequestSource", "TokenLaw", "lognormal_from"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+#: Length of a cell of constant rate, s.
+CELL_S = 60.0
+#: Simulated requests drawn at once, about; bounds memory.
+CHUNK = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A component of the regional burst factor: log-normal, mean 1, Ornstein-Uhlenbeck in logs."""
+
+    cv: float
+    correlation_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLaw:
+    """Log-normal token counts with a cap; `correlation` couples output to input."""
+
+    input_mu: float
+    input_sigma: float
+    input_most: float
+    output_mu: float
+    output_sigma: float
+    output_most: float
+    correlation: float
+
+
+def lognormal_from(mean: float, median: float) -> tuple[float, float]:
+    """Return (mu, sigma) of the log-normal law with this mean and median.
+
+    ``median = exp(mu)`` and ``mean = exp(mu + sigma^2 / 2)``.
+    """
+    mu = float(np.log(median))
+    return mu, float(np.sqrt(2.0 * max(np.log(mean) - mu, 0.0)))
+
+
+class RequestSource:
+    """Draws requests in chunks, in order of time; memory does not grow with their number.
+
+    Parameters
+    ----------
+    mean_rate_per_s
+        ``(D,)`` real requests a second of every (region, service class), mean over a week.
+    shape
+        ``(K, 168)`` relative rate by class and hour of the week (Monday 0 h), mean 1.
+    shift_h
+        ``(R,)`` hours a region runs later.
+    first_hour
+        Hour of the week at which the run starts, local time, a fraction allowed.
+    laws
+        Token law of every class.
+    bursts
+        Components of the burst factor; none = a plain non-homogeneous Poisson process.
+    sampling
+        One request in this many is drawn.
+    seed
+        The run's seed.
+    horizon_s
+        Length of the run.
+    """
+
+    def __init__(
+        self,
+        mean_rate_per_s: F8,
+        shape: F8,
+        shift_h: F8,
+        first_hour: float,
+        laws: Sequence[TokenLaw],
+        bursts: Sequence[Burst],
+        sampling: int,
+        seed: int,
+        horizon_s: float,
+    ) -> None:
+        self._n_classes = len(laws)
+        self._n_regions = len(shift_h)
+        n = self._n_classes * self._n_regions
+        self._rate = np.asarray(mean_rate_per_s, dtype=np.float64) / sampling
+        self._shape = shape
+        self._shift_h = np.asarray(shift_h, dtype=np.float64)
+        self._first_hour = first_hour
+        self._bursts = tuple(bursts)
+        self._horizon_s = horizon_s
+        self._cells = int(np.ceil(horizon_s / CELL_S - 1e-12))
+        self._cell = 0
+        self._class = np.tile(np.arange(self._n_classes, dtype=np.int32), self._n_regions)
+        self._laws = TokenLaws(
+            *[
+                np.asarray([getattr(law, name) for law in laws], dtype=np.float64)
+                for name in TokenLaws._fields
+            ]
+        )
+        self._gaps = make_streams(named_stream(seed, "requests.arrivals"), n)
+        self._marks = make_streams(named_stream(seed, "requests.tokens"), n)
+        self._residual = np.random.default_rng(
+            named_stream(seed, "requests.first-gap")
+        ).exponential(size=n)
+        self._burst_rng = [
+            np.random.default_rng(named_stream(seed, f"requests.burst.{region}"))
+            for region in range(self._n_regions)
+        ]
+        self._log_burst = np.stack(
+            [
+                generator.standard_normal(len(self._bursts))
+                for generator in self._burst_rng
+            ]
+        ).reshape(self._n_regions, len(self._bursts))
+        total = float(self._rate.sum())
+        per_cell = max(total * CELL_S * float(shape.max(initial=1.0)), 1e-9)
+        self._cells_a_chunk = int(np.clip(CHUNK / per_cell, 1, 24 * 60))
+        self._draws = _make_draws(1024)
+        self.chunk = _make_draws(1024)
+        self._bucket = np.zeros(2, dtype=np.int64)
+        self._order = np.zeros(1024, dtype=np.int64)
+
+    def next_chunk(self) -> float:
+        """Fill `chunk` with the next requests; return the time up to which it is complete."""
+        first = self._cell
+        if first >= self._cells:
+            self.chunk.count[0] = 0
+            return np.inf
+        last = min(first + self._cells_a_chunk, self._cells)
+        rate = self._rates(first, last)
+        self._cell = last
+        lengths = np.minimum(np.arange(first + 1, last + 1) * CELL_S, self._horizon_s) - (
+            np.arange(first, last) * CELL_S
+        )
+        expected = float((rate * lengths).sum())
+        self._reserve(int(expected + 12.0 * np.sqrt(expected) + 64.0))
+        saved = self._residual.copy(), self._gaps.copy(), self._marks.copy()
+        while not draw_arrivals(
+            rate, first, last, CELL_S, self._horizon_s, self._residual, self._gaps,
+            self._marks, self._class, self._laws, self._draws,
+        ):  # fmt: skip
+            self._residual[:], self._gaps[:], self._marks[:] = saved
+            self._reserve(2 * len(self._draws.arrival_s))
+        end_s = min(last * CELL_S, self._horizon_s)
+        if len(self._bucket) != max(int(expected / 4), 2) + 1:
+            self._bucket = np.zeros(max(int(expected / 4), 2) + 1, dtype=np.int64)
+        merge_arrivals(
+            self._draws, first * CELL_S, end_s, self._bucket, self._order, self.chunk
+        )
+        return float(end_s) if last < self._cells else np.inf
+
+    def _reserve(self, rows: int) -> None:
+        if rows > len(self._draws.arrival_s):
+            self._draws, self.chunk = _make_draws(rows), _make_draws(rows)
+            self._order = np.zeros(rows, dtype=np.int64)
+
+    def _rates(self, first: int, last: int) -> F8:
+        """Return the sampled rate of every source in the cells, ``(D, cells)``."""
+        hours = self._first_hour + (np.arange(first, last) + 0.5) * (CELL_S / 3600.0)
+        index = np.floor(hours[None, :] - self._shift_h[:, None]).astype(np.int64) % 168
+        shaped = self._shape[:, index].transpose(1, 0, 2)
+        factor = self._burst_factor(last - first)
+        rates: F8 = (
+            self._rate.reshape(self._n_regions, self._n_classes, 1) * shaped * factor[:, None, :]
+        )
+        return np.ascontiguousarray(rates.reshape(-1, last - first))
+
+    def _burst_factor(self, cells: int) -> F8:
+        """Advance the burst factor of every region by `cells`, ``(R, cells)``."""
+        out = np.ones((self._n_regions, cells))
+        if not self._bursts:
+            return out
+        sigma = np.sqrt(np.log1p(np.asarray([burst.cv for burst in self._bursts]) ** 2))
+        keep = np.exp(-CELL_S / np.asarray([burst.correlation_s for burst in self._bursts]))
+        fresh = np.sqrt(1.0 - keep**2)
+        for region, generator in enumerate(self._burst_rng):
+            noise = generator.standard_normal((cells, len(self._bursts)))
+            state = self._log_burst[region]
+            for cell in range(cells):
+                state = keep * state + fresh * noise[cell]
+                out[region, cell] = np.exp(float(sigma @ state) - 0.5 * float(sigma @ sigma))
+            self._log_burst[region] = state
+        return out
+
+
+def _make_draws(rows: int) -> Draws:
+    return Draws(
+        np.zeros(rows),
+        np.zeros(rows, dtype=np.int32),
+        np.zeros(rows, dtype=np.int32),
+        np.zeros(rows, dtype=np.int32),
+        np.zeros(rows, dtype=np.float32),
+        np.zeros(1, dtype=np.int64),
+    )
