@@ -1,0 +1,132 @@
+"""The demand side a user describes: models, service classes, job classes, shapes and bursts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from computenet.scenario.common import (
+    Identifier,
+    Name,
+    NonNegative,
+    Positive,
+    Share,
+    Sourced,
+)
+
+Hourly = Annotated[list[NonNegative], Field(min_length=24, max_length=24)]
+
+
+class ModelSpec(Sourced):
+    """A language model that replicas serve."""
+
+    name: Identifier
+    parameters_b: Positive = Field(description="parameters in all, billions")
+    active_parameters_b: Positive = Field(description="parameters used for one token, billions")
+    bytes_per_parameter: Positive = Field(description="2 for BF16, 1 for FP8")
+    cache_kb_per_token: NonNegative = Field(description="key-value cache of one token, kB")
+    serving_share: Share = Field(description="share of serving accelerators that hold it")
+
+    @model_validator(mode="after")
+    def _active_is_a_part(self) -> ModelSpec:
+        if self.active_parameters_b > self.parameters_b:
+            raise ValueError("active_parameters_b is larger than parameters_b")
+        return self
+
+
+class TokensSpec(Sourced):
+    """Token counts of a service class: log-normal with this mean and median, capped."""
+
+    mean: Positive
+    p50: Positive
+    most: Annotated[int, Field(ge=1, le=10_000_000)]
+
+    @model_validator(mode="after")
+    def _mean_over_median(self) -> TokensSpec:
+        if self.mean < self.p50:
+            raise ValueError("the mean of a log-normal law is not below its median (p50)")
+        return self
+
+
+class ServiceClassSpec(Sourced):
+    """A kind of request, its objectives, and how far away it may be served."""
+
+    name: Identifier
+    title: Name
+    model: Identifier
+    share: Share = Field(description="share of national requests")
+    input_tokens: TokensSpec
+    output_tokens: TokensSpec
+    token_correlation: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
+    ttft_slo_ms: Positive
+    tpot_slo_ms: Positive
+    latency_circle_ms: Positive = Field(description="one-way latency circle: 1, 5 or 20 ms")
+    human_share: Share = Field(
+        default=0.75, description="share of requests that follow the human daily shape"
+    )
+    gb_per_request: NonNegative = Field(description="traffic of one request, both ways, GB")
+
+
+class JobClassSpec(Sourced):
+    """A kind of job: how often, how large, how long, how much data."""
+
+    name: Identifier
+    title: Name
+    rate_per_day: NonNegative = Field(description="national submissions a day, weekly mean")
+    sizes: Annotated[dict[int, Positive], Field(min_length=1)] = Field(
+        description="accelerators of the gang: relative weight"
+    )
+    run_time_median_s: Positive = Field(description="median run time at reference speed, s")
+    run_time_sigma: NonNegative = Field(description="sigma of the log-normal run time")
+    run_time_most_s: Positive
+    estimate_factor: Annotated[float, Field(ge=1.0)] = Field(
+        description="mean of the user's estimate over the run time"
+    )
+    data_median_gb: NonNegative
+    data_sigma: NonNegative
+    session_jobs_mean: Annotated[float, Field(ge=1.0)] = Field(
+        default=1.0, description="mean jobs submitted together by one user"
+    )
+    weekend_factor: NonNegative = Field(description="weekend submissions over those of weekdays")
+    activity: Share = Field(description="share of an accelerator's dynamic power while running")
+    in_progress: bool = Field(
+        default=False, description="runs of this class are under way when the scenario starts"
+    )
+
+    @model_validator(mode="after")
+    def _sizes_are_gangs(self) -> JobClassSpec:
+        if min(self.sizes) < 1:
+            raise ValueError("a gang has at least 1 accelerator")
+        return self
+
+
+class ShapeSpec(Sourced):
+    """Relative demand by hour of the day, and weekend against weekday."""
+
+    hourly: Hourly = Field(description="relative rate of human traffic by hour, any scale")
+    weekday: Positive = 1.0
+    weekend: Positive = 1.0
+
+
+class BurstSpec(Sourced):
+    """One component of the regional burst factor."""
+
+    cv: NonNegative
+    correlation_s: Positive
+
+
+class WorkloadSpec(Sourced):
+    """National demand."""
+
+    id: Identifier
+    title: Name
+    description: str = ""
+    scale: NonNegative = Field(default=1.0, description="multiplies requests and jobs alike")
+    request_rate_per_day: NonNegative = Field(description="national requests a day")
+    request_shape: ShapeSpec
+    job_shape: ShapeSpec
+    bursts: list[BurstSpec] = Field(default_factory=list)
+    models: list[ModelSpec] = Field(default_factory=list)
+    service_classes: list[ServiceClassSpec] = Field(default_factory=list)
+    job_classes: Annotated[list[JobClassSpec], Field(min_length=1)]
