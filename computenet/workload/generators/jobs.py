@@ -1,0 +1,218 @@
+"""Jobs by class: gang sizes, run times, user estimates, data, sessions of users, weekly shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.workload.generators.streams import named_stream
+
+__all__ = ["GeneratedJobs", "JobLaw", "generate_jobs", "mean_load_accelerators"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
+
+HOUR_S = 3600.0
+#: Mean pause between two submissions of one session, s.
+SESSION_PAUSE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobLaw:
+    """How one class of jobs is submitted and how long its jobs run.
+
+    Attributes
+    ----------
+    rate_per_day
+        Submissions a day, mean over a week.
+    sizes, weights
+        Accelerators of a gang and their relative weights.
+    run_time_median_s, run_time_sigma, run_time_most_s
+        Log-normal run time at reference speed, capped.
+    estimate_factor
+        Mean of the user's estimate over the run time; the excess is exponential.
+    data_median_gb, data_sigma
+        Log-normal input data; 0 = none.
+    session_jobs_mean
+        Mean jobs of a session (geometric): the submissions of one user come in clumps.
+    weekend_factor
+        Weekend rate over weekday rate.
+    in_progress
+        Whether runs are under way at the start, as in a system long in use.
+    """
+
+    name: str
+    rate_per_day: float
+    sizes: tuple[int, ...]
+    weights: tuple[float, ...]
+    run_time_median_s: float
+    run_time_sigma: float
+    run_time_most_s: float
+    estimate_factor: float
+    data_median_gb: float
+    data_sigma: float
+    session_jobs_mean: float
+    weekend_factor: float
+    in_progress: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedJobs:
+    """Columns of jobs, sorted by submission."""
+
+    submit_s: F8
+    job_class: I4
+    region: I4
+    accelerators: I8
+    work_s: F8
+    estimate_s: F8
+    data_gb: F8
+    user: I4
+
+
+def mean_load_accelerators(law: JobLaw) -> float:
+    """Return the mean number of reference accelerators the class keeps busy.
+
+    Rate times mean gang times mean run time (Little's law); the mean of the capped log-normal is
+    taken numerically over its quantiles.
+    """
+    weights = np.asarray(law.weights) / sum(law.weights)
+    gang = float((weights * np.asarray(law.sizes)).sum())
+    return law.rate_per_day / 86_400.0 * gang * float(_run_time_quantiles(law).mean())
+
+
+def _run_time_quantiles(law: JobLaw, n: int = 4001) -> F8:
+    from scipy.special import ndtri
+
+    z = ndtri((np.arange(n) + 0.5) / n)
+    times: F8 = np.minimum(
+        law.run_time_median_s * np.exp(law.run_time_sigma * z), law.run_time_most_s
+    )
+    return times
+
+
+def generate_jobs(
+    laws: Sequence[JobLaw],
+    hourly: F8,
+    region_share: F8,
+    first_hour: float,
+    horizon_s: float,
+    seed: int,
+) -> GeneratedJobs:
+    """Draw the jobs of a run.
+
+    Parameters
+    ----------
+    laws
+        One a class; each has its own random stream ``jobs.<name>``.
+    hourly
+        ``(24,)`` relative submissions by hour of the day.
+    region_share
+        ``(R,)`` shares of training demand.
+    first_hour
+        Hour of the week at which the run starts, local time.
+    horizon_s
+        Length of the run.
+    seed
+        The run's seed.
+    """
+    share = np.cumsum(region_share / region_share.sum())
+    parts = [
+        _generate(law, index, hourly, share, first_hour, horizon_s, seed)
+        for index, law in enumerate(laws)
+    ]
+    columns = [
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in GeneratedJobs.__dataclass_fields__
+    ]
+    order = np.argsort(columns[0], kind="stable")
+    return GeneratedJobs(*[column[order] for column in columns])
+
+
+def _generate(
+    law: JobLaw,
+    index: int,
+    hourly: F8,
+    share: F8,
+    first_hour: float,
+    horizon_s: float,
+    seed: int,
+) -> GeneratedJobs:
+    rng = np.random.default_rng(named_stream(seed, f"jobs.{law.name}"))
+    submit, session = _submissions(law, hourly, first_hour, horizon_s, rng)
+    run = np.minimum(
+        law.run_time_median_s * np.exp(law.run_time_sigma * rng.standard_normal(len(submit))),
+        law.run_time_most_s,
+    )
+    residual = run
+    data = (
+        law.data_median_gb * np.exp(law.data_sigma * rng.standard_normal(len(submit)))
+        if law.data_median_gb > 0.0
+        else np.zeros(len(submit))
+    )
+    if law.in_progress:
+        under_way = _in_progress(law, rng)
+        submit = np.concatenate([np.zeros(len(under_way)), submit])
+        residual = np.concatenate([under_way, residual])
+        data = np.concatenate([np.zeros(len(under_way)), data])
+        session = np.concatenate([np.arange(len(under_way)), session + len(under_way)])
+    n = len(submit)
+    edges = np.cumsum(np.asarray(law.weights) / sum(law.weights))
+    edges[-1] = 1.0
+    size_at = np.searchsorted(edges, rng.random(n), side="right")
+    excess = rng.exponential(max(law.estimate_factor - 1.0, 0.0), n)
+    sessions = int(session.max(initial=-1)) + 1
+    origin = np.minimum(np.searchsorted(share, rng.random(sessions), side="right"), len(share) - 1)
+    return GeneratedJobs(
+        submit_s=submit,
+        job_class=np.full(n, index, dtype=np.int32),
+        region=origin[session].astype(np.int32),
+        accelerators=np.asarray(law.sizes, dtype=np.int64)[size_at],
+        work_s=residual,
+        estimate_s=residual * (1.0 + excess),
+        data_gb=data,
+        user=session.astype(np.int32),
+    )
+
+
+def _submissions(
+    law: JobLaw, hourly: F8, first_hour: float, horizon_s: float, rng: np.random.Generator
+) -> tuple[F8, I8]:
+    """Return submit times and session numbers; sessions are a non-homogeneous Poisson process."""
+    hours = int(np.ceil(horizon_s / HOUR_S))
+    clock = np.floor(first_hour + np.arange(hours)).astype(np.int64) % 168
+    weekend = clock >= 120
+    shape = hourly[clock % 24] / hourly.mean()
+    mean_day = (5.0 + 2.0 * law.weekend_factor) / 7.0
+    shape = shape * np.where(weekend, law.weekend_factor, 1.0) / max(mean_day, 1e-12)
+    rate_per_h = law.rate_per_day / 24.0 / law.session_jobs_mean * shape
+    count = rng.poisson(rate_per_h)
+    start = np.repeat(np.arange(hours) * HOUR_S, count) + rng.random(int(count.sum())) * HOUR_S
+    jobs = rng.geometric(1.0 / law.session_jobs_mean, len(start))
+    session = np.repeat(np.arange(len(start)), jobs)
+    pauses = rng.exponential(SESSION_PAUSE_S, int(jobs.sum()))
+    first = np.concatenate([[0], np.cumsum(jobs)[:-1]]).astype(np.int64)
+    pauses[first[jobs > 0]] = 0.0
+    total = np.cumsum(pauses)
+    base = np.repeat(total[first], jobs) if len(start) else total
+    submit = np.repeat(start, jobs) + (total - base)
+    inside = submit < horizon_s
+    return submit[inside], session[inside]
+
+
+def _in_progress(law: JobLaw, rng: np.random.Generator) -> F8:
+    """Return residual run times of the runs under way in steady state.
+
+    Their number is Poisson with mean rate times mean run time; a run under way is one of length
+    ``L`` chosen with weight ``L`` (length bias), and its residual is uniform over it.
+    """
+    quantiles = _run_time_quantiles(law)
+    count = int(rng.poisson(law.rate_per_day / 86_400.0 * float(quantiles.mean())))
+    biased = np.cumsum(quantiles)
+    length = quantiles[np.searchsorted(biased, rng.random(count) * biased[-1], side="right")]
+    residual: F8 = length * rng.random(count)
+    return residual
