@@ -22,16 +22,12 @@ from computenet.errors import InputError, Problem
 from computenet.network.routes import shortest_routes
 from computenet.scenario import Scenario
 from computenet.scenario.topology import AcceleratorSpec, TariffSpec
-from computenet.serving import ReplicaRates, replica_rates
+from computenet.serving import DECODE_ACTIVITY, PREFILL_ACTIVITY, ReplicaRates, replica_rates
 from computenet.units import KWH_PER_MWH, SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["compile_scenario"]
 
 DISCIPLINES = {"fcfs": 0, "easy": 1}
-#: Share of ``active_w`` drawn by a replica that only decodes, and while a prompt is in prefill
-#: (shares of thermal design power measured by DynamoLLM and Splitwise, recalled).
-DECODE_ACTIVITY = 0.6
-PREFILL_ACTIVITY = 0.85
 
 
 def compile_scenario(scenario: Scenario) -> CompiledScenario:

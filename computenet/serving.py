@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from computenet.errors import InputError, Problem
 
-__all__ = ["ReplicaRates", "decode_table", "replica_rates"]
+__all__ = [
+    "DECODE_ACTIVITY",
+    "PREFILL_ACTIVITY",
+    "ReplicaRates",
+    "decode_table",
+    "replica_rates",
+]
 
 #: Share of the peak FLOPS that prefill reaches (published serving studies: 0.4 to 0.6).
 PREFILL_EFFICIENCY = 0.45
@@ -25,6 +31,10 @@ MEMORY_SHARE = 0.9
 CACHE_SHARE = 0.25
 #: Most requests an engine runs at once.
 MOST_SLOTS = 128
+#: Share of ``active_w`` drawn by a replica that only decodes, and while a prompt is in prefill
+#: (shares of thermal design power measured by DynamoLLM and Splitwise, recalled).
+DECODE_ACTIVITY = 0.6
+PREFILL_ACTIVITY = 0.85
 
 
 @dataclass(frozen=True, slots=True)
