@@ -19,7 +19,7 @@ from computenet.compiled import (
 )
 from computenet.energy.tariff import hourly_to_slots, month_index
 from computenet.errors import InputError, Problem
-from computenet.network.routes import shortest_routes
+from computenet.network import shortest_routes
 from computenet.scenario import Scenario
 from computenet.scenario.topology import AcceleratorSpec, TariffSpec
 from computenet.serving import DECODE_ACTIVITY, PREFILL_ACTIVITY, ReplicaRates, replica_rates
