@@ -1,1 +1,28 @@
-"""scenario."""
+"""What a user writes: specs, YAML, the built-in catalogue."""
+
+from computenet.scenario.catalogue import list_scenarios, list_topologies, list_workloads
+from computenet.scenario.loading import dump_scenario, load_scenario
+from computenet.scenario.scenario import (
+    LinkCut,
+    PolicySpec,
+    RunSpec,
+    Scenario,
+    SiteOutage,
+)
+from computenet.scenario.topology import TopologySpec
+from computenet.scenario.workload import WorkloadSpec
+
+__all__ = [
+    "LinkCut",
+    "PolicySpec",
+    "RunSpec",
+    "Scenario",
+    "SiteOutage",
+    "TopologySpec",
+    "WorkloadSpec",
+    "dump_scenario",
+    "list_scenarios",
+    "list_topologies",
+    "list_workloads",
+    "load_scenario",
+]

@@ -1,0 +1,247 @@
+"""Every word of the report in English and Chinese."""
+
+from __future__ import annotations
+
+from computenet.report.view import Lang
+
+__all__ = ["LABELS", "LIMITS", "Labels", "labels_of"]
+
+#: key: (English, Chinese). Words in braces are filled in by the page.
+LABELS: dict[str, tuple[str, str]] = {
+    "report": ("Simulation report", "仿真报告"),
+    "policy": ("Policy", "调度策略"),
+    "span": ("Span", "时段"),
+    "days": ("{n} days", "{n} 天"),
+    "seed": ("Seed", "随机种子"),
+    "version": ("Version", "版本"),
+    "topology": ("Topology", "拓扑"),
+    "sites_pools": ("{sites} sites, {pools} pools, {regions} demand regions",
+                    "{sites} 个站点、{pools} 个资源池、{regions} 个需求区域"),
+    "contents": ("Contents", "目录"),
+    "sampling_one": ("Every job and every request was simulated one by one.",
+                     "全部作业与推理请求均逐一仿真。"),
+    "sampling_many": ("Requests are sampled: one replica in {k} and one request in {k} was "
+                      "simulated, and totals are scaled by {k}. Jobs were simulated one by one.",
+                      "推理请求为抽样仿真:每 {k} 个副本取 1 个、每 {k} 个请求取 1 个,总量按 {k} 倍放大;"
+                      "作业逐一仿真。"),
+    # cards
+    "key_figures": ("Key figures", "关键指标"),
+    "utilisation": ("Accelerator utilisation", "加速卡利用率"),
+    "utilisation_sub": ("jobs {jobs}, serving {serving}", "作业 {jobs},推理 {serving}"),
+    "eflops": ("Compute installed", "装机算力"),
+    "eflops_sub": ("{delivered} delivered on average; dense FP16", "平均交付 {delivered};稠密 FP16"),
+    "jobs_completed": ("Jobs completed", "完成作业"),
+    "jobs_sub": ("of {submitted} submitted; mean wait {wait}", "共提交 {submitted};平均等待 {wait}"),
+    "requests_served": ("Requests served", "完成请求"),
+    "requests_sub": ("SLO met by {slo}; {dropped} dropped", "SLO 达成率 {slo};丢弃 {dropped}"),
+    "ttft": ("Time to first token, p50", "首词元时延 TTFT p50"),
+    "ttft_sub": ("p95 {p95}, p99 {p99}", "p95 {p95},p99 {p99}"),
+    "energy": ("Facility energy", "总用电量"),
+    "energy_sub": ("PUE {pue}; IT {it}", "PUE {pue};IT {it}"),
+    "cost": ("Cost", "成本"),
+    "cost_sub": ("energy {energy}, network {network}", "用电 {energy},网络 {network}"),
+    "carbon": ("Carbon (location-based)", "碳排放(区域电网法)"),
+    "carbon_sub": ("{intensity} kg per EFLOP·h", "每 EFLOP·h {intensity} kg"),
+    "green": ("Green share, annual", "绿电占比(年度)"),
+    "green_sub": ("matched hour by hour {hourly}", "逐时匹配 {hourly}"),
+    "water": ("Water", "用水量"),
+    "water_sub": ("{rate} L per kWh of IT", "每 kWh IT 用电 {rate} L"),
+    "network": ("Bulk data moved", "批量数据传输"),
+    "network_sub": ("west share of work {west}", "西部承担算量占比 {west}"),
+    "targets_met": ("Targets met", "达标项"),
+    "targets_sub": ("policy targets by site", "各站点政策目标"),
+    # sections
+    "map": ("Map", "地图"),
+    "map_note": ("Circles are sites: area by IT capacity, colour by utilisation. Dots are demand "
+                 "regions: area by inference demand. Arcs lead from region to site, width by "
+                 "volume; the {n} largest of {all} flows are drawn, {part} of the requests.",
+                 "圆为站点:面积表示 IT 容量,颜色表示利用率;圆点为需求区域:面积表示推理需求;"
+                 "弧线由需求区域指向站点,粗细表示流量。共 {all} 条流向,图中绘出最大的 {n} 条,"
+                 "占请求总量 {part}。"),
+    "map_source": ("Borders", "边界数据"),
+    "sites": ("Sites", "站点"),
+    "regions": ("Demand regions", "需求区域"),
+    "request_flows": ("Request flows", "推理请求流向"),
+    "job_flows": ("Job data flows", "作业数据流向"),
+    "south_china_sea": ("South China Sea Islands", "南海诸岛"),
+    "dongsha": ("Dongsha Is.", "东沙群岛"),
+    "xisha": ("Xisha Is.", "西沙群岛"),
+    "zhongsha": ("Zhongsha Is.", "中沙群岛"),
+    "nansha": ("Nansha Is.", "南沙群岛"),
+    "diaoyu": ("Diaoyu Dao", "钓鱼岛"),
+    "it_capacity": ("IT capacity", "IT 容量"),
+    "series": ("Sites over time", "站点时序"),
+    "series_note": ("Means over {h} h, local time.", "{h} 小时均值,当地时间。"),
+    "tab_power": ("Power", "功率"),
+    "tab_utilisation": ("Utilisation", "利用率"),
+    "tab_price": ("Price", "电价"),
+    "tab_carbon": ("Carbon intensity", "碳强度"),
+    "axis_power": ("Facility power, MW", "总功率 / MW"),
+    "axis_utilisation": ("Utilisation, %", "利用率 / %"),
+    "axis_price": ("Price, CNY/MWh", "电价 /(元/MWh)"),
+    "axis_carbon": ("Carbon, kg/MWh", "碳强度 /(kg/MWh)"),
+    "weighted_mean": ("All sites (weighted by energy)", "全部站点(按用电量加权)"),
+    "capacity_mean": ("All sites", "全部站点"),
+    "other_sites": ("Other sites", "其他站点"),
+    "slo": ("Service objectives met", "服务目标达成率"),
+    "slo_note": ("Share of requests within their TTFT and TPOT objectives, by region and class.",
+                 "满足 TTFT 与 TPOT 目标的请求占比,按区域与服务类别。"),
+    "slo_attainment": ("SLO attainment", "SLO 达成率"),
+    "queues": ("Queues and waiting", "排队与等待"),
+    "tab_waiting_jobs": ("Jobs waiting", "等待作业数"),
+    "tab_waiting_accelerators": ("Accelerators waited for", "等待中的加速卡需求"),
+    "tab_wait": ("Waiting times", "等待时间分布"),
+    "axis_wait": ("Wait, s", "等待时间 / 秒"),
+    "axis_ccdf": ("Share of jobs waiting longer", "等待更久的作业占比"),
+    "wait_note": ("Waiting from submission to start of the jobs that started; {n} jobs had not "
+                  "started at the end and are not in the waiting times.",
+                  "等待时间按已启动作业自提交至启动计算;期末尚未启动的 {n} 个作业不计入。"),
+    "latency": ("Time to first token", "首词元时延"),
+    "latency_note": ("Percentiles by service class, network round trip included; one dot per demand "
+                     "region, the bar marks the median region.",
+                     "各服务类别的分位数,含网络往返时延;每点为一个需求区域,横线为区域中位数。"),
+    "axis_ttft": ("TTFT, ms", "TTFT / 毫秒"),
+    "targets": ("Targets", "政策目标"),
+    "target": ("Target", "目标"),
+    "limit": ("Limit", "限值"),
+    "result": ("Result", "结果"),
+    "margin": ("Margin", "裕度"),
+    "status": ("Status", "状态"),
+    "met": ("met", "达标"),
+    "not_met": ("not met", "未达标"),
+    "pue_max": ("PUE at most", "PUE 上限"),
+    "green_share_min": ("Green share at least", "绿电占比下限"),
+    "rack_occupancy_min": ("Rack occupancy at least", "机柜上架率下限"),
+    "no_targets": ("No site of this scenario has a target.", "本场景各站点未设政策目标。"),
+    "by_site": ("By site", "分站点"),
+    "by_region": ("By region", "分区域"),
+    "total": ("Total", "合计"),
+    "col_site": ("Site", "站点"),
+    "col_region": ("Region", "区域"),
+    "col_accelerators": ("Accelerators", "加速卡"),
+    "col_utilisation": ("Utilisation", "利用率"),
+    "col_energy": ("Energy, MWh", "用电量 / MWh"),
+    "col_cost": ("Energy cost, CNY", "用电成本 / 元"),
+    "col_price": ("CNY/MWh", "元/MWh"),
+    "col_carbon": ("Carbon, t", "碳排放 / 吨"),
+    "col_water": ("Water, m³", "用水 / m³"),
+    "col_green": ("Green share", "绿电占比"),
+    "col_jobs_started": ("Jobs started", "启动作业"),
+    "col_wait": ("Mean wait", "平均等待"),
+    "col_arrived": ("Requests", "请求数"),
+    "col_dropped": ("Dropped", "丢弃"),
+    "col_slo": ("SLO met", "SLO 达成率"),
+    "col_jobs": ("Jobs submitted", "提交作业"),
+    "links": ("Busiest links", "最繁忙链路"),
+    "col_link": ("Link", "链路"),
+    "col_carried": ("Carried, TB", "传输量 / TB"),
+    "col_mean_use": ("Mean use", "平均利用率"),
+    "col_peak_use": ("Peak use", "峰值利用率"),
+    "links_note": ("The {n} of {all} links that carried most bulk data; means over the slots in "
+                   "which a link carried something.",
+                   "批量数据传输量最大的 {n} 条链路(共 {all} 条);均值按有传输的时段计算。"),
+    "events": ("Events", "事件"),
+    "col_time": ("Time", "时间"),
+    "col_kind": ("Kind", "类型"),
+    "col_subject": ("Subject", "对象"),
+    "col_detail": ("Detail", "说明"),
+    "events_list": ("List of events ({n})", "事件列表({n})"),
+    "events_first": ("The first {n} of {all} events.", "共 {all} 个事件,列出前 {n} 个。"),
+    "audit": ("Audit", "守恒审计"),
+    "audit_note": ("What went in against what came out, computed two ways. Relative residuals of "
+                   "sums; jobs and requests are counts and must be 0.",
+                   "投入与产出以两种方式核算。各项为相对残差;作业与请求为个数,须为 0。"),
+    "col_balance": ("Balance", "平衡项"),
+    "col_residual": ("Residual", "残差"),
+    "audit_energy_mwh": ("Energy", "电量"),
+    "audit_work_accelerator_s": ("Work", "算量"),
+    "audit_bytes_gb": ("Bytes", "数据量"),
+    "audit_money_cny": ("Money", "费用"),
+    "audit_jobs": ("Jobs", "作业"),
+    "audit_requests": ("Requests", "请求"),
+    "sources": ("What the numbers stand on", "数据依据"),
+    "sources_note": ("Every number of the scenario by how far it can be trusted; the least certain "
+                     "come first.", "场景中每个数值按可信程度分级,最不确定者列于最前。"),
+    "col_grade": ("Grade", "等级"),
+    "col_count": ("Numbers", "数值个数"),
+    "col_path": ("Number", "数值"),
+    "col_value": ("Value", "取值"),
+    "col_source": ("Source", "来源"),
+    "grade_assumed": ("assumed", "假设"),
+    "grade_estimated": ("estimated", "估计"),
+    "grade_published": ("published", "公开发布"),
+    "grade_measured": ("measured", "实测"),
+    "meaning_assumed": ("a judgement without a document behind it", "没有文献支持的判断"),
+    "meaning_estimated": ("derived from documents by a stated rule", "按给定规则由文献推算"),
+    "meaning_published": ("printed in a document", "文献所载"),
+    "meaning_measured": ("observed", "观测所得"),
+    "full_list": ("Full list: {n} numbers from {sources} sources",
+                  "完整列表:{n} 个数值,{sources} 个来源"),
+    "source_list": ("Sources", "来源"),
+    "no_sources": ("The run names no sources.", "本次运行未列出数据来源。"),
+    "limits": ("Known not valid for", "已知不适用范围"),
+    "run": ("This run", "运行信息"),
+    "col_name": ("Name", "名称"),
+    "wall": ("Wall time", "运行耗时"),
+    "peak_rss": ("Peak memory", "内存峰值"),
+    "machine": ("Machine", "运行环境"),
+    "packages": ("Packages", "软件包"),
+    "inputs": ("Input hashes", "输入校验值"),
+    "no_data": ("Nothing to show: the run has no {what}.", "无可显示内容:本次运行没有{what}。"),
+    "what_requests": ("requests", "推理请求"),
+    "what_jobs": ("started jobs", "已启动的作业"),
+    "no_script": ("The figures need JavaScript; the tables do not.",
+                  "图形需要启用 JavaScript;表格不需要。"),
+    "scroll": ("The table scrolls sideways on a narrow screen.", "窄屏下表格可横向滑动。"),
+}  # fmt: skip
+
+#: What the results are known not to be valid for; the same list as ``docs/validity.md``.
+LIMITS: tuple[tuple[str, str], ...] = (
+    ("Rack occupancy: racks are not simulated; the share of accelerators busy stands for them and "
+     "is lower than the share of racks let.",
+     "机柜上架率:未仿真机柜,以加速卡忙碌占比代替,低于实际出租率。"),
+    ("Absolute serving latency of one engine: replica rates are roofline estimates; differences "
+     "between sites, policies and loads are meaningful.",
+     "单一推理引擎的绝对时延:副本速率为屋顶线模型估计;站点、策略与负载之间的差异有意义。"),
+    ("Prices of data transfer: no public list was found; the figures are orders of magnitude.",
+     "数据传输价格:未见公开价目,仅为数量级。"),
+    ("Spot electricity markets: tariffs are time-of-use; provincial spot prices are not modelled.",
+     "电力现货市场:采用分时电价,未模拟各省现货价格。"),
+    ("Hourly or marginal emissions: grid factors are annual means by province.",
+     "逐时或边际排放:电网排放因子为各省年均值。"),
+    ("Green power by the hour: contracts are taken as a flat profile, so the hourly-matched share "
+     "is an upper estimate for solar contracts.",
+     "逐时绿电:绿电合同按平坦出力计,对光伏合同而言逐时匹配占比偏高。"),
+    ("Demand charge of a short run: the highest slot of the run stands for the month's, and the "
+     "charge is taken for the share of the month covered.",
+     "短时段运行的需量电费:以运行期内最高时段代表全月最大需量,按所占月份比例计费。"),
+    ("Failures of single nodes: only the outages and cuts of the scenario happen.",
+     "单节点故障:仅发生场景中设定的停机与断链。"),
+)  # fmt: skip
+
+
+class Labels:
+    """The words of one language."""
+
+    def __init__(self, lang: Lang) -> None:
+        self.lang: Lang = lang
+        self._column = 0 if lang == "en" else 1
+
+    def __call__(self, key: str, **parts: object) -> str:
+        """Return a label with its parts filled in; an unknown key is a `KeyError`."""
+        text = LABELS[key][self._column]
+        return text.format(**parts) if parts else text
+
+    def or_own(self, prefix: str, key: object) -> str:
+        """Return the label ``prefix + key``, or the key itself where there is none."""
+        known = LABELS.get(f"{prefix}{key}")
+        return known[self._column] if known else str(key)
+
+    def limits(self) -> list[str]:
+        """Return what the results are not valid for."""
+        return [pair[self._column] for pair in LIMITS]
+
+
+def labels_of(lang: Lang) -> Labels:
+    """Return the words of a language."""
+    return Labels(lang)

@@ -1,0 +1,74 @@
+"""Built-in topologies, workloads and scenarios, in a source checkout or in an installed wheel.
+
+``topologies/NAME/topology.yaml`` is a topology, ``topologies/NAME/scenario.yaml`` the scenario of
+the same name, and ``workloads/NAME.yaml`` a workload.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import computenet
+from computenet.scenario.yaml_text import read_yaml
+
+__all__ = [
+    "data_root",
+    "list_scenarios",
+    "list_topologies",
+    "list_workloads",
+    "scenario_files",
+    "topology_files",
+    "workload_files",
+]
+
+
+def data_root() -> Path:
+    """Return the folder that holds ``topologies`` and ``workloads``."""
+    package = Path(computenet.__file__).parent
+    installed = package / "_data"
+    return installed if installed.is_dir() else package.parent
+
+
+def topology_files() -> dict[str, Path]:
+    """Return built-in topologies by name."""
+    return {
+        path.parent.name: path
+        for path in sorted((data_root() / "topologies").glob("*/topology.yaml"))
+    }
+
+
+def scenario_files() -> dict[str, Path]:
+    """Return built-in scenarios by name."""
+    return {
+        path.parent.name: path
+        for path in sorted((data_root() / "topologies").glob("*/scenario.yaml"))
+    }
+
+
+def workload_files() -> dict[str, Path]:
+    """Return built-in workloads by name."""
+    return {path.stem: path for path in sorted((data_root() / "workloads").glob("*.yaml"))}
+
+
+def _titles(files: dict[str, Path]) -> dict[str, str]:
+    titles: dict[str, str] = {}
+    for name, path in files.items():
+        content = read_yaml(path)
+        title = content.get("title") if isinstance(content, dict) else None
+        titles[name] = str(title["en"]) if isinstance(title, dict) and "en" in title else name
+    return titles
+
+
+def list_topologies() -> dict[str, str]:
+    """Return the English titles of the built-in topologies by name."""
+    return _titles(topology_files())
+
+
+def list_workloads() -> dict[str, str]:
+    """Return the English titles of the built-in workloads by name."""
+    return _titles(workload_files())
+
+
+def list_scenarios() -> dict[str, str]:
+    """Return the English titles of the built-in scenarios by name."""
+    return _titles(scenario_files())

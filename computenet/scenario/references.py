@@ -1,0 +1,178 @@
+"""What one record says of another: names that must exist, shares that must add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from computenet.errors import Problem, nearest
+
+__all__ = ["reference_problems"]
+
+#: How far shares may be from adding up to 1.
+TOLERANCE = 1e-6
+
+
+def _records(holder: Any, field: str) -> list[Mapping[str, Any]]:
+    items = holder.get(field) if isinstance(holder, Mapping) else None
+    return [item for item in items or [] if isinstance(item, Mapping)] if items else []
+
+
+def _names(records: list[Mapping[str, Any]], key: str = "id") -> list[str]:
+    return [item[key] for item in records if isinstance(item.get(key), str)]
+
+
+def reference_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    """Return the problems between records of a raw scenario; tolerant of any other fault."""
+    topology, workload = raw.get("topology"), raw.get("workload")
+    problems: list[Problem] = []
+    if isinstance(topology, Mapping):
+        problems += _topology(topology, workload)
+    if isinstance(workload, Mapping):
+        problems += _workload(workload)
+    if isinstance(topology, Mapping):
+        problems += _events(raw, topology)
+    return problems
+
+
+def _unknown(path: str, value: Any, choices: list[str], what: str) -> Iterator[Problem]:
+    if isinstance(value, str) and value not in choices:
+        listed = ", ".join(choices[:40]) + (" …" if len(choices) > 40 else "")
+        yield Problem(path, value, f"names no {what}", listed, nearest(value, choices))
+
+
+def _repeated(path: str, names: list[str]) -> Iterator[Problem]:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem(f"{path}.{name}", None, f"stands {names.count(name)} times; names are unique")
+
+
+def _topology(topology: Mapping[str, Any], workload: Any) -> list[Problem]:
+    out: list[Problem] = []
+    parts = ("accelerators", "sites", "pools", "regions", "links", "tariffs", "grids")
+    ids = {part: _names(_records(topology, part)) for part in parts}
+    for part, names in ids.items():
+        out += _repeated(f"topology.{part}", names)
+    for name in sorted(set(ids["sites"]) & set(ids["regions"])):
+        out.append(Problem(f"topology.sites.{name}", None, "is the name of a region as well"))
+    for site in _records(topology, "sites"):
+        path = f"topology.sites.{site.get('id')}"
+        for field, part in (("province", "regions"), ("tariff", "tariffs"), ("grid", "grids")):
+            out += _unknown(f"{path}.{field}", site.get(field), ids[part], part[:-1])
+    for pool in _records(topology, "pools"):
+        path = f"topology.pools.{pool.get('id')}"
+        out += _unknown(f"{path}.site", pool.get("site"), ids["sites"], "site")
+        out += _unknown(
+            f"{path}.accelerator", pool.get("accelerator"), ids["accelerators"], "accelerator"
+        )
+    nodes = ids["regions"] + ids["sites"]
+    for link in _records(topology, "links"):
+        path = f"topology.links.{link.get('id')}"
+        for end in ("a", "b"):
+            out += _unknown(f"{path}.{end}", link.get(end), nodes, "region or site")
+        if isinstance(link.get("a"), str) and link.get("a") == link.get("b"):
+            out.append(Problem(path, link["a"], "a link joins two different places"))
+    for share in ("inference_share", "training_share"):
+        out += _adds_up("topology.regions", share, _records(topology, "regions"))
+    for tariff in _records(topology, "tariffs"):
+        out += _tariff(tariff)
+    for grid in _records(topology, "grids"):
+        factor = grid.get("emission_kg_per_mwh")
+        if isinstance(factor, (int, float)) and 0.0 < factor < 5.0:
+            out.append(
+                Problem(
+                    f"topology.grids.{grid.get('id')}.emission_kg_per_mwh",
+                    factor,
+                    "looks like kg per kWh",
+                    "kg per MWh: 0 or at least 5",
+                    f"{factor * 1000:g}",
+                )
+            )
+    classes = _names(_records(workload, "job_classes"), "name")
+    for kind in _records(topology, "accelerators"):
+        speeds = kind.get("speed")
+        if isinstance(speeds, Mapping) and classes:
+            for name in speeds:
+                path = f"topology.accelerators.{kind.get('id')}.speed.{name}"
+                out += _unknown(path, name, classes, "job class of the workload")
+    return out
+
+
+def _adds_up(path: str, field: str, records: list[Mapping[str, Any]]) -> Iterator[Problem]:
+    values = [item.get(field) for item in records]
+    if not records or not all(isinstance(value, (int, float)) for value in values):
+        return
+    total = sum(float(value) for value in values if isinstance(value, (int, float)))
+    if abs(total - 1.0) > TOLERANCE:
+        yield Problem(f"{path}.*.{field}", round(total, 9), "the shares do not add up", "1")
+
+
+def _tariff(tariff: Mapping[str, Any]) -> Iterator[Problem]:
+    path = f"topology.tariffs.{tariff.get('id')}.seasons"
+    months: list[int] = []
+    for index, season in enumerate(_records(tariff, "seasons")):
+        listed = season.get("months")
+        months += [m for m in listed if isinstance(m, int)] if isinstance(listed, list) else []
+        prices = season.get("price_cny_per_mwh")
+        if (
+            isinstance(prices, list)
+            and prices
+            and all(isinstance(p, (int, float)) and 0 < p < 5 for p in prices)
+        ):
+            yield Problem(
+                f"{path}.{index}.price_cny_per_mwh",
+                prices[0],
+                "looks like CNY per kWh",
+                "CNY per MWh",
+                f"{prices[0] * 1000:g}",
+            )
+    missing = [month for month in range(1, 13) if month not in months]
+    twice = sorted({month for month in months if months.count(month) > 1})
+    if missing:
+        yield Problem(path, None, f"months without prices: {', '.join(map(str, missing))}")
+    if twice:
+        yield Problem(path, None, f"months priced twice: {', '.join(map(str, twice))}")
+
+
+def _workload(workload: Mapping[str, Any]) -> list[Problem]:
+    out: list[Problem] = []
+    for part in ("models", "service_classes", "job_classes"):
+        out += _repeated(f"workload.{part}", _names(_records(workload, part), "name"))
+    models = _names(_records(workload, "models"), "name")
+    services = _records(workload, "service_classes")
+    for item in services:
+        path = f"workload.service_classes.{item.get('name')}.model"
+        out += _unknown(path, item.get("model"), models, "model")
+    out += _adds_up("workload.service_classes", "share", services)
+    used = {item.get("model") for item in services}
+    for name in models:
+        if name not in used:
+            out.append(Problem(f"workload.models.{name}", None, "is served by no service class"))
+    rate = workload.get("request_rate_per_day")
+    if isinstance(rate, (int, float)) and rate > 0 and not services:
+        out.append(
+            Problem(
+                "workload.request_rate_per_day", rate, "there is no service class to ask", "0"
+            )
+        )
+    return out
+
+
+def _events(raw: Mapping[str, Any], topology: Mapping[str, Any]) -> list[Problem]:
+    out: list[Problem] = []
+    days = raw.get("days", 7.0)
+    for index, event in enumerate(_records(raw, "events")):
+        path = f"events.{index}"
+        for field, part in (("site", "sites"), ("link", "links")):
+            if field in event:
+                names = _names(_records(topology, part))
+                out += _unknown(f"{path}.{field}", event[field], names, field)
+        at_h = event.get("at_h")
+        if (
+            isinstance(at_h, (int, float))
+            and isinstance(days, (int, float))
+            and at_h >= 24.0 * days
+        ):
+            out.append(
+                Problem(f"{path}.at_h", at_h, "is after the end of the run", f"below {24 * days:g}")
+            )
+    return out
