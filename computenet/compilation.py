@@ -21,7 +21,8 @@ from computenet.energy.tariff import hourly_to_slots, month_index
 from computenet.errors import InputError, Problem
 from computenet.network import shortest_routes
 from computenet.scenario import Scenario
-from computenet.scenario.topology import AcceleratorSpec, TariffSpec
+from computenet.scenario.topology import TariffSpec
+from computenet.scenario.workload import JobClassSpec
 from computenet.serving import DECODE_ACTIVITY, PREFILL_ACTIVITY, ReplicaRates, replica_rates
 from computenet.units import KWH_PER_MWH, SECONDS_PER_HOUR, WATTS_PER_MW
 
@@ -59,6 +60,7 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
         slot_s=scenario.run.slot_s,
         epoch_s=scenario.run.epoch_s,
         sampling=scenario.run.sampling,
+        restart_s=scenario.run.restart_s,
         month_of_slot=month_of_slot,
         month_share=month_share,
         regions=tuple(region.id for region in scenario.topology.regions),
@@ -203,7 +205,19 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
         checkpoint_s=np.full(len(classes), scenario.run.checkpoint_interval_s),
         oneway_ms=oneway_ms,
         transfer_cny_per_gb=price,
+        data_gb_per_accelerator_s=_array([_data_per_work(item) for item in classes]),
     )
+
+
+def _data_per_work(item: JobClassSpec) -> float:
+    """Return GB per reference accelerator-second of a mean job; caps of times are ignored."""
+    weight = sum(item.sizes.values())
+    gang = sum(size * share for size, share in item.sizes.items()) / weight
+    run_s = min(
+        item.run_time_median_s * math.exp(item.run_time_sigma**2 / 2.0), item.run_time_most_s
+    )
+    data_gb = item.data_median_gb * math.exp(item.data_sigma**2 / 2.0)
+    return data_gb / (gang * run_s)
 
 
 def _rates(scenario: Scenario) -> dict[tuple[int, str], ReplicaRates]:
@@ -338,6 +352,7 @@ def _requests(
         feasible=arcs(served[None, :, :] & reachable[:, None, :]),
         rtt_s=arcs(np.repeat(2e-3 * arc_ms[:, None, :], n_classes, axis=1)),
         circle_ok=arcs(arc_ms[:, None, :] <= circle[None, :, None]),
+        circle_ms=circle,
         ttft_slo_ms=np.tile(_array([c.ttft_slo_ms for c in classes]), n_regions),
         tpot_slo_ms=np.tile(_array([c.tpot_slo_ms for c in classes]), n_regions),
         replica_s=arcs(np.broadcast_to(replica_s, (n_regions, *replica_s.shape))),

@@ -60,6 +60,7 @@ class JobDemandArrays:
     checkpoint_s: F8  # (C,) run time between checkpoints; 0 = none
     oneway_ms: F8  # (R, I) one-way latency
     transfer_cny_per_gb: F8  # (R, I)
+    data_gb_per_accelerator_s: F8  # (C,) input data of a mean job over its work
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class RequestDemandArrays:
     feasible: B1  # (D, G) the group serves the class's model and a route exists
     rtt_s: F8  # (D, G)
     circle_ok: B1  # (D, G) within the class's latency circle
+    circle_ms: F8  # (K,) latency circle, one way
     ttft_slo_ms: F8  # (D,)
     tpot_slo_ms: F8  # (D,)
     replica_s: F8  # (D, G) replica-seconds a mean request takes of a full replica
@@ -121,6 +123,7 @@ class CompiledScenario:
     slot_s: float
     epoch_s: float
     sampling: int
+    restart_s: float  # overhead of restarting an interrupted job
     month_of_slot: I4  # (S,) running month number, for demand charges
     month_share: F8  # (months,) share of the calendar month that the run covers
     regions: tuple[str, ...]

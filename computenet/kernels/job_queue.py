@@ -456,9 +456,9 @@ def stop_pool(p: int, now_s: float, state: JobState, inputs: JobInputs, out: Job
     _account(p, now_s, state, inputs, out)
     base = state.arena[p]
     stopped = state.running[p]
-    jobs = state.heap_job[base : base + stopped].copy()
     state.running[p] = 0
-    for job in jobs:
+    for i in range(base, base + stopped):
+        job = state.heap_job[i]
         gang = inputs.accelerators[job]
         elapsed = now_s - state.segment_s[job]
         useful = elapsed

@@ -34,9 +34,9 @@ __all__ = [
     "RoutingPlan",
     "advance_requests",
     "close_requests",
+    "count_present",
     "fail_group",
     "grow_arena",
-    "in_flight",
     "make_arena",
     "make_replica_facts",
     "make_request_out",
@@ -387,6 +387,18 @@ def fail_group(
     return dropped
 
 
-def in_flight(state: RequestState) -> int:
-    """Return the requests running or waiting in all replicas."""
-    return int((state.decoding + state.prefilling + state.waiting).sum())
+@njit
+def count_present(
+    state: RequestState, facts: ReplicaFacts, arena: WaitArena, present: I8
+) -> None:
+    """Add the requests running or waiting in all replicas to ``present``, ``(D,)``."""
+    for r in range(facts.group.shape[0]):
+        base = r * facts.width[0]
+        for i in range(state.decoding[r]):
+            present[state.demand[base + state.decode_slot[base + i]]] += 1
+        for i in range(state.prefilling[r]):
+            present[state.demand[base + state.prefill_slot[base + i]]] += 1
+        node = state.queue_head[r]
+        while node >= 0:
+            present[arena.demand[node]] += 1
+            node = arena.following[node]

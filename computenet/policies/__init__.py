@@ -1,1 +1,15 @@
-"""policies."""
+"""Policies: one class in one file, seeing arrays and a view, returning a plan."""
+
+from computenet.policies.check import check_policy, example_views
+from computenet.policies.protocol import Plan, Policy, SystemView
+from computenet.policies.registry import make_policy, policy_names
+
+__all__ = [
+    "Plan",
+    "Policy",
+    "SystemView",
+    "check_policy",
+    "example_views",
+    "make_policy",
+    "policy_names",
+]

@@ -1,1 +1,6 @@
-"""simulation."""
+"""The SimPy side: the clock, outages and cuts, the recorder, and the plain reference twins."""
+
+from computenet.simulation.progress import Progress
+from computenet.simulation.run import run_scenario
+
+__all__ = ["Progress", "run_scenario"]

@@ -20,6 +20,8 @@ from computenet.energy import (
 from computenet.results.audit import Audit, relative_residual
 from computenet.simulation.totals import (
     COMPLETED,
+    RUNNING,
+    WAITING,
     JobRecords,
     LinkTotals,
     PoolTotals,
@@ -158,5 +160,24 @@ def audit_run(
 
 
 def job_residence_accelerator_s(compiled: CompiledScenario, jobs: JobRecords) -> F8:
-    """Return the accelerator-seconds every job held, from its own times, ``(n,)``."""
-    raise NotImplementedError
+    """Return the accelerator-seconds every job held, from its own times, ``(n,)``.
+
+    A finished job held its gang for its run time, for what interruptions lost it and for one
+    restart that led to the end; others for what they kept, lost and are running now.
+    """
+    placed = np.maximum(jobs.pool, 0)
+    speed = compiled.jobs.speed[jobs.job_class, placed]
+    run_s = jobs.work_s / np.where(speed > 0.0, speed, 1.0)
+    lost_s = jobs.lost_accelerator_s / np.maximum(jobs.accelerators, 1)
+    restart = np.where(jobs.restarts > 0, compiled.restart_s, 0.0)
+    held_s = np.select(
+        [jobs.state == COMPLETED, jobs.state == RUNNING, jobs.state == WAITING],
+        [
+            run_s + lost_s + restart,
+            jobs.saved_s + lost_s + (compiled.horizon_s - jobs.segment_s),
+            jobs.saved_s + lost_s,
+        ],
+        0.0,
+    )
+    held: F8 = held_s * jobs.accelerators
+    return held

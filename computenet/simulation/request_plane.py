@@ -14,9 +14,9 @@ from computenet.kernels.requests import (
     RoutingPlan,
     advance_requests,
     close_requests,
+    count_present,
     fail_group,
     grow_arena,
-    in_flight,
     make_arena,
     make_replica_facts,
     make_request_out,
@@ -158,11 +158,8 @@ class RequestPlane:
         self._charge()
         k = self._compiled.sampling
         out = self.out
-        present = out.arrived - out.served - out.dropped
-        held = in_flight(self._state)
-        if int(present.sum()) != held:
-            present = present.copy()
-            present[0] += held - int(present.sum())
+        present = np.zeros_like(out.arrived)
+        count_present(self._state, self._facts, self._arena, present)
         routed_gb = (out.routed.sum(axis=1) * self._compiled.requests.gb_per_request).sum()
         return RequestTotals(
             sampling=k,

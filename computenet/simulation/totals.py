@@ -34,6 +34,8 @@ class JobRecords:
     finish_s: F8
     lost_accelerator_s: F8
     restarts: I8
+    saved_s: F8  # run time kept by checkpoints
+    segment_s: F8  # start of the present run
     state: I8
     transfer_cny: F8
     recorded_wait_s: F8

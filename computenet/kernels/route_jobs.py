@@ -1,0 +1,75 @@
+"""Which pool a job goes to: deficit credit by the plan's shares, weighed by expected work."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.kernels._jit import njit
+
+__all__ = ["route_jobs"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
+
+
+@njit
+def route_jobs(
+    first: int,
+    last: int,
+    demand: I4,
+    job_class: I4,
+    accelerators: I8,
+    estimate_s: F8,
+    share: F8,
+    credit: F8,
+    speed: F8,
+    size: I8,
+    up: I8,
+    pool: I4,
+) -> None:
+    """Give each job of a range its pool.
+
+    A job of `x` expected accelerator-seconds adds ``share * x`` to the credits of its demand's
+    row, goes to the pool with the largest credit among those that can run it, and that pool pays
+    `x`. Where no pool of the row can, the largest pool that can takes it, one that is up before
+    one that is down.
+
+    Parameters
+    ----------
+    first, last
+        Jobs ``first .. last - 1``, in order of submission.
+    demand, job_class, accelerators, estimate_s
+        ``(n,)`` demand row, class, gang size, expected run time at speed 1.
+    share
+        ``(Q, P)`` the plan.
+    credit
+        ``(Q, P)`` accelerator-seconds; written.
+    speed
+        ``(C, P)``; 0 = does not run there.
+    size, up
+        ``(P,)`` accelerators; 1 = up.
+    pool
+        ``(n,)`` written; -1 = no pool is large enough or runs the class.
+    """
+    pools = size.shape[0]
+    for job in range(first, last):
+        q, c, gang = demand[job], job_class[job], accelerators[job]
+        work = gang * estimate_s[job]
+        best, most = -1, -np.inf
+        for p in range(pools):
+            if share[q, p] <= 0.0:
+                continue
+            credit[q, p] += share[q, p] * work
+            if credit[q, p] > most and speed[c, p] > 0.0 and gang <= size[p]:
+                best, most = p, credit[q, p]
+        if best >= 0:
+            credit[q, best] -= work
+        else:
+            for p in range(pools):
+                if speed[c, p] <= 0.0 or gang > size[p]:
+                    continue
+                if best < 0 or (up[p], size[p]) > (up[best], size[best]):
+                    best = p
+        pool[job] = best

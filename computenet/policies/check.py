@@ -1,0 +1,284 @@
+"""A conformance check that any policy can be run through, third-party ones included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.compiled import (
+    CompiledScenario,
+    GroupArrays,
+    JobDemandArrays,
+    NetworkArrays,
+    PoolArrays,
+    RequestDemandArrays,
+    SiteArrays,
+)
+from computenet.errors import InputError, Problem
+from computenet.policies.protocol import Plan, Policy, SystemView
+
+__all__ = ["check_plan", "check_policy", "example_views"]
+
+#: How far a row of shares may be from 1.
+TOLERANCE = 1e-9
+
+
+def check_plan(plan: Plan, view: SystemView) -> list[Problem]:
+    """Return what is wrong with a plan for a view."""
+    problems: list[Problem] = []
+    for name, shares, open_arcs in (
+        ("request_shares", plan.request_shares, view.request_arc_open),
+        ("job_shares", plan.job_shares, view.job_arc_open),
+    ):
+        path = f"plan.{name}"
+        if not isinstance(shares, np.ndarray) or shares.dtype != np.float64:
+            problems.append(Problem(path, type(shares).__name__, "is no array of float64"))
+            continue
+        if shares.shape != open_arcs.shape:
+            problems.append(
+                Problem(path, shares.shape, "has the wrong shape", str(open_arcs.shape))
+            )
+            continue
+        if not np.isfinite(shares).all() or (shares < 0.0).any():
+            problems.append(Problem(path, None, "holds a share that is negative or not finite"))
+            continue
+        if (shares[~open_arcs] > 0.0).any():
+            problems.append(Problem(path, None, "gives a share to an arc that is closed"))
+        total = shares.sum(axis=1)
+        wanted = open_arcs.any(axis=1).astype(np.float64)
+        wrong = np.flatnonzero(np.abs(total - wanted) > TOLERANCE)
+        if name == "job_shares":
+            wrong = wrong[total[wrong] > 0.0]
+        if wrong.size:
+            row = int(wrong[0])
+            problems.append(
+                Problem(
+                    f"{path}[{row}]", float(total[row]), "a row does not sum to 1", f"{wanted[row]:g}"
+                )
+            )
+    return problems
+
+
+def check_policy(make: Callable[[], Policy]) -> None:
+    """Run a policy through example views and raise on the first kind of misbehaviour.
+
+    Checked: it has `reset` and `plan`; plans have the right shapes, sum to 1 on open arcs and give
+    nothing to closed ones, also when sites are down, demand is zero or far over capacity; the view
+    and the scenario are not written to; the same seed gives the same plans.
+
+    Parameters
+    ----------
+    make
+        Returns a new policy, e.g. the class itself or ``lambda: MyPolicy(alpha=0.3)``.
+
+    Raises
+    ------
+    InputError
+        With every problem of the first view that shows one.
+    """
+    policy = make()
+    if not isinstance(policy, Policy):
+        raise InputError(
+            [Problem("policy", type(policy).__name__, "has no methods reset and plan")],
+            "policy does not conform",
+        )
+    names = list(example_views())
+    first = _plans(policy, names)
+    again = _plans(policy, names)
+    other = _plans(make(), names)
+    for name, *plans in zip(names, first, again, other, strict=True):
+        for later in plans[1:]:
+            if not (
+                np.array_equal(plans[0].request_shares, later.request_shares)
+                and np.array_equal(plans[0].job_shares, later.job_shares)
+            ):
+                raise InputError(
+                    [Problem(f"view {name}", None, "the same seed gives another plan")],
+                    "policy does not conform",
+                )
+
+
+def _plans(policy: Policy, names: list[str]) -> list[Plan]:
+    views = example_views()
+    compiled = views[names[0]].compiled
+    policy.reset(compiled, np.random.SeedSequence(7))
+    out = []
+    for name in names:
+        view = views[name]
+        before = _fingerprint(view)
+        plan = policy.plan(view)
+        problems = check_plan(plan, view)
+        if _fingerprint(view) != before:
+            problems.append(Problem("view", None, "was written to by the policy"))
+        if problems:
+            raise InputError(
+                [replace(problem, path=f"view {name}: {problem.path}") for problem in problems],
+                "policy does not conform",
+            )
+        out.append(plan)
+    return out
+
+
+def _fingerprint(record: Any) -> bytes:
+    out = b""
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, np.ndarray):
+            out += value.tobytes()
+        elif hasattr(value, "__dataclass_fields__"):
+            out += _fingerprint(value)
+    return out
+
+
+def example_views() -> dict[str, SystemView]:
+    """Return small views of many kinds: usual, a site down, no demand, overload, nothing open."""
+    compiled = _example_compiled()
+    usual = _usual_view(compiled)
+    down = usual.request_arc_open.copy()
+    down[:, compiled.pools.site[compiled.groups.pool] == 0] = False
+    jobs_down = usual.job_arc_open.copy()
+    jobs_down[:, compiled.pools.site == 0] = False
+    return {
+        "usual": usual,
+        "site down": replace(usual, request_arc_open=down, job_arc_open=jobs_down),
+        "no demand": replace(
+            usual,
+            request_rate_per_s=np.zeros_like(usual.request_rate_per_s),
+            job_load_accelerators=np.zeros_like(usual.job_load_accelerators),
+        ),
+        "overload": replace(
+            usual,
+            request_rate_per_s=usual.request_rate_per_s * 1e4,
+            job_load_accelerators=usual.job_load_accelerators * 1e4,
+            pool_free=np.zeros_like(usual.pool_free),
+            pool_waiting_accelerators=np.full_like(usual.pool_waiting_accelerators, 1e6),
+            group_running=np.full_like(usual.group_running, 1e6),
+        ),
+        "nothing open": replace(
+            usual,
+            request_arc_open=np.zeros_like(down),
+            job_arc_open=np.zeros_like(jobs_down),
+        ),
+    }
+
+
+def _row(*values: float) -> NDArray[np.float64]:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _example_compiled() -> CompiledScenario:
+    """Two regions, two sites, three pools, two models in four groups, two classes each."""
+    oneway = np.asarray([[1.0, 12.0], [11.0, 2.0]])
+    pools = PoolArrays(
+        ids=("a/x", "a/y", "b/x"),
+        site=np.asarray([0, 0, 1], dtype=np.int32),
+        accelerators=np.asarray([64, 32, 256], dtype=np.int64),
+        serving_accelerators=np.asarray([32, 0, 64], dtype=np.int64),
+        idle_w=_row(60.0, 50.0, 60.0),
+        active_w=_row(340.0, 300.0, 340.0),
+        overhead_w=_row(250.0, 200.0, 250.0),
+        fp16_tflops=_row(312.0, 192.0, 312.0),
+        discipline=np.asarray([0, 1, 1], dtype=np.int32),
+        accelerator=("x", "y", "x"),
+    )
+    groups = GroupArrays(
+        ids=("a/x/small", "a/x/large", "b/x/small", "b/x/large"),
+        pool=np.asarray([0, 0, 2, 2], dtype=np.int32),
+        model=np.asarray([0, 1, 0, 1], dtype=np.int32),
+        replicas=np.asarray([16, 4, 32, 8], dtype=np.int64),
+        replicas_real=np.asarray([16, 4, 32, 8], dtype=np.int64),
+        accelerators_per_replica=np.asarray([1, 4, 1, 4], dtype=np.int64),
+        slots=np.asarray([32, 16, 32, 16], dtype=np.int64),
+        prefill_tok_s=_row(8000.0, 4000.0, 8000.0, 4000.0),
+        request_tok_s=_row(60.0, 40.0, 60.0, 40.0),
+        decode_tok_s=_row(1500.0, 600.0, 1500.0, 600.0),
+    )
+    model_of_class = np.asarray([0, 1], dtype=np.int32)
+    serves = np.tile(model_of_class[:, None] == groups.model, (2, 1))
+    arc_ms = np.repeat(oneway[:, pools.site[groups.pool]], 2, axis=0)
+    requests = RequestDemandArrays(
+        classes=("chat", "think"),
+        models=("small", "large"),
+        model_of_class=model_of_class,
+        mean_rate_per_s=_row(40.0, 4.0, 20.0, 2.0),
+        feasible=serves,
+        rtt_s=2e-3 * arc_ms,
+        circle_ok=arc_ms <= 5.0,
+        circle_ms=_row(5.0, 5.0),
+        ttft_slo_ms=_row(500.0, 2000.0, 500.0, 2000.0),
+        tpot_slo_ms=_row(50.0, 100.0, 50.0, 100.0),
+        replica_s=np.where(serves, np.tile(_row(0.2, 1.5)[:, None], (2, 4)), np.inf),
+        energy_mwh=np.where(serves, 2e-8, np.inf),
+        transfer_cny=np.full((4, 4), 1e-6),
+        gb_per_request=np.full(4, 1e-5),
+    )
+    return CompiledScenario(
+        name="example",
+        start=datetime.fromisoformat("2025-07-07T00:00:00+08:00"),
+        seed=1,
+        horizon_s=7200.0,
+        slot_s=900.0,
+        epoch_s=900.0,
+        sampling=1,
+        restart_s=900.0,
+        month_of_slot=np.zeros(8, dtype=np.int32),
+        month_share=_row(7200.0 / (31 * 86400.0)),
+        regions=("A", "B"),
+        sites=SiteArrays(
+            ids=("a", "b"),
+            it_capacity_mw=_row(1.0, 1.0),
+            pue=_row(1.4, 1.2),
+            water_l_per_kwh=_row(1.5, 1.0),
+            green_contract_share=_row(0.2, 0.8),
+            emission_kg_per_mwh=_row(600.0, 500.0),
+            price_cny_per_mwh=np.stack([np.full(8, 700.0), np.full(8, 350.0)]),
+            demand_charge_cny_per_mw_month=_row(40000.0, 30000.0),
+        ),
+        pools=pools,
+        jobs=JobDemandArrays(
+            classes=("batch", "train"),
+            speed=np.asarray([[1.0, 0.6, 1.0], [1.0, 0.0, 1.0]]),
+            activity=_row(0.6, 0.85),
+            checkpoint_s=_row(1800.0, 1800.0),
+            oneway_ms=oneway,
+            transfer_cny_per_gb=np.asarray([[0.01, 0.05], [0.05, 0.01]]),
+            data_gb_per_accelerator_s=_row(1e-3, 1e-4),
+        ),
+        groups=groups,
+        requests=requests,
+        network=NetworkArrays(
+            link_ids=("A-a", "B-b", "a-b"),
+            a=np.asarray([0, 1, 2], dtype=np.int32),
+            b=np.asarray([2, 3, 3], dtype=np.int32),
+            latency_ms=_row(1.0, 2.0, 10.0),
+            capacity_gbps=_row(100.0, 100.0, 40.0),
+            price_cny_per_gb=_row(0.01, 0.01, 0.05),
+            n_nodes=4,
+        ),
+        notes=(),
+    )
+
+
+def _usual_view(compiled: CompiledScenario) -> SystemView:
+    runs = np.tile(compiled.jobs.speed > 0.0, (len(compiled.regions), 1))
+    return SystemView(
+        now_s=0.0,
+        epoch_s=compiled.epoch_s,
+        compiled=compiled,
+        request_rate_per_s=compiled.requests.mean_rate_per_s.copy(),
+        job_load_accelerators=_row(20.0, 60.0, 10.0, 80.0),
+        request_arc_open=compiled.requests.feasible.copy(),
+        job_arc_open=runs,
+        rtt_s=compiled.requests.rtt_s.copy(),
+        circle_ok=compiled.requests.circle_ok.copy(),
+        pool_free=_row(10.0, 32.0, 100.0),
+        pool_waiting_accelerators=_row(40.0, 0.0, 8.0),
+        group_running=_row(100.0, 10.0, 50.0, 4.0),
+        price_cny_per_mwh=compiled.sites.price_cny_per_mwh[:, 0].copy(),
+        carbon_kg_per_mwh=compiled.sites.emission_kg_per_mwh.copy(),
+    )

@@ -1,0 +1,99 @@
+"""From scores to shares: what the built-in policies have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.kernels.fill import fill_arcs
+from computenet.policies.protocol import SystemView
+
+__all__ = [
+    "greedy_shares",
+    "job_room",
+    "job_use",
+    "normal_rows",
+    "request_capacity",
+    "request_room",
+]
+
+F8 = NDArray[np.float64]
+B1 = NDArray[np.bool_]
+
+
+def normal_rows(weights: F8, open_arcs: B1) -> F8:
+    """Return `weights` on open arcs scaled so that each row sums to 1.
+
+    A row whose open arcs have no weight is spread evenly over them; a row without open arcs is 0.
+    """
+    kept = np.where(open_arcs, weights, 0.0)
+    total = kept.sum(axis=1, keepdims=True)
+    count = open_arcs.sum(axis=1, keepdims=True)
+    even = open_arcs / np.maximum(count, 1)
+    shares: F8 = np.where(total > 0.0, kept / np.where(total > 0.0, total, 1.0), even)
+    return shares
+
+
+def greedy_shares(score: F8, open_arcs: B1, need: F8, room: F8, use: F8, capacity: F8) -> F8:
+    """Return the shares of a greedy filling by score, lowest first.
+
+    Demand that finds no room is spread over its open arcs in proportion to `capacity`.
+
+    Parameters
+    ----------
+    score
+        ``(D, G)``; ties go to the lower column.
+    open_arcs
+        ``(D, G)``.
+    need
+        ``(D,)`` demand.
+    room
+        ``(G,)`` room.
+    use
+        ``(D, G)`` room a unit of demand takes.
+    capacity
+        ``(G,)`` weights of what is left over.
+    """
+    row, column = np.nonzero(open_arcs)
+    best_first = np.argsort(score[row, column], kind="stable")
+    row, column = row[best_first], column[best_first]
+    placed = np.zeros(score.shape)
+    # A demand of zero still has a place to go: where a little of it would go.
+    left = np.maximum(need, 1e-9)
+    fill_arcs(row, column, use[row, column], left, np.maximum(room, 0.0), placed)
+    spread = normal_rows(np.broadcast_to(capacity, score.shape), open_arcs)
+    return normal_rows(placed + np.maximum(left, 0.0)[:, None] * spread, open_arcs)
+
+
+def request_room(view: SystemView, headroom: float) -> F8:
+    """Return the replica-seconds a second that groups may be filled with, ``(G,)``."""
+    room: F8 = headroom * view.compiled.groups.replicas_real.astype(np.float64)
+    return room
+
+
+def request_capacity(view: SystemView) -> F8:
+    """Return the requests a second each group could serve of each demand, ``(D, G)``."""
+    replica_s = view.compiled.requests.replica_s
+    able = np.isfinite(replica_s)
+    capacity: F8 = np.where(
+        able, view.compiled.groups.replicas_real / np.where(able, replica_s, 1.0), 0.0
+    )
+    return capacity
+
+
+def job_room(view: SystemView, headroom: float) -> F8:
+    """Return the accelerators of each pool that may be filled, less what waits there, ``(P,)``."""
+    room: F8 = (
+        headroom * view.compiled.pools.accelerators.astype(np.float64)
+        - view.pool_waiting_accelerators
+    )
+    return room
+
+
+def job_use(view: SystemView) -> F8:
+    """Return the accelerators a reference accelerator's work keeps busy in each pool, ``(Q, P)``."""
+    speed = view.compiled.jobs.speed
+    use = np.where(speed > 0.0, 1.0 / np.where(speed > 0.0, speed, 1.0), 1.0)
+    regions = len(view.compiled.regions)
+    every: F8 = np.tile(use, (regions, 1))
+    return every

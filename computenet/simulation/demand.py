@@ -1,0 +1,187 @@
+"""Demand of a run: from the scenario's generators, or from recorded tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta, timezone
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from computenet.compiled import F8, CompiledScenario
+from computenet.kernels.arrivals import Draws
+from computenet.scenario import Scenario
+from computenet.scenario.workload import ShapeSpec
+from computenet.simulation.request_plane import Source
+from computenet.workload.generators.jobs import JobLaw, generate_jobs, mean_load_accelerators
+from computenet.workload.generators.requests import (
+    Burst,
+    RequestSource,
+    TokenLaw,
+    lognormal_from,
+)
+from computenet.workload.generators.streams import named_stream
+from computenet.workload.tables import JobTable, RequestTable
+
+if TYPE_CHECKING:
+    from computenet.workload.replay import ReplayDemand
+
+__all__ = ["Demand", "TableSource", "demand_of"]
+
+#: Rows of a table handed over at once.
+CHUNK = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Jobs in a table, requests from a source, and what is expected of jobs beforehand.
+
+    Attributes
+    ----------
+    expected_load
+        ``(Q,)`` reference accelerators that each (region, job class) is expected to keep busy.
+    """
+
+    jobs: JobTable
+    requests: Source
+    expected_load: F8
+
+
+def demand_of(
+    scenario: Scenario, compiled: CompiledScenario, recorded: ReplayDemand | None
+) -> Demand:
+    """Return the demand of a run."""
+    if recorded is not None:
+        return Demand(
+            recorded.jobs,
+            TableSource(recorded.requests, compiled, scenario.seed),
+            np.zeros(len(compiled.regions) * len(compiled.jobs.classes)),
+        )
+    laws = job_laws(scenario)
+    training = np.asarray([region.training_share for region in scenario.topology.regions])
+    made = generate_jobs(
+        laws,
+        np.asarray(scenario.workload.job_shape.hourly, dtype=np.float64),
+        training,
+        first_hour(scenario),
+        scenario.horizon_s,
+        scenario.seed,
+    )
+    table = JobTable.of(
+        made.submit_s,
+        made.work_s,
+        made.accelerators,
+        estimate_s=made.estimate_s,
+        user=made.user,
+        data_gb=made.data_gb,
+        job_class=made.job_class,
+        region=made.region,
+        job_classes=compiled.jobs.classes,
+    )
+    load = np.asarray([mean_load_accelerators(law) for law in laws])
+    expected: F8 = (training[:, None] * load[None, :]).ravel()
+    return Demand(table, request_source(scenario, compiled), expected)
+
+
+def first_hour(scenario: Scenario) -> float:
+    """Return the hour of the week (Monday 0 h, local time) at which the run starts."""
+    local = scenario.start.astimezone(timezone(timedelta(hours=scenario.topology.utc_offset_h)))
+    return 24.0 * local.weekday() + local.hour + local.minute / 60.0 + local.second / 3600.0
+
+
+def job_laws(scenario: Scenario) -> list[JobLaw]:
+    """Return the laws of the scenario's job classes."""
+    return [
+        JobLaw(
+            name=item.name,
+            rate_per_day=item.rate_per_day * scenario.workload.scale,
+            sizes=tuple(item.sizes),
+            weights=tuple(item.sizes.values()),
+            run_time_median_s=item.run_time_median_s,
+            run_time_sigma=item.run_time_sigma,
+            run_time_most_s=item.run_time_most_s,
+            estimate_factor=item.estimate_factor,
+            data_median_gb=item.data_median_gb,
+            data_sigma=item.data_sigma,
+            session_jobs_mean=item.session_jobs_mean,
+            weekend_factor=item.weekend_factor,
+            in_progress=item.in_progress,
+        )
+        for item in scenario.workload.job_classes
+    ]
+
+
+def weekly_shape(shape: ShapeSpec) -> F8:
+    """Return the relative rate of every hour of the week, ``(168,)``, mean 1."""
+    hourly = np.asarray(shape.hourly, dtype=np.float64)
+    days = np.asarray([shape.weekday] * 5 + [shape.weekend] * 2)
+    week: F8 = (days[:, None] * hourly[None, :]).ravel()
+    return week / week.mean()
+
+
+def request_source(scenario: Scenario, compiled: CompiledScenario) -> RequestSource:
+    """Return the generator of the scenario's requests."""
+    workload = scenario.workload
+    human = weekly_shape(workload.request_shape)
+    shape = np.asarray(
+        [item.human_share * human + (1.0 - item.human_share) for item in workload.service_classes]
+    ).reshape(len(workload.service_classes), 168)
+    laws = []
+    for item in workload.service_classes:
+        tokens_in, tokens_out = item.input_tokens, item.output_tokens
+        laws.append(
+            TokenLaw(
+                *lognormal_from(tokens_in.mean, tokens_in.p50), float(tokens_in.most),
+                *lognormal_from(tokens_out.mean, tokens_out.p50), float(tokens_out.most),
+                item.token_correlation,
+            )
+        )  # fmt: skip
+    return RequestSource(
+        compiled.requests.mean_rate_per_s,
+        shape,
+        np.asarray([region.activity_shift_h for region in scenario.topology.regions]),
+        first_hour(scenario),
+        laws,
+        [Burst(item.cv, item.correlation_s) for item in workload.bursts],
+        scenario.run.sampling,
+        scenario.seed,
+        scenario.horizon_s,
+    )
+
+
+class TableSource:
+    """Hands a table over in chunks."""
+
+    def __init__(self, table: RequestTable, compiled: CompiledScenario, seed: int) -> None:
+        self._table = table
+        self._classes = len(compiled.requests.classes)
+        self._at = 0
+        self._choice = np.random.default_rng(named_stream(seed, "replay.requests.choice"))
+        self.chunk = self._slice(0, 0)
+
+    def _slice(self, first: int, last: int) -> Draws:
+        table = self._table
+        return Draws(
+            table.arrival_s[first:last].copy(),
+            (table.region[first:last] * self._classes + table.service_class[first:last]).astype(
+                np.int32
+            ),
+            np.maximum(table.input_tokens[first:last], 1),
+            np.maximum(table.output_tokens[first:last], 1),
+            self._choice.random(last - first, dtype=np.float32),
+            np.asarray([last - first], dtype=np.int64),
+        )
+
+    def next_chunk(self) -> float:
+        """Fill `chunk`; return the time up to which it is complete."""
+        first = self._at
+        last = min(first + CHUNK, self._table.rows)
+        # Rows of one instant are never divided.
+        if last < self._table.rows:
+            edge = float(self._table.arrival_s[last])
+            last = int(np.searchsorted(self._table.arrival_s, edge, side="left"))
+            if last <= first:
+                last = int(np.searchsorted(self._table.arrival_s, edge, side="right"))
+        self._at = last
+        self.chunk = self._slice(first, last)
+        return float(self._table.arrival_s[last]) if last < self._table.rows else np.inf

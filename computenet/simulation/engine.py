@@ -1,0 +1,365 @@
+"""The control plane: a SimPy clock that calls the policy and lets the data plane run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from computenet.compiled import B1, F8, CompiledScenario
+from computenet.policies.check import check_plan
+from computenet.policies.protocol import Plan, Policy, SystemView
+from computenet.errors import InputError
+from computenet.scenario import LinkCut, Scenario
+from computenet.simulation.agenda import Agenda, Rank
+from computenet.simulation.demand import Demand
+from computenet.simulation.events import EventLog
+from computenet.simulation.job_plane import JobPlane
+from computenet.simulation.progress import Progress
+from computenet.simulation.request_plane import RequestPlane
+from computenet.simulation.totals import JobRecords, LinkTotals, PoolTotals, RequestTotals
+from computenet.simulation.transfer_plane import TransferPlane
+from computenet.workload.generators.streams import named_stream
+
+__all__ = ["Engine", "Outcome", "PlanLog"]
+
+#: Time constant of the moving mean of the job load, s.
+LOAD_MEMORY_S = 21_600.0
+#: Real seconds between two reports of progress.
+REPORT_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLog:
+    """Every change of the policy's shares: (time, request shares or None, job shares or None)."""
+
+    changes: list[tuple[float, F8 | None, F8 | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that the data plane hands over."""
+
+    jobs: JobRecords
+    pools: PoolTotals
+    requests: RequestTotals
+    links: LinkTotals
+    events: EventLog
+    plans: PlanLog
+
+
+class Engine:
+    """One run.
+
+    Parameters
+    ----------
+    scenario, compiled
+        The scenario and its arrays.
+    demand
+        Jobs and requests.
+    policy
+        Called at every control epoch and after every outage, cut and repair.
+    progress
+        Called a few times a second.
+    tick_s
+        The data plane is also advanced every so many seconds, which changes no result.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        compiled: CompiledScenario,
+        demand: Demand,
+        policy: Policy,
+        progress: Callable[[Progress], None] | None = None,
+        tick_s: float | None = None,
+    ) -> None:
+        self._scenario = scenario
+        self._compiled = compiled
+        self._policy = policy
+        self._progress = progress
+        self._demand = demand
+        self._transfers = TransferPlane(compiled, demand.jobs.rows)
+        self._jobs = JobPlane(compiled, demand.jobs, self._transfers)
+        self._requests = RequestPlane(compiled, demand.requests, scenario.run.replica_choice)
+        self._agenda = Agenda()
+        self._log = EventLog()
+        self._plans = PlanLog([])
+        self._plan: Plan | None = None
+        self._planned_s = -1.0
+        self._site_up = np.ones(len(compiled.sites.ids), dtype=np.bool_)
+        self._down: list[tuple[int, float, float]] = []
+        self._down_count = np.zeros(len(compiled.sites.ids), dtype=np.int64)
+        self._cut_count = np.zeros(len(compiled.network.link_ids), dtype=np.int64)
+        self._rate = compiled.requests.mean_rate_per_s.copy()
+        self._load = demand.expected_load.copy()
+        self._epoch_s = -1.0
+        self._arrived = self._requests.arrived()
+        self._rtt_s = compiled.requests.rtt_s
+        self._circle_ok = compiled.requests.circle_ok
+        self._reachable = compiled.requests.feasible
+        self._job_reachable = self._find_job_arcs()
+        self._tick_s = tick_s
+        self._began = self._reported = time.perf_counter()
+
+    def run(self) -> Outcome:
+        """Run to the horizon."""
+        compiled = self._compiled
+        self._policy.reset(compiled, named_stream(compiled.seed, "policy"))
+        for event in self._scenario.events:
+            start_s = 3600.0 * event.at_h
+            end_s = start_s + 3600.0 * event.duration_h
+            if isinstance(event, LinkCut):
+                self._schedule(Rank.LINK, start_s, end_s, self._cut, event.link)
+            else:
+                self._schedule(Rank.OUTAGE, start_s, end_s, self._outage, event.site)
+        self._schedule_tariffs()
+        self._agenda.every(compiled.epoch_s, compiled.horizon_s, Rank.PLAN, self._on_epoch)
+        if self._tick_s is not None:
+            self._agenda.every(self._tick_s, compiled.horizon_s, Rank.TICK, self._advance)
+        self._agenda.run(compiled.horizon_s)
+        self._advance(compiled.horizon_s)
+        return self._finish()
+
+    def _schedule(
+        self,
+        rank: Rank,
+        start_s: float,
+        end_s: float,
+        action: Callable[[float, str, bool], None],
+        subject: str,
+    ) -> None:
+        self._agenda.at(start_s, rank, lambda now_s: action(now_s, subject, False))
+        if end_s < self._compiled.horizon_s:
+            self._agenda.at(end_s, rank, lambda now_s: action(now_s, subject, True))
+
+    # ---- what happens -------------------------------------------------------------------------
+
+    def _advance(self, now_s: float) -> None:
+        self._jobs.advance(now_s)
+        self._requests.advance(now_s)
+        clock = time.perf_counter()
+        if self._progress is not None and clock - self._reported >= REPORT_EVERY_S:
+            self._reported = clock
+            self._progress(
+                Progress(
+                    now_s,
+                    clock - self._began,
+                    self._jobs.submitted(),
+                    self._requests.simulated(),
+                )
+            )
+
+    def _outage(self, now_s: float, site_id: str, comes_back: bool) -> None:
+        self._advance(now_s)
+        compiled = self._compiled
+        site = compiled.sites.ids.index(site_id)
+        self._down_count[site] += -1 if comes_back else 1
+        up = bool(self._down_count[site] == 0)
+        if up == bool(self._site_up[site]):
+            return
+        self._site_up[site] = up
+        pools = np.flatnonzero(compiled.pools.site == site)
+        if up:
+            for pool in pools:
+                self._jobs.start(int(pool), now_s)
+            index = max(i for i, row in enumerate(self._down) if row[0] == site)
+            self._down[index] = (site, self._down[index][1], now_s)
+            self._log.add(now_s, "site-up", site_id)
+        else:
+            stopped = sum(self._jobs.stop(int(pool), now_s) for pool in pools)
+            groups = np.flatnonzero(np.isin(compiled.groups.pool, pools))
+            dropped = sum(self._requests.fail(int(group), now_s) for group in groups)
+            self._down.append((site, now_s, compiled.horizon_s))
+            real = dropped * compiled.sampling
+            self._log.add(
+                now_s, "site-outage", site_id, f"{stopped} jobs stopped, {real} requests dropped"
+            )
+        self._replan(now_s)
+
+    def _cut(self, now_s: float, link_id: str, repaired: bool) -> None:
+        self._advance(now_s)
+        link = self._compiled.network.link_ids.index(link_id)
+        self._cut_count[link] += -1 if repaired else 1
+        up = bool(self._cut_count[link] == 0)
+        if up == bool(self._transfers.up[link]):
+            return
+        self._jobs.set_link(link, up, now_s)
+        self._update_arcs()
+        self._log.add(now_s, "link-up" if up else "link-cut", link_id)
+        self._replan(now_s)
+
+    def _update_arcs(self) -> None:
+        """Bring network times, circles and prices in line with the links that are up."""
+        compiled = self._compiled
+        requests, routes = compiled.requests, self._transfers.routes
+        classes = len(requests.classes)
+        site = compiled.pools.site[compiled.groups.pool]
+        oneway = np.repeat(routes.oneway_ms[:, site], classes, axis=0)
+        price = np.repeat(routes.price_cny_per_gb[:, site], classes, axis=0)
+        circle_ms = np.tile(requests.circle_ms, len(compiled.regions))
+        self._rtt_s = 2e-3 * oneway
+        self._circle_ok = oneway <= circle_ms[:, None]
+        serves = np.isfinite(requests.replica_s)
+        self._reachable = serves & np.isfinite(oneway)
+        self._job_reachable = self._find_job_arcs()
+        self._requests.set_network(
+            self._rtt_s, self._circle_ok, requests.gb_per_request[:, None] * price
+        )
+
+    def _find_job_arcs(self) -> B1:
+        """Return the (demand, pool) arcs with a way for the data, ``(Q, P)``."""
+        compiled = self._compiled
+        reach = np.isfinite(self._transfers.routes.oneway_ms)[:, compiled.pools.site]
+        runs = compiled.jobs.speed > 0.0
+        arcs: B1 = (reach[:, None, :] & runs[None, :, :]).reshape(-1, len(compiled.pools.ids))
+        return arcs
+
+    def _schedule_tariffs(self) -> None:
+        """Log the changes of prices and of the month."""
+        compiled = self._compiled
+        price = compiled.sites.price_cny_per_mwh
+        for slot in range(1, compiled.n_slots):
+            changed = np.flatnonzero(price[:, slot] != price[:, slot - 1])
+            month = compiled.month_of_slot[slot] != compiled.month_of_slot[slot - 1]
+            if changed.size or month:
+                self._agenda.at(
+                    slot * compiled.slot_s, Rank.TARIFF, self._on_tariff(slot, changed, month)
+                )
+
+    def _on_tariff(
+        self, slot: int, sites: np.ndarray, month: bool
+    ) -> Callable[[float], None]:
+        def act(now_s: float) -> None:
+            if month:
+                number = int(self._compiled.month_of_slot[slot])
+                self._log.add(now_s, "month", "", f"month {number + 1} of the run begins")
+            for site in sites:
+                self._log.add(
+                    now_s,
+                    "tariff",
+                    self._compiled.sites.ids[site],
+                    f"{self._compiled.sites.price_cny_per_mwh[site, slot]:g} CNY/MWh",
+                )
+
+        return act
+
+    # ---- planning -----------------------------------------------------------------------------
+
+    def _replan(self, now_s: float) -> None:
+        self._planned_s = -1.0
+        self._agenda.at(now_s, Rank.PLAN, self._make_plan)
+
+    def _on_epoch(self, now_s: float) -> None:
+        self._advance(now_s)
+        self._requests.settle(now_s)
+        if now_s > 0.0:
+            length_s = now_s - self._epoch_s
+            arrived = self._requests.arrived()
+            self._rate = (arrived - self._arrived) * (self._compiled.sampling / length_s)
+            self._arrived = arrived
+            keep = float(np.exp(-length_s / LOAD_MEMORY_S))
+            self._load = keep * self._load + (1.0 - keep) * self._jobs.load()
+        self._epoch_s = now_s
+        self._make_plan(now_s)
+
+    def _make_plan(self, now_s: float) -> None:
+        if self._planned_s == now_s:
+            return
+        self._planned_s = now_s
+        view = self._view(now_s)
+        plan = self._policy.plan(view)
+        problems = check_plan(plan, view)
+        if problems:
+            raise InputError(problems, "the policy's plan cannot be carried out")
+        last = self._plan
+        requests_changed = last is None or not np.array_equal(
+            last.request_shares, plan.request_shares
+        )
+        jobs_changed = last is None or not np.array_equal(last.job_shares, plan.job_shares)
+        if requests_changed:
+            self._requests.set_shares(plan.request_shares)
+        if jobs_changed:
+            self._jobs.set_shares(plan.job_shares)
+        if requests_changed or jobs_changed:
+            self._plans.changes.append(
+                (
+                    now_s,
+                    plan.request_shares.copy() if requests_changed else None,
+                    plan.job_shares.copy() if jobs_changed else None,
+                )
+            )
+        for note in plan.notes:
+            self._log.add(now_s, "note", "policy", note)
+        self._plan = plan
+
+    def _view(self, now_s: float) -> SystemView:
+        compiled = self._compiled
+        slots_s = compiled.slot_s
+        first = int(now_s / slots_s + 1e-9)
+        last = max(int(np.ceil((now_s + compiled.epoch_s) / slots_s - 1e-9)), first + 1)
+        price = compiled.sites.price_cny_per_mwh[:, first : min(last, compiled.n_slots)]
+        site_of_group = compiled.pools.site[compiled.groups.pool]
+        view = SystemView(
+            now_s=now_s,
+            epoch_s=compiled.epoch_s,
+            compiled=compiled,
+            request_rate_per_s=self._rate.astype(np.float64),
+            job_load_accelerators=self._load.copy(),
+            request_arc_open=self._reachable & self._site_up[site_of_group],
+            job_arc_open=self._job_reachable & self._site_up[compiled.pools.site],
+            rtt_s=self._rtt_s.copy(),
+            circle_ok=self._circle_ok.copy(),
+            pool_free=self._jobs.free(),
+            pool_waiting_accelerators=self._jobs.waiting_accelerators(),
+            group_running=self._requests.running_by_group(),
+            price_cny_per_mwh=price.mean(axis=1),
+            carbon_kg_per_mwh=compiled.sites.emission_kg_per_mwh.copy(),
+        )
+        for value in (getattr(view, name) for name in SystemView.__slots__):
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+        return view
+
+    # ---- the end ------------------------------------------------------------------------------
+
+    def _finish(self) -> Outcome:
+        compiled = self._compiled
+        horizon_s = compiled.horizon_s
+        jobs = self._jobs.finish(horizon_s)
+        links = self._transfers.finish(horizon_s)
+        requests = self._requests.finish(horizon_s)
+        busy, load = self._requests.serving_integrals()
+        out = self._jobs.out
+        n_pools = len(compiled.pools.ids)
+
+        def by_pool(values: F8) -> F8:
+            total = np.zeros((n_pools, compiled.n_slots))
+            np.add.at(total, compiled.groups.pool, values)
+            return total
+
+        k = compiled.sampling
+        pools = PoolTotals(
+            available_s=self._available_s()[compiled.pools.site],
+            busy_accelerator_s=out.busy_s.sum(axis=1),
+            load_accelerator_s=np.einsum("pcs,c->ps", out.busy_s, compiled.jobs.activity),
+            waiting_job_s=out.waiting_s,
+            waiting_accelerator_s=out.waiting_accelerator_s,
+            serving_busy_accelerator_s=by_pool(busy),
+            serving_load_accelerator_s=by_pool(load),
+            tokens_in=by_pool(self._requests.out.tokens_in.astype(np.float64) * k),
+            tokens_out=by_pool(self._requests.out.tokens_out.astype(np.float64) * k),
+        )
+        return Outcome(jobs, pools, requests, links, self._log, self._plans)
+
+    def _available_s(self) -> F8:
+        """Return the seconds every site was up in every slot, ``(I, S)``."""
+        compiled = self._compiled
+        edges = np.minimum(np.arange(compiled.n_slots + 1) * compiled.slot_s, compiled.horizon_s)
+        up = np.tile(np.diff(edges), (len(compiled.sites.ids), 1))
+        for site, start_s, end_s in self._down:
+            overlap = np.minimum(edges[1:], end_s) - np.maximum(edges[:-1], start_s)
+            up[site] -= np.maximum(overlap, 0.0)
+        return up

@@ -1,0 +1,189 @@
+"""Jobs: route, move the data, queue and run; exact between control events."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from computenet.compiled import F8, I8, CompiledScenario
+from computenet.kernels.job_queue import (
+    COMPLETED,
+    NOT_ARRIVED,
+    JobInputs,
+    advance_jobs,
+    make_job_out,
+    make_job_state,
+    push_arrivals,
+    settle_jobs,
+    start_pool,
+    stop_pool,
+)
+from computenet.kernels.route_jobs import route_jobs
+from computenet.simulation.totals import (
+    NOT_SUBMITTED,
+    REJECTED,
+    TRANSFERRING,
+    JobRecords,
+)
+from computenet.simulation.transfer_plane import TransferPlane
+from computenet.workload.tables import JobTable
+
+__all__ = ["JobPlane"]
+
+
+class JobPlane:
+    """All jobs of a run and the pools they run in."""
+
+    def __init__(
+        self, compiled: CompiledScenario, table: JobTable, transfers: TransferPlane
+    ) -> None:
+        pools, jobs = compiled.pools, compiled.jobs
+        n, n_classes = table.rows, len(jobs.classes)
+        self._compiled = compiled
+        self._table = table
+        self._transfers = transfers
+        self._inputs = JobInputs(
+            job_class=table.job_class,
+            accelerators=table.accelerators,
+            work_s=table.duration_s,
+            estimate_s=table.estimate_s,
+            speed=np.where(jobs.speed > 0.0, jobs.speed, 1.0),
+            checkpoint_s=jobs.checkpoint_s,
+            restart_s=np.asarray([compiled.restart_s]),
+            discipline=pools.discipline,
+            slot_s=np.asarray([compiled.slot_s]),
+        )
+        self._state = make_job_state(n, n_classes, pools.accelerators)
+        self.out = make_job_out(len(pools.ids), n_classes, compiled.n_slots)
+        self._demand = (table.region * n_classes + table.job_class).astype(np.int32)
+        n_demands = len(compiled.regions) * n_classes
+        self._share = np.zeros((n_demands, len(pools.ids)))
+        self._credit = np.zeros((n_demands, len(pools.ids)))
+        self._pool = np.full(n, -1, dtype=np.int32)
+        self._transfer_cny = np.zeros(n)
+        self._submitted = 0
+        self._active = np.zeros(0, dtype=np.int64)
+        self._seen = 0
+        self._quiet_s = 0.0
+
+    def set_shares(self, shares: F8) -> None:
+        """Follow new shares, ``(Q, P)``; credits are kept."""
+        self._share = np.ascontiguousarray(shares)
+
+    def advance(self, until_s: float) -> None:
+        """Process everything before `until_s`."""
+        if until_s <= self._quiet_s:
+            return
+        table = self._table
+        first = self._submitted
+        last = int(np.searchsorted(table.submit_s, until_s, side="left"))
+        arrivals = self._route(first, last) if last > first else np.zeros(0, dtype=np.int64)
+        self._submitted = last
+        if arrivals.size or self._transfers.next_end_s() < until_s:
+            site = self._compiled.pools.site[self._pool[arrivals]]
+            done, ready_s = self._transfers.advance(
+                arrivals,
+                table.submit_s[arrivals],
+                table.region[arrivals].astype(np.int64),
+                site.astype(np.int64),
+                table.data_gb[arrivals],
+                until_s,
+            )
+            if done.size:
+                order = np.lexsort((done, ready_s))
+                done, ready_s = done[order], ready_s[order]
+                push_arrivals(done, ready_s, self._pool[done], len(done), self._state)
+        advance_jobs(self._state, self._inputs, until_s, self.out)
+        upcoming = float(table.submit_s[last]) if last < table.rows else np.inf
+        self._quiet_s = min(
+            upcoming,
+            self._transfers.next_end_s(),
+            float(self._state.next_event_s.min(initial=np.inf)),
+        )
+
+    def _route(self, first: int, last: int) -> I8:
+        """Give new jobs their pools; return those that have one."""
+        table, compiled = self._table, self._compiled
+        route_jobs(
+            first, last, self._demand, table.job_class, table.accelerators, table.estimate_s,
+            self._share, self._credit, compiled.jobs.speed, compiled.pools.accelerators,
+            self._state.available, self._pool,
+        )  # fmt: skip
+        jobs = np.arange(first, last, dtype=np.int64)
+        jobs = jobs[self._pool[first:last] >= 0]
+        price = self._transfers.routes.price_cny_per_gb
+        site = compiled.pools.site[self._pool[jobs]]
+        self._transfer_cny[jobs] = table.data_gb[jobs] * price[table.region[jobs], site]
+        return jobs
+
+    def set_link(self, link: int, up: bool, now_s: float) -> None:
+        """Cut or repair a link."""
+        self._transfers.set_link(link, up, now_s)
+        self._quiet_s = 0.0
+
+    def stop(self, pool: int, now_s: float) -> int:
+        """Take a pool down; return the jobs that were stopped."""
+        self._quiet_s = 0.0
+        return int(stop_pool(pool, now_s, self._state, self._inputs, self.out))
+
+    def start(self, pool: int, now_s: float) -> None:
+        """Bring a pool back."""
+        self._quiet_s = 0.0
+        start_pool(pool, now_s, self._state, self._inputs, self.out)
+
+    def free(self) -> F8:
+        """Return free accelerators, ``(P,)``."""
+        return self._state.free.astype(np.float64)
+
+    def waiting_accelerators(self) -> F8:
+        """Return accelerators asked for by waiting jobs, ``(P,)``."""
+        return self._state.waiting_accelerators.astype(np.float64)
+
+    def submitted(self) -> int:
+        """Return jobs submitted so far."""
+        return self._submitted
+
+    def load(self) -> F8:
+        """Return reference accelerators asked for by jobs present, ``(Q,)``, running or not."""
+        fresh = np.arange(self._seen, self._submitted, dtype=np.int64)
+        self._seen = self._submitted
+        present = np.concatenate([self._active, fresh[self._pool[fresh] >= 0]])
+        present = present[self._state.status[present] != COMPLETED]
+        self._active = present
+        table = self._table
+        speed = self._compiled.jobs.speed[table.job_class[present], self._pool[present]]
+        load: F8 = np.bincount(
+            self._demand[present],
+            weights=table.accelerators[present] * speed,
+            minlength=len(self._share),
+        ).astype(np.float64)
+        return load
+
+    def finish(self, horizon_s: float) -> JobRecords:
+        """Close the run."""
+        settle_jobs(self._state, self._inputs, horizon_s, self.out)
+        state, table = self._state, self._table
+        code = state.status.copy()
+        submitted = np.arange(table.rows) < self._submitted
+        code[~submitted] = NOT_SUBMITTED
+        code[submitted & (self._pool < 0)] = REJECTED
+        code[submitted & (self._pool >= 0) & (state.status == NOT_ARRIVED)] = TRANSFERRING
+        return JobRecords(
+            job_id=table.job_id,
+            job_class=table.job_class,
+            region=table.region,
+            accelerators=table.accelerators,
+            submit_s=table.submit_s,
+            work_s=table.duration_s,
+            data_gb=table.data_gb,
+            pool=self._pool,
+            ready_s=state.ready_s,
+            start_s=state.start_s,
+            finish_s=state.finish_s,
+            lost_accelerator_s=state.lost_accelerator_s,
+            restarts=state.restarts,
+            saved_s=state.saved_s,
+            segment_s=state.segment_s,
+            state=code,
+            transfer_cny=self._transfer_cny,
+            recorded_wait_s=table.recorded_wait_s,
+        )

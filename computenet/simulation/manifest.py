@@ -1,0 +1,72 @@
+"""Where a run came from: versions, machine, times, memory, hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import psutil
+
+import computenet
+from computenet.compiled import CompiledScenario
+from computenet.scenario import Scenario, dump_scenario
+
+__all__ = ["make_manifest"]
+
+PACKAGES = ("numpy", "numba", "simpy", "pandas", "pyarrow", "pydantic", "scipy", "plotly")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def peak_rss_mb() -> float:
+    """Return the peak resident memory of this process, MB."""
+    try:
+        import resource
+
+        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024.0
+    except ImportError:
+        return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def make_manifest(
+    scenario: Scenario,
+    compiled: CompiledScenario,
+    policy: object,
+    wall_s: dict[str, float],
+    recorded: bool,
+) -> dict[str, Any]:
+    """Return the manifest of a run."""
+    text = dump_scenario(scenario)
+    return {
+        "computenet": computenet.__version__,
+        "seed": scenario.seed,
+        "policy": {
+            "name": scenario.policy.name,
+            "class": f"{type(policy).__module__}.{type(policy).__qualname__}",
+            "parameters": dict(scenario.policy.parameters),
+        },
+        "demand": "recorded" if recorded else "generated",
+        "sampling": {
+            "factor": compiled.sampling,
+            "notes": list(compiled.notes),
+        },
+        "packages": {"python": platform.python_version()}
+        | {name: _version(name) for name in PACKAGES},
+        "machine": {
+            "system": platform.system(),
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        },
+        "wall_s": {name: round(value, 3) for name, value in wall_s.items()},
+        "peak_rss_mb": round(peak_rss_mb(), 1),
+        "inputs": {"scenario_sha256": hashlib.sha256(text.encode()).hexdigest()},
+    }

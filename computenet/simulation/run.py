@@ -1,0 +1,90 @@
+"""One run from scenario to results, the audit included."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from computenet.compilation import compile_scenario
+from computenet.policies.protocol import Policy
+from computenet.results import Results
+from computenet.scenario import Scenario
+from computenet.simulation.accounting import audit_run, settle_accounts
+from computenet.simulation.demand import demand_of
+from computenet.simulation.engine import Engine
+from computenet.simulation.manifest import make_manifest
+from computenet.simulation.progress import Progress
+from computenet.simulation.summary import summarise
+from computenet.simulation.tables import make_tables
+
+if TYPE_CHECKING:
+    from computenet.workload.replay import ReplayDemand
+
+__all__ = ["run_scenario"]
+
+
+def run_scenario(
+    scenario: Scenario,
+    policy: Policy,
+    *,
+    demand: ReplayDemand | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    tick_s: float | None = None,
+) -> Results:
+    """Simulate a scenario under a policy.
+
+    Parameters
+    ----------
+    scenario
+        What to run.
+    policy
+        Who decides.
+    demand
+        Recorded demand in place of the scenario's generators.
+    progress
+        Called a few times a second.
+    tick_s
+        Advance the data plane at least every so many seconds; changes no result.
+
+    Raises
+    ------
+    InputError
+        The scenario cannot run, or the policy's plan cannot be carried out.
+    RunError
+        The audit fails.
+    """
+    wall: dict[str, float] = {}
+    clock = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        wall[name] = now - clock
+        clock = now
+
+    compiled = compile_scenario(scenario)
+    lap("compile")
+    work = demand_of(scenario, compiled, demand)
+    lap("demand")
+    outcome = Engine(scenario, compiled, work, policy, progress, tick_s).run()
+    lap("simulate")
+    accounts = settle_accounts(compiled, outcome.pools, outcome.jobs, outcome.requests)
+    audit = audit_run(
+        compiled, accounts, outcome.pools, outcome.jobs, outcome.requests, outcome.links
+    )
+    audit.require()
+    summary = summarise(
+        scenario,
+        compiled,
+        accounts,
+        outcome.pools,
+        outcome.jobs,
+        outcome.requests,
+        outcome.links,
+        audit,
+    )
+    tables = make_tables(scenario, compiled, outcome, accounts)
+    lap("results")
+    manifest = make_manifest(scenario, compiled, policy, wall, demand is not None)
+    return Results(scenario, summary, manifest, tables, audit)

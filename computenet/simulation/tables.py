@@ -1,0 +1,268 @@
+"""Result tables: data frames of a fixed schema, described in ``docs/reference/tables.md``."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from computenet.compiled import F8, I8, CompiledScenario
+from computenet.kernels.histogram import percentile
+from computenet.scenario import Scenario
+from computenet.scenario.provenance import number_sources
+from computenet.simulation.accounting import Accounts, slot_lengths_s
+from computenet.simulation.engine import Outcome
+from computenet.simulation.totals import JOB_STATES, JobRecords
+from computenet.units import SECONDS_PER_HOUR
+
+__all__ = ["make_tables"]
+
+
+def make_tables(
+    scenario: Scenario, compiled: CompiledScenario, outcome: Outcome, accounts: Accounts
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a run by name."""
+    return {
+        "jobs": _jobs(compiled, outcome.jobs),
+        "requests": _requests(compiled, outcome),
+        "request_flows": _flows(compiled, outcome),
+        "pools": _pools(compiled, outcome),
+        "sites": _sites(compiled, outcome, accounts),
+        "links": _links(compiled, outcome),
+        "events": _events(outcome),
+        "plans": _plans(compiled, outcome),
+        "sources": _sources(scenario),
+    }
+
+
+def _category(codes: np.ndarray, names: tuple[str, ...]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes.astype(np.int64), categories=list(names))
+
+
+def _jobs(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
+    site = np.where(jobs.pool >= 0, compiled.pools.site[np.maximum(jobs.pool, 0)], -1)
+    return pd.DataFrame(
+        {
+            "job_id": jobs.job_id,
+            "job_class": _category(jobs.job_class, compiled.jobs.classes),
+            "region": _category(jobs.region, compiled.regions),
+            "pool": _category(jobs.pool, compiled.pools.ids),
+            "site": _category(site, compiled.sites.ids),
+            "accelerators": jobs.accelerators,
+            "submit_s": jobs.submit_s,
+            "ready_s": jobs.ready_s,
+            "start_s": jobs.start_s,
+            "finish_s": jobs.finish_s,
+            "wait_s": jobs.start_s - jobs.submit_s,
+            "state": _category(jobs.state, JOB_STATES),
+            "work_s": jobs.work_s,
+            "data_gb": jobs.data_gb,
+            "lost_accelerator_s": jobs.lost_accelerator_s,
+            "restarts": jobs.restarts,
+            "recorded_wait_s": jobs.recorded_wait_s,
+        }
+    )
+
+
+def _requests(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
+    totals = outcome.requests
+    n_classes = len(compiled.requests.classes)
+    rows = np.arange(len(totals.arrived))
+    routed = totals.routed.sum(axis=1)
+    inside = (totals.routed * compiled.requests.circle_ok).sum(axis=1)
+    columns: dict[str, object] = {
+        "region": _category(rows // max(n_classes, 1), compiled.regions),
+        "service_class": _category(rows % max(n_classes, 1), compiled.requests.classes),
+        "arrived": totals.arrived,
+        "served": totals.served,
+        "dropped": totals.dropped,
+        "in_flight": totals.in_flight,
+        "attained": totals.attained,
+        "slo_attainment": _share(totals.attained, totals.served + totals.dropped),
+        "circle_share": _share(inside, routed),
+    }
+    for name in ("ttft", "tpot", "e2e"):
+        histogram: I8 = getattr(totals, name)
+        for q in (50, 95, 99):
+            columns[f"{name}_p{q}_ms"] = [percentile(row, q / 100.0) for row in histogram]
+    return pd.DataFrame(columns)
+
+
+def _share(part: I8, whole: I8) -> F8:
+    share: F8 = np.full(len(part), np.nan)
+    np.divide(part, whole, out=share, where=whole > 0)
+    return share
+
+
+def _flows(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
+    n_classes, n_sites = max(len(compiled.requests.classes), 1), len(compiled.sites.ids)
+    site = compiled.pools.site[compiled.groups.pool]
+    by_site = np.zeros((len(outcome.requests.routed), n_sites), dtype=np.int64)
+    for group, at in enumerate(site):
+        by_site[:, at] += outcome.requests.routed[:, group]
+    row, column = np.nonzero(by_site)
+    return pd.DataFrame(
+        {
+            "region": _category(row // n_classes, compiled.regions),
+            "site": _category(column, compiled.sites.ids),
+            "service_class": _category(row % n_classes, compiled.requests.classes),
+            "routed": by_site[row, column],
+        }
+    )
+
+
+def _grid(compiled: CompiledScenario, ids: tuple[str, ...]) -> tuple[F8, pd.Categorical]:
+    """Return slot starts and items of a (slot, item) table, slots first."""
+    slots = np.repeat(np.arange(compiled.n_slots) * compiled.slot_s, len(ids))
+    return slots, _category(np.tile(np.arange(len(ids)), compiled.n_slots), ids)
+
+
+def _flat(values: F8) -> F8:
+    return np.ascontiguousarray(values.T).ravel()
+
+
+def _pools(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
+    pools, p = outcome.pools, compiled.pools
+    length = slot_lengths_s(compiled)
+    slot, pool = _grid(compiled, p.ids)
+    count = p.accelerators + p.serving_accelerators
+    busy = pools.busy_accelerator_s / length
+    serving = pools.serving_busy_accelerator_s / length
+    on = count[:, None] * pools.available_s / length
+    return pd.DataFrame(
+        {
+            "slot_start_s": slot,
+            "pool": pool,
+            "site": _category(np.tile(p.site, compiled.n_slots), compiled.sites.ids),
+            "accelerator": pd.Categorical(list(p.accelerator) * compiled.n_slots),
+            "accelerators": np.tile(count, compiled.n_slots),
+            "busy_accelerators": _flat(busy),
+            "serving_busy_accelerators": _flat(serving),
+            "utilisation": _flat(_over(busy + serving, on)),
+            "waiting_jobs": _flat(pools.waiting_job_s / length),
+            "waiting_accelerators": _flat(pools.waiting_accelerator_s / length),
+            "tokens_in": _flat(pools.tokens_in),
+            "tokens_out": _flat(pools.tokens_out),
+        }
+    )
+
+
+def _over(part: F8, whole: F8) -> F8:
+    out: F8 = np.zeros_like(part)
+    np.divide(part, whole, out=out, where=whole > 0.0)
+    return out
+
+
+def _sites(compiled: CompiledScenario, outcome: Outcome, accounts: Accounts) -> pd.DataFrame:
+    pools, p, sites = outcome.pools, compiled.pools, compiled.sites
+    length = slot_lengths_s(compiled)
+    n = len(sites.ids)
+    busy, on, up = np.zeros((3, n, compiled.n_slots))
+    count = p.accelerators + p.serving_accelerators
+    np.add.at(busy, p.site, pools.busy_accelerator_s + pools.serving_busy_accelerator_s)
+    np.add.at(on, p.site, count[:, None] * pools.available_s)
+    up[p.site] = pools.available_s / length
+    slot, site = _grid(compiled, sites.ids)
+    hours = length / SECONDS_PER_HOUR
+    return pd.DataFrame(
+        {
+            "slot_start_s": slot,
+            "site": site,
+            "it_mw": _flat(accounts.it_mwh / hours),
+            "facility_mw": _flat(accounts.facility_mwh / hours),
+            "price_cny_per_mwh": _flat(sites.price_cny_per_mwh),
+            "carbon_kg_per_mwh": np.tile(sites.emission_kg_per_mwh, compiled.n_slots),
+            "energy_cny": _flat(accounts.energy_cny),
+            "carbon_kg": _flat(accounts.carbon_kg),
+            "water_m3": _flat(accounts.water_m3),
+            "utilisation": _flat(_over(busy, on)),
+            "available": _flat(up),
+        }
+    )
+
+
+def _links(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
+    network, carried = compiled.network, outcome.links.carried_gb
+    slot, link = np.nonzero(carried.T)
+    nodes = (*compiled.regions, *compiled.sites.ids)
+    gb = carried[link, slot]
+    capacity = network.capacity_gbps[link] / 8.0 * slot_lengths_s(compiled)[slot]
+    return pd.DataFrame(
+        {
+            "slot_start_s": slot * compiled.slot_s,
+            "link": _category(link, network.link_ids),
+            "a": _category(network.a[link], nodes),
+            "b": _category(network.b[link], nodes),
+            "carried_gb": gb,
+            "utilisation": gb / capacity,
+        }
+    )
+
+
+def _events(outcome: Outcome) -> pd.DataFrame:
+    log = outcome.events
+    return pd.DataFrame(
+        {
+            "time_s": np.asarray(log.time_s, dtype=np.float64),
+            "kind": pd.array(log.kind, dtype="str"),
+            "subject": pd.array(log.subject, dtype="str"),
+            "detail": pd.array(log.detail, dtype="str"),
+        }
+    )
+
+
+def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
+    """One row a positive share of a demand whose shares changed."""
+    regions, targets = compiled.regions, (*compiled.groups.ids, *compiled.pools.ids)
+    services = [f"{r}/{c}" for r in regions for c in compiled.requests.classes]
+    jobs = [f"{r}/{c}" for r in regions for c in compiled.jobs.classes]
+    demands = tuple(services + jobs)
+    parts: list[tuple[F8, I8, I8, I8, F8]] = []
+    last: list[F8 | None] = [None, None]
+    for now_s, *shares in outcome.plans.changes:
+        for kind, value in enumerate(shares):
+            if value is None:
+                continue
+            before = last[kind]
+            changed = (
+                np.arange(len(value))
+                if before is None
+                else np.flatnonzero((value != before).any(axis=1))
+            )
+            last[kind] = value
+            row, target = np.nonzero(value[changed])
+            row = changed[row]
+            parts.append(
+                (
+                    np.full(len(row), now_s),
+                    np.full(len(row), kind),
+                    row + kind * len(services),
+                    target + kind * len(compiled.groups.ids),
+                    value[row, target],
+                )
+            )
+    if parts:
+        epoch, kind_code, demand, target, share = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
+    else:
+        epoch, kind_code, demand, target, share = (np.zeros(0) for _ in range(5))
+    return pd.DataFrame(
+        {
+            "epoch_s": epoch,
+            "kind": _category(kind_code, ("requests", "jobs")),
+            "demand": _category(demand, demands),
+            "target": _category(target, targets),
+            "share": share,
+        }
+    )
+
+
+def _sources(scenario: Scenario) -> pd.DataFrame:
+    rows = number_sources(scenario)
+    names = ("path", "field", "value", "unit", "source", "grade")
+    return pd.DataFrame(
+        {
+            name: pd.array([getattr(row, name) or "" for row in rows], dtype="str")
+            for name in names
+        }
+    )

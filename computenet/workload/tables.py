@@ -1,0 +1,206 @@
+"""Demand as columns sorted by time: never a Python object a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["JobTable", "RequestTable", "concat_jobs"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class JobTable:
+    """Jobs, sorted by submission.
+
+    Attributes
+    ----------
+    job_id
+        ``(n,)`` number in the source.
+    submit_s
+        ``(n,)`` seconds from the start, not decreasing.
+    duration_s
+        ``(n,)`` run time at reference speed, s.
+    estimate_s
+        ``(n,)`` run time expected by the user, at reference speed, s.
+    accelerators
+        ``(n,)`` gang size, at least 1.
+    user
+        ``(n,)`` tenant; -1 = unknown.
+    data_gb
+        ``(n,)`` input data to move before the start.
+    recorded_wait_s
+        ``(n,)`` waiting time on record; NaN where there is none.
+    job_class, region
+        ``(n,)`` indices; 0 until assigned.
+    job_classes
+        Names of the classes.
+    """
+
+    job_id: I8
+    submit_s: F8
+    duration_s: F8
+    estimate_s: F8
+    accelerators: I8
+    user: I4
+    data_gb: F8
+    recorded_wait_s: F8
+    job_class: I4
+    region: I4
+    job_classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        rows = {len(getattr(self, field.name)) for field in fields(self)[:-1]}
+        if len(rows) != 1:
+            raise ValueError("columns of a table have one length")
+        if self.rows and (np.diff(self.submit_s) < 0.0).any():
+            raise ValueError("jobs are not sorted by submission")
+        if self.rows and int(self.accelerators.min()) < 1:
+            raise ValueError("a gang has at least 1 accelerator")
+
+    @property
+    def rows(self) -> int:
+        """Number of jobs."""
+        return len(self.submit_s)
+
+    @classmethod
+    def of(
+        cls,
+        submit_s: F8,
+        duration_s: F8,
+        accelerators: I8,
+        *,
+        job_id: I8 | None = None,
+        estimate_s: F8 | None = None,
+        user: I4 | None = None,
+        data_gb: F8 | None = None,
+        recorded_wait_s: F8 | None = None,
+        job_class: I4 | None = None,
+        region: I4 | None = None,
+        job_classes: tuple[str, ...] = (),
+    ) -> JobTable:
+        """Return a table with defaults for what is not given; sorts by submission, stably."""
+        n = len(submit_s)
+        order = np.argsort(submit_s, kind="stable")
+
+        def column(values: NDArray[np.generic] | None, default: float, kind: str) -> NDArray:  # type: ignore[type-arg]
+            if values is None:
+                return np.full(n, default, dtype=kind)
+            return np.ascontiguousarray(np.asarray(values)[order], dtype=kind)
+
+        return cls(
+            job_id=np.arange(n, dtype=np.int64)[order]
+            if job_id is None
+            else column(job_id, 0, "i8"),
+            submit_s=column(submit_s, 0.0, "f8"),
+            duration_s=column(duration_s, 0.0, "f8"),
+            estimate_s=column(duration_s if estimate_s is None else estimate_s, 0.0, "f8"),
+            accelerators=column(accelerators, 1, "i8"),
+            user=column(user, -1, "i4"),
+            data_gb=column(data_gb, 0.0, "f8"),
+            recorded_wait_s=column(recorded_wait_s, np.nan, "f8"),
+            job_class=column(job_class, 0, "i4"),
+            region=column(region, 0, "i4"),
+            job_classes=job_classes,
+        )
+
+    @classmethod
+    def empty(cls, job_classes: tuple[str, ...] = ()) -> JobTable:
+        """Return a table without rows."""
+        none = np.zeros(0)
+        return cls.of(none, none, np.zeros(0, dtype=np.int64), job_classes=job_classes)
+
+    def assigned(self, *, job_classes: tuple[str, ...], job_class: I4, region: I4) -> JobTable:
+        """Return the table with classes and regions."""
+        return replace(self, job_classes=job_classes, job_class=job_class, region=region)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTable:
+    """Requests, sorted by arrival.
+
+    Attributes
+    ----------
+    arrival_s
+        ``(n,)`` seconds from the start, not decreasing.
+    input_tokens, output_tokens
+        ``(n,)`` at least 0; a request of no output tokens is answered by its first.
+    service_class, region
+        ``(n,)`` indices; 0 until assigned.
+    """
+
+    arrival_s: F8
+    input_tokens: I4
+    output_tokens: I4
+    service_class: I4
+    region: I4
+
+    def __post_init__(self) -> None:
+        if len({len(getattr(self, field.name)) for field in fields(self)}) != 1:
+            raise ValueError("columns of a table have one length")
+        if self.rows and (np.diff(self.arrival_s) < 0.0).any():
+            raise ValueError("requests are not sorted by arrival")
+
+    @property
+    def rows(self) -> int:
+        """Number of requests."""
+        return len(self.arrival_s)
+
+    @classmethod
+    def of(cls, arrival_s: F8, input_tokens: I8, output_tokens: I8) -> RequestTable:
+        """Return a table; sorts by arrival, stably."""
+        order = np.argsort(arrival_s, kind="stable")
+        none = np.zeros(len(arrival_s), dtype=np.int32)
+        return cls(
+            np.ascontiguousarray(arrival_s[order], dtype=np.float64),
+            np.ascontiguousarray(input_tokens[order], dtype=np.int32),
+            np.ascontiguousarray(output_tokens[order], dtype=np.int32),
+            none,
+            none,
+        )
+
+    @classmethod
+    def merged(cls, tables: Sequence[RequestTable]) -> RequestTable:
+        """Return the rows of several tables in order of time."""
+        if not tables:
+            return cls.of(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
+        return cls.of(
+            np.concatenate([table.arrival_s for table in tables]),
+            np.concatenate([table.input_tokens for table in tables]).astype(np.int64),
+            np.concatenate([table.output_tokens for table in tables]).astype(np.int64),
+        )
+
+    def assigned(self, *, service_class: I4, region: I4) -> RequestTable:
+        """Return the table with classes and regions."""
+        return replace(self, service_class=service_class, region=region)
+
+
+def concat_jobs(tables: Sequence[JobTable]) -> JobTable:
+    """Return the rows of several tables in order of time; tenants of different tables differ."""
+    if len(tables) == 1:
+        return tables[0]
+    users: list[I4] = []
+    base = 0
+    for table in tables:
+        users.append(np.where(table.user >= 0, table.user + base, -1).astype(np.int32))
+        base += int(table.user.max(initial=-1)) + 1
+
+    def joined(name: str) -> NDArray[np.float64]:
+        return np.concatenate([getattr(table, name) for table in tables])
+
+    return JobTable.of(
+        joined("submit_s"),
+        joined("duration_s"),
+        joined("accelerators").astype(np.int64),
+        job_id=np.arange(sum(table.rows for table in tables), dtype=np.int64),
+        estimate_s=joined("estimate_s"),
+        user=np.concatenate(users),
+        data_gb=joined("data_gb"),
+        recorded_wait_s=joined("recorded_wait_s"),
+    )
