@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,7 +24,13 @@ from computenet.network import shortest_routes
 from computenet.scenario import Scenario
 from computenet.scenario.topology import TariffSpec
 from computenet.scenario.workload import JobClassSpec
-from computenet.serving import DECODE_ACTIVITY, PREFILL_ACTIVITY, ReplicaRates, replica_rates
+from computenet.serving import (
+    DECODE_ACTIVITY,
+    PREFILL_ACTIVITY,
+    ReplicaRates,
+    divide_fleet,
+    replica_rates,
+)
 from computenet.units import KWH_PER_MWH, SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["compile_scenario"]
@@ -50,7 +57,7 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
     oneway_ms, price = site_paths(network, n_regions, network.capacity_gbps > 0.0)
     notes: list[str] = []
     jobs = _jobs(scenario, oneway_ms, price)
-    groups = _groups(scenario, pools, notes)
+    groups, pools = _groups(scenario, pools, notes)
     requests = _requests(scenario, sites, pools, groups, oneway_ms, price)
     return CompiledScenario(
         name=scenario.name,
@@ -257,56 +264,60 @@ def _rates(scenario: Scenario) -> dict[tuple[int, str], ReplicaRates]:
     return out
 
 
-def _groups(scenario: Scenario, pools: PoolArrays, notes: list[str]) -> GroupArrays:
+def _groups(
+    scenario: Scenario, pools: PoolArrays, notes: list[str]
+) -> tuple[GroupArrays, PoolArrays]:
     """Divide every pool's serving accelerators among models and size the replicas.
 
-    With sampling `k` the number of replicas is rounded to a multiple of `k`, at least `k`: the
-    run then *is* a sample of the rounded fleet, and the rounding is noted.
+    With sampling `k` a group has a multiple of `k` real replicas: the run *is* a sample of that
+    fleet. Serving accelerators that make no whole replica run jobs.
     """
-    workload, sampling = scenario.workload, scenario.run.sampling
+    models, sampling = scenario.workload.models, scenario.run.sampling
     rates = _rates(scenario)
-    rows: list[tuple[int, int, int, ReplicaRates]] = []
-    wanted_total, real_total = 0, 0
+    shape = (len(pools.ids), len(models))
+    each, share = np.zeros(shape, dtype=np.int64), np.zeros(shape)
     for pool, kind in enumerate(pools.accelerator):
-        serving = int(pools.serving_accelerators[pool])
-        fitting = [m for m in range(len(workload.models)) if (m, kind) in rates]
-        weight = sum(workload.models[m].serving_share for m in fitting)
-        for m in fitting:
-            if serving == 0 or weight <= 0.0 or workload.models[m].serving_share <= 0.0:
-                continue
-            rate = rates[m, kind]
-            share = workload.models[m].serving_share / weight
-            wanted = int(serving * share / rate.accelerators)
-            if wanted == 0:
-                continue
-            simulated = max(1, round(wanted / sampling))
-            wanted_total += wanted * rate.accelerators
-            real_total += simulated * sampling * rate.accelerators
-            rows.append((pool, m, simulated, rate))
-    if sampling > 1 and wanted_total:
+        for m, model in enumerate(models):
+            if (m, kind) in rates and model.serving_share > 0.0:
+                each[pool, m] = rates[m, kind].accelerators
+                share[pool, m] = model.serving_share
+    total = share.sum(axis=1, keepdims=True)
+    share = np.divide(share, total, out=np.zeros(shape), where=total > 0.0)
+    wanted = pools.serving_accelerators
+    count = divide_fleet(wanted, share, each, sampling)
+    serving = (count * each).sum(axis=1) * sampling
+    if sampling > 1 and wanted.sum() > 0:
         notes.append(
-            f"sampling 1 in {sampling}: replicas rounded to multiples of {sampling}, serving "
-            f"accelerators {wanted_total} became {real_total} "
-            f"({real_total / wanted_total - 1.0:+.2%})"
+            f"sampling 1 in {sampling}: a model has a multiple of {sampling} replicas in a pool; of "
+            f"{int(wanted.sum()):,} accelerators meant for serving {int(serving.sum()):,} serve "
+            f"({serving.sum() / wanted.sum():.1%}), the others run jobs"
         )
+    pool_of, model_of = np.nonzero(count)
+    rows = [rates[int(m), pools.accelerator[p]] for p, m in zip(pool_of, model_of, strict=True)]
 
     def column(values: list[int]) -> I8:
         return np.asarray(values, dtype=np.int64)
 
-    return GroupArrays(
+    groups = GroupArrays(
         ids=tuple(
-            f"{pools.ids[pool]}/{workload.models[model].name}" for pool, model, _, _ in rows
+            f"{pools.ids[p]}/{models[m].name}" for p, m in zip(pool_of, model_of, strict=True)
         ),
-        pool=np.asarray([row[0] for row in rows], dtype=np.int32),
-        model=np.asarray([row[1] for row in rows], dtype=np.int32),
-        replicas=column([row[2] for row in rows]),
-        replicas_real=column([row[2] * sampling for row in rows]),
-        accelerators_per_replica=column([row[3].accelerators for row in rows]),
-        slots=column([row[3].slots for row in rows]),
-        prefill_tok_s=_array([row[3].prefill_tok_s for row in rows]),
-        request_tok_s=_array([row[3].request_tok_s for row in rows]),
-        decode_tok_s=_array([row[3].decode_tok_s for row in rows]),
+        pool=pool_of.astype(np.int32),
+        model=model_of.astype(np.int32),
+        replicas=count[pool_of, model_of],
+        replicas_real=count[pool_of, model_of] * sampling,
+        accelerators_per_replica=column([row.accelerators for row in rows]),
+        slots=column([row.slots for row in rows]),
+        prefill_tok_s=_array([row.prefill_tok_s for row in rows]),
+        request_tok_s=_array([row.request_tok_s for row in rows]),
+        decode_tok_s=_array([row.decode_tok_s for row in rows]),
     )
+    pools = replace(
+        pools,
+        accelerators=pools.accelerators + pools.serving_accelerators - serving,
+        serving_accelerators=serving,
+    )
+    return groups, pools
 
 
 def _requests(

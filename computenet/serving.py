@@ -18,6 +18,7 @@ __all__ = [
     "PREFILL_ACTIVITY",
     "ReplicaRates",
     "decode_table",
+    "divide_fleet",
     "replica_rates",
 ]
 
@@ -153,3 +154,52 @@ def decode_table(
         running[None, :] * request_tok_s[:, None], decode_tok_s[:, None]
     )
     return table
+
+
+def divide_fleet(
+    serving: NDArray[np.int64],
+    share: NDArray[np.float64],
+    accelerators: NDArray[np.int64],
+    sampling: int,
+) -> NDArray[np.int64]:
+    """Divide serving accelerators among models in whole simulated replicas, ``(P, M)``.
+
+    A simulated replica stands for `sampling` real ones. No pool gives more than it has; what a
+    pool is too small to hold is carried over to the next one, largest pool first, so the national
+    division among models is kept.
+
+    Parameters
+    ----------
+    serving
+        ``(P,)`` accelerators set aside.
+    share
+        ``(P, M)`` wanted division, rows sum to 1 or 0.
+    accelerators
+        ``(P, M)`` accelerators of one replica; 0 = the model does not fit.
+    sampling
+        Real replicas a simulated one stands for.
+    """
+    out = np.zeros(share.shape, dtype=np.int64)
+    carry = np.zeros(share.shape[1])
+    for pool in np.argsort(-serving, kind="stable"):
+        unit = accelerators[pool] * sampling
+        fits = unit > 0
+        if not fits.any():
+            continue
+        wanted = share[pool] * serving[pool]
+        target = wanted + carry
+        count = np.zeros(len(unit), dtype=np.int64)
+        count[fits] = np.maximum(np.minimum(wanted, target)[fits], 0.0) // unit[fits]
+        left = int(serving[pool] - (count * unit).sum())
+        target -= count * unit
+        while True:
+            able = fits & (unit <= left) & (target >= unit / 2.0)
+            if not able.any():
+                break
+            best = int(np.argmax(np.where(able, target, -np.inf)))
+            count[best] += 1
+            target[best] -= unit[best]
+            left -= int(unit[best])
+        carry = target
+        out[pool] = count
+    return out
