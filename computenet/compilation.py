@@ -123,10 +123,7 @@ def _sites(scenario: Scenario, n_slots: int) -> SiteArrays:
         emission_kg_per_mwh=_array([grids[site.grid].emission_kg_per_mwh for site in sites]),
         price_cny_per_mwh=np.stack([prices[site.tariff] for site in sites]),
         demand_charge_cny_per_mw_month=_array(
-            [
-                tariffs[site.tariff].demand_charge_cny_per_kw_month * KWH_PER_MWH
-                for site in sites
-            ]
+            [tariffs[site.tariff].demand_charge_cny_per_kw_month * KWH_PER_MWH for site in sites]
         ),
     )
 

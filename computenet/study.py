@@ -151,9 +151,7 @@ def prepare_replay(
     return Replay(scenario, demand, tuple(notices))
 
 
-def run_replay(
-    prepared: Replay, *, progress: Callable[[Progress], None] | None = None
-) -> Results:
+def run_replay(prepared: Replay, *, progress: Callable[[Progress], None] | None = None) -> Results:
     """Simulate what `prepare_replay` made."""
     from computenet.simulation import run_scenario
 
@@ -245,9 +243,7 @@ class Comparison:
             for name, show in _FIGURES
         ]
 
-    def save(
-        self, directory: str | Path, *, overwrite: bool = False, lang: str = "en"
-    ) -> Path:
+    def save(self, directory: str | Path, *, overwrite: bool = False, lang: str = "en") -> Path:
         """Write every run below `directory`, and ``comparison.json`` beside them."""
         from computenet.report import render_report
 
@@ -300,9 +296,7 @@ def check_policies(names: Sequence[str]) -> None:
     """Raise `InputError` naming every policy that is not known, and repeated names."""
     problems: list[Problem] = []
     if not names:
-        problems.append(
-            Problem("--policies", "", "names no policy", ", ".join(policy_names()))
-        )
+        problems.append(Problem("--policies", "", "names no policy", ", ".join(policy_names())))
     for index, name in enumerate(names):
         if name in names[:index]:
             problems.append(Problem("--policies", name, "is named twice"))

@@ -22,7 +22,12 @@ AI_SHARE = 0.25
 GRADE = {"high": "published", "medium": "published", "low": "estimated"}
 #: Share of a site's accelerator power by type (assumed; the public record names vendors only).
 MIX: dict[str, dict[str, float]] = {
-    "zhangjiakou": {"nvidia_h800": 0.3, "nvidia_a800": 0.3, "ascend_910b": 0.25, "nvidia_h20": 0.15},
+    "zhangjiakou": {
+        "nvidia_h800": 0.3,
+        "nvidia_a800": 0.3,
+        "ascend_910b": 0.25,
+        "nvidia_h20": 0.15,
+    },
     "yrd_demo": {"nvidia_h20": 0.5, "ascend_910b": 0.3, "nvidia_a800": 0.2},
     "wuhu": {"ascend_910b": 0.4, "nvidia_a800": 0.3, "nvidia_h20": 0.3},
     "shaoguan": {"ascend_910b": 0.4, "nvidia_h20": 0.4, "nvidia_a800": 0.2},
@@ -65,10 +70,19 @@ def accelerators(rows: list[Row]) -> list[dict[str, Any]]:
         tflops, width = float(row["fp16_bf16_dense_tflops"]), float(row["memory_bw_tb_s"])
         tdp, per_server = float(row["tdp_w"]), int(row["chips_per_server"])
         training = efficiency * tflops / float(base["fp16_bf16_dense_tflops"])
-        batch = efficiency * (
-            tflops / float(base["fp16_bf16_dense_tflops"]) * width / float(base["memory_bw_tb_s"])
-        ) ** 0.5
-        speed = {job: round(batch if job == "batch-inference" else training, 3) for job in JOB_CLASSES}
+        batch = (
+            efficiency
+            * (
+                tflops
+                / float(base["fp16_bf16_dense_tflops"])
+                * width
+                / float(base["memory_bw_tb_s"])
+            )
+            ** 0.5
+        )
+        speed = {
+            job: round(batch if job == "batch-inference" else training, 3) for job in JOB_CLASSES
+        }
         if name in NO_PRETRAINING:
             speed["pretraining"] = 0.0
         sheet = source(row["source"], GRADE[row["confidence"]])
@@ -89,7 +103,9 @@ def accelerators(rows: list[Row]) -> list[dict[str, Any]]:
                 "speed": speed,
                 "provenance": {
                     "*": sheet,
-                    "idle_w": source("0.15 of thermal design power: judgement from idle readings", "assumed"),
+                    "idle_w": source(
+                        "0.15 of thermal design power: judgement from idle readings", "assumed"
+                    ),
                     "server_overhead_w": source(
                         "server maximum less the accelerators' design power, at least 500 W: "
                         + (row["source"] or "catalogue"),
@@ -150,7 +166,9 @@ def sites(rows: list[Row], regions: dict[str, str], water: dict[str, Row]) -> li
                     f"{row['racks_boundary']})",
                     "estimated",
                 ),
-                "pue": source("fleet estimate for 2025 between policy cap and reported mean 1.3", "estimated"),
+                "pue": source(
+                    "fleet estimate for 2025 between policy cap and reported mean 1.3", "estimated"
+                ),
                 "water_l_per_kwh": source("provincial estimate by climate", "estimated"),
                 "green_contract_share": source(
                     row["source"], grade if row["green_share_current"] else "assumed"
@@ -416,7 +434,9 @@ def write(name: str, content: dict[str, Any]) -> None:
                 lines.append(f"- {flow}")
         else:
             lines.append(
-                yaml.dump({key: value}, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=100)
+                yaml.dump(
+                    {key: value}, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=100
+                )
             )
     (folder / "topology.yaml").write_text("".join(lines), encoding="utf-8")
 

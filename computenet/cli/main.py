@@ -95,7 +95,9 @@ def _load(
 
 def _language(lang: str) -> str:
     if lang not in ("en", "zh"):
-        raise InputError([Problem("--lang", lang, "is no language of the report", allowed="en, zh")])
+        raise InputError(
+            [Problem("--lang", lang, "is no language of the report", allowed="en, zh")]
+        )
     return lang
 
 

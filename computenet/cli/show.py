@@ -170,7 +170,9 @@ def _trio(values: Mapping[str, Any], names: Sequence[str]) -> str:
 
 
 def _spread(values: Mapping[str, float | None], unit: str) -> str:
-    shown = ["-" if values[k] is None else f"{values[k]:,.0f}" for k in ("mean", "p50", "p95", "p99")]
+    shown = [
+        "-" if values[k] is None else f"{values[k]:,.0f}" for k in ("mean", "p50", "p95", "p99")
+    ]
     return ", ".join(shown) + f" {unit}"
 
 
@@ -188,5 +190,3 @@ def print_comparison(comparison: Comparison, out: Path | None) -> None:
     console.print(table)
     if out is not None:
         console.print(f"comparison: {escape(str(out))}")
-
-

@@ -102,9 +102,7 @@ def draw_arrivals(
                 )
                 draws.arrival_s[m] = min(start_s + used / r, stop_s)
                 draws.source[m] = d
-                draws.input_tokens[m] = int(
-                    max(1.0, min(np.rint(tokens_in), laws.input_most[k]))
-                )
+                draws.input_tokens[m] = int(max(1.0, min(np.rint(tokens_in), laws.input_most[k])))
                 draws.output_tokens[m] = int(
                     max(1.0, min(np.rint(tokens_out), laws.output_most[k]))
                 )

@@ -379,9 +379,7 @@ def _next_event(p: int, state: JobState) -> float:
 
 
 @njit
-def push_arrivals(
-    jobs: I8, ready_s: F8, pool: I4, count: int, state: JobState
-) -> None:
+def push_arrivals(jobs: I8, ready_s: F8, pool: I4, count: int, state: JobState) -> None:
     """Hand over jobs that reach their pools, sorted by (ready time, index).
 
     Every ready time must be at or after the last `until_s` given to `advance_jobs`.

@@ -374,7 +374,11 @@ def close_slot(
 
 @njit
 def drop_all(
-    r: int, now_s: float, state: RequestState, facts: ReplicaFacts, arena: WaitArena,
+    r: int,
+    now_s: float,
+    state: RequestState,
+    facts: ReplicaFacts,
+    arena: WaitArena,
     out: RequestOut,
 ) -> int:
     """Drop every request of a replica that fails; return how many."""
@@ -408,5 +412,3 @@ def drop_all(
     for i in range(facts.slots[facts.group[r]]):
         state.free_slot[base + i] = i
     return dropped
-
-

@@ -332,9 +332,7 @@ def advance_requests(
                     r, np.nextafter(now_s, np.inf), plan.rtt_s, plan.circle_ok, state, facts,
                     arena, out,
                 )  # fmt: skip
-            arrive(
-                r, now_s, d, chunk.input_tokens[i], chunk.output_tokens[i], state, facts, arena
-            )
+            arrive(r, now_s, d, chunk.input_tokens[i], chunk.output_tokens[i], state, facts, arena)
         i += 1
     state.cursor[0] = i
     if edge_s <= until_s and i == count:
@@ -388,9 +386,7 @@ def fail_group(
 
 
 @njit
-def count_present(
-    state: RequestState, facts: ReplicaFacts, arena: WaitArena, present: I8
-) -> None:
+def count_present(state: RequestState, facts: ReplicaFacts, arena: WaitArena, present: I8) -> None:
     """Add the requests running or waiting in all replicas to ``present``, ``(D,)``."""
     for r in range(facts.group.shape[0]):
         base = r * facts.width[0]

@@ -244,9 +244,7 @@ def _find_end(r: int, state: TransferState) -> None:
 
 
 @njit
-def _refill(
-    route: int, now_s: float, state: TransferState, paths: Paths, out: TransferOut
-) -> None:
+def _refill(route: int, now_s: float, state: TransferState, paths: Paths, out: TransferOut) -> None:
     """Give new rates to everything `route` can touch."""
     routes, links = _component(route, state, paths)
     _fill(routes, links, state, paths)
@@ -371,9 +369,7 @@ def change_paths(
 
 
 @njit
-def settle_transfers(
-    until_s: float, state: TransferState, paths: Paths, out: TransferOut
-) -> None:
+def settle_transfers(until_s: float, state: TransferState, paths: Paths, out: TransferOut) -> None:
     """Write what links carried up to `until_s`; only at the end of a run."""
     for link in range(state.link_gb_s.shape[0]):
         _carry(link, until_s, state, paths, out)

@@ -90,9 +90,7 @@ def shortest_routes(links: Links, up: NDArray[np.bool_], n_regions: int) -> Rout
             best[ends] = int(link)
     used = np.asarray(list(best.values()), dtype=np.int64)
     # Dijkstra of scipy takes stored zeros for edges of no length only when they are explicit.
-    graph = csr_matrix(
-        (links.latency_ms[used], (links.a[used], links.b[used])), shape=(n, n)
-    )
+    graph = csr_matrix((links.latency_ms[used], (links.a[used], links.b[used])), shape=(n, n))
     distance, before = dijkstra(
         graph, directed=False, indices=np.arange(n_regions), return_predecessors=True
     )

@@ -58,7 +58,10 @@ def check_plan(plan: Plan, view: SystemView) -> list[Problem]:
             row = int(wrong[0])
             problems.append(
                 Problem(
-                    f"{path}[{row}]", float(total[row]), "a row does not sum to 1", f"{wanted[row]:g}"
+                    f"{path}[{row}]",
+                    float(total[row]),
+                    "a row does not sum to 1",
+                    f"{wanted[row]:g}",
                 )
             )
     return problems

@@ -23,7 +23,5 @@ class Random:
         """Draw exponential weights, which normalised are uniform on the simplex."""
         return Plan(
             normal_rows(self._draw.exponential(size=view.rtt_s.shape), view.request_arc_open),
-            normal_rows(
-                self._draw.exponential(size=view.job_arc_open.shape), view.job_arc_open
-            ),
+            normal_rows(self._draw.exponential(size=view.job_arc_open.shape), view.job_arc_open),
         )

@@ -149,9 +149,7 @@ def _override(raw: dict[str, Any], path: str, value: object, problems: list[Prob
             else:
                 named = [key for key in keys if key]
                 allowed = ", ".join(named) if named else f"0 to {len(here) - 1}"
-                problems.append(
-                    Problem(done, None, "names no item", allowed, nearest(part, named))
-                )
+                problems.append(Problem(done, None, "names no item", allowed, nearest(part, named)))
                 return
             if last:
                 here[at] = value

@@ -32,9 +32,7 @@ def dotted_path(loc: tuple[int | str, ...], raw: Any) -> str:
             here = here[part]
             name = None
             if isinstance(here, dict):
-                name = next(
-                    (here[k] for k in ("id", "name") if isinstance(here.get(k), str)), None
-                )
+                name = next((here[k] for k in ("id", "name") if isinstance(here.get(k), str)), None)
             parts.append(str(name) if name else str(part))
         elif isinstance(here, dict) and part in here:
             here = here[part]

@@ -84,9 +84,7 @@ def number_sources(scenario: Scenario) -> list[NumberSource]:
     ]
 
 
-def _of(
-    record: BaseModel, path: str, inherited: dict[str, Provenance]
-) -> Iterator[NumberSource]:
+def _of(record: BaseModel, path: str, inherited: dict[str, Provenance]) -> Iterator[NumberSource]:
     own = record.provenance if isinstance(record, Sourced) else {}
     for field in type(record).model_fields:
         if field == "provenance":

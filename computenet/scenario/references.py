@@ -150,9 +150,7 @@ def _workload(workload: Mapping[str, Any]) -> list[Problem]:
     rate = workload.get("request_rate_per_day")
     if isinstance(rate, (int, float)) and rate > 0 and not services:
         out.append(
-            Problem(
-                "workload.request_rate_per_day", rate, "there is no service class to ask", "0"
-            )
+            Problem("workload.request_rate_per_day", rate, "there is no service class to ask", "0")
         )
     return out
 

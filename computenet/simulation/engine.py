@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from computenet.compiled import B1, F8, CompiledScenario
+from computenet.errors import InputError
 from computenet.policies.check import check_plan
 from computenet.policies.protocol import Plan, Policy, SystemView
-from computenet.errors import InputError
 from computenet.scenario import LinkCut, Scenario
 from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.demand import Demand
@@ -229,9 +229,7 @@ class Engine:
                     slot * compiled.slot_s, Rank.TARIFF, self._on_tariff(slot, changed, month)
                 )
 
-    def _on_tariff(
-        self, slot: int, sites: np.ndarray, month: bool
-    ) -> Callable[[float], None]:
+    def _on_tariff(self, slot: int, sites: np.ndarray, month: bool) -> Callable[[float], None]:
         def act(now_s: float) -> None:
             if month:
                 number = int(self._compiled.month_of_slot[slot])

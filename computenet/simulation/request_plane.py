@@ -138,9 +138,7 @@ class RequestPlane:
     def fail(self, group: int, now_s: float) -> int:
         """Drop what a group holds."""
         self.settle(now_s)
-        return int(
-            fail_group(group, now_s, self._state, self._facts, self._arena, self.out)
-        )
+        return int(fail_group(group, now_s, self._state, self._facts, self._arena, self.out))
 
     def arrived(self) -> I8:
         """Return simulated requests arrived by demand, a copy."""
@@ -152,9 +150,7 @@ class RequestPlane:
 
     def finish(self, horizon_s: float) -> RequestTotals:
         """Close the run."""
-        close_requests(
-            self._plan, self._state, self._facts, self._arena, horizon_s, self.out
-        )
+        close_requests(self._plan, self._state, self._facts, self._arena, horizon_s, self.out)
         self._charge()
         k = self._compiled.sampling
         out = self.out

@@ -261,8 +261,5 @@ def _sources(scenario: Scenario) -> pd.DataFrame:
     rows = number_sources(scenario)
     names = ("path", "field", "value", "unit", "source", "grade")
     return pd.DataFrame(
-        {
-            name: pd.array([getattr(row, name) or "" for row in rows], dtype="str")
-            for name in names
-        }
+        {name: pd.array([getattr(row, name) or "" for row in rows], dtype="str") for name in names}
     )

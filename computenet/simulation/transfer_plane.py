@@ -70,8 +70,13 @@ class TransferPlane:
         )
 
     def advance(
-        self, jobs: I8, start_s: F8, region: NDArray[np.int64], site: NDArray[np.int64],
-        size_gb: F8, until_s: float,
+        self,
+        jobs: I8,
+        start_s: F8,
+        region: NDArray[np.int64],
+        site: NDArray[np.int64],
+        size_gb: F8,
+        until_s: float,
     ) -> tuple[I8, F8]:
         """Start flows and return the (job, time) of those that ended before `until_s`."""
         route = region * self._sites + site

@@ -39,9 +39,7 @@ class ReplayDemand:
     days: float
 
 
-def assign_regions(
-    tenant: np.ndarray, shares: np.ndarray, seed: int, name: str
-) -> np.ndarray:
+def assign_regions(tenant: np.ndarray, shares: np.ndarray, seed: int, name: str) -> np.ndarray:
     """Return a region for every row: one tenant, one region, in proportion to `shares`.
 
     Parameters

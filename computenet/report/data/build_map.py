@@ -127,8 +127,10 @@ def _cut(ring: Line, nodes: set[Point]) -> list[Line]:
     if not at:
         lowest = body.index(min(body))
         body = body[lowest:] + body[:lowest]
-        far = max(range(len(body)), key=lambda i: abs(body[i][0] - body[0][0])
-                  + abs(body[i][1] - body[0][1]))
+        far = max(
+            range(len(body)),
+            key=lambda i: abs(body[i][0] - body[0][0]) + abs(body[i][1] - body[0][1]),
+        )
         return [body[: far + 1], [*body[far:], body[0]]]
     body = body[at[0] :] + body[: at[0]]
     cuts = [*(i - at[0] for i in at), len(body)]

@@ -124,10 +124,7 @@ class RequestSource:
             for region in range(self._n_regions)
         ]
         self._log_burst = np.stack(
-            [
-                generator.standard_normal(len(self._bursts))
-                for generator in self._burst_rng
-            ]
+            [generator.standard_normal(len(self._bursts)) for generator in self._burst_rng]
         ).reshape(self._n_regions, len(self._bursts))
         total = float(self._rate.sum())
         per_cell = max(total * CELL_S * float(shape.max(initial=1.0)), 1e-9)
@@ -161,9 +158,7 @@ class RequestSource:
         end_s = min(last * CELL_S, self._horizon_s)
         if len(self._bucket) != max(int(expected / 4), 2) + 1:
             self._bucket = np.zeros(max(int(expected / 4), 2) + 1, dtype=np.int64)
-        merge_arrivals(
-            self._draws, first * CELL_S, end_s, self._bucket, self._order, self.chunk
-        )
+        merge_arrivals(self._draws, first * CELL_S, end_s, self._bucket, self._order, self.chunk)
         return float(end_s) if last < self._cells else np.inf
 
     def _reserve(self, rows: int) -> None:

@@ -1,0 +1,95 @@
+"""Alibaba PAI 2020 in GAIA's form: ``arrival_time,length,cpus``.
+
+The same header is used for hours (one-year files) and for seconds (one-week files); no field says
+which. GAIA's hours are whole seconds over 3600, so the unit shows in the fractions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.errors import Problem, TraceError
+from computenet.workload.tables import JobTable
+from computenet.workload.traces.columns import csv_columns, numbers
+from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.trace import Trace
+
+__all__ = ["PaiReader", "time_unit_s"]
+
+F8 = NDArray[np.float64]
+COLUMNS = ("arrival_time", "length", "cpus")
+
+
+def _whole(values: F8) -> bool:
+    return bool((np.abs(values - np.rint(values)) <= 1e-4).all())
+
+
+def time_unit_s(arrival: F8, length: F8) -> int:
+    """Return 3600 where times are hours and 1 where they are seconds.
+
+    Whole numbers throughout are seconds. Numbers that become whole when multiplied by 3600 are
+    hours. Where neither holds, a median length under 100 means hours: as seconds it would be
+    under two minutes, and jobs of five minutes or less are not in these files.
+    """
+    both = np.concatenate([arrival, length])
+    if _whole(both):
+        return 1
+    if _whole(both * 3600.0):
+        return 3600
+    return 3600 if float(np.median(length)) < 100.0 else 1
+
+
+class PaiReader:
+    """Jobs of the Alibaba PAI 2020 and Azure VM 2017 samples of GAIA."""
+
+    name = "pai"
+
+    def sniff(self, head: str) -> bool:
+        """Return whether the header has the three columns."""
+        names = {name.strip() for name in head.split("\n", 1)[0].split(",")}
+        return set(COLUMNS) <= names
+
+    def read(self, text: str, where: str, *, strict: bool) -> Trace:
+        """Return the jobs."""
+        table = csv_columns(text, where, COLUMNS)
+        problems: list[Problem] = []
+        columns: list[F8] = []
+        for name in COLUMNS:
+            try:
+                columns.append(
+                    numbers(
+                        table[name],
+                        name,
+                        where,
+                        least=1.0 if name == "cpus" else 0.0,
+                        whole=name == "cpus",
+                    )
+                )
+            except TraceError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise TraceError(problems)
+        arrival, length, cpus = columns
+        unit = time_unit_s(arrival, length)
+        submit, duration = arrival * unit, length * unit
+        if _whole(submit) and _whole(duration):
+            submit, duration = np.rint(submit), np.rint(duration)
+        order, notices = order_of(submit, where, 2, strict=strict)
+        figures = {
+            "kind": "jobs",
+            "rows": len(submit),
+            **arrival_figures(submit),
+            "rows_with_duration": len(duration),
+            **distribution("duration_s", duration, shown=("mean", "p50", "p99", "max", "min")),
+            **distribution("cores", cpus, shown=("mean", "max")),
+            "core_hours": plain((duration * cpus).sum() / 3600.0),
+            "time_unit_seconds": unit,
+        }
+        jobs = JobTable.of(
+            submit[order],
+            duration[order],
+            cpus[order].astype(np.int64),
+            job_id=order.astype(np.int64),
+        )
+        return Trace(jobs, None, figures, tuple(notices))

@@ -1,0 +1,113 @@
+"""Finding the reader of a file, and reading it."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from computenet.errors import InputError, Problem, TraceError, nearest
+from computenet.workload.traces.azure_llm import AzureLlmReader
+from computenet.workload.traces.mooncake import MooncakeReader
+from computenet.workload.traces.opening import read_text
+from computenet.workload.traces.pai import PaiReader
+from computenet.workload.traces.swf import SwfReader
+from computenet.workload.traces.trace import Trace, TraceReader
+
+__all__ = ["describe_trace", "read_trace", "reader_names"]
+
+GROUP = "computenet.trace_readers"
+BUILT_IN: tuple[type[TraceReader], ...] = (
+    PaiReader,
+    AzureLlmReader,
+    MooncakeReader,
+    SwfReader,
+)
+#: Characters that `sniff` sees.
+HEAD = 4096
+
+
+@cache
+def _readers() -> dict[str, TraceReader]:
+    readers: dict[str, TraceReader] = {}
+    for kind in BUILT_IN:
+        reader = kind()
+        readers[reader.name] = reader
+    for point in entry_points(group=GROUP):
+        if point.name not in readers:
+            readers[point.name] = point.load()()
+    return readers
+
+
+def reader_names() -> list[str]:
+    """Return the names of the formats that can be read."""
+    return list(_readers())
+
+
+def read_trace(path: str | Path, *, format: str = "auto", strict: bool = False) -> Trace:
+    """Read a trace.
+
+    Parameters
+    ----------
+    path
+        Plain, gzip or zstd.
+    format
+        A reader's name, or ``auto`` to tell by the content.
+    strict
+        Refuse rows out of order instead of sorting them.
+
+    Raises
+    ------
+    TraceError
+        The file cannot be read.
+    InputError
+        No reader of that name.
+    """
+    where = Path(path)
+    readers = _readers()
+    if format != "auto" and format not in readers:
+        raise InputError(
+            [
+                Problem(
+                    "--format",
+                    format,
+                    "names no reader",
+                    ", ".join(["auto", *readers]),
+                    nearest(format, readers),
+                )
+            ],
+            "trace cannot be read",
+        )
+    text = read_text(where)
+    head = text[:HEAD]
+    if format == "auto":
+        found = [reader for reader in readers.values() if reader.sniff(head)]
+        if not found:
+            first = head.splitlines()[0] if head.splitlines() else ""
+            raise TraceError(
+                [
+                    Problem(
+                        str(where),
+                        first,
+                        "the first line is of no format that is known",
+                        ", ".join(readers),
+                    )
+                ]
+            )
+        reader = found[0]
+    else:
+        reader = readers[format]
+        if not reader.sniff(head):
+            raise TraceError(
+                [Problem(str(where), head.splitlines()[0], f"does not begin like {format}")]
+            )
+    trace = reader.read(text, str(where), strict=strict)
+    trace.figures["format"] = reader.name
+    trace.figures["bytes"] = where.stat().st_size
+    return trace
+
+
+def describe_trace(path: str | Path, *, format: str = "auto") -> dict[str, Any]:
+    """Return the figures of a trace; see `read_trace`."""
+    return read_trace(path, format=format).figures
