@@ -1,0 +1,190 @@
+"""The figures of a report but the map."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from computenet.report.labels import Labels
+from computenet.report.view import Names, RunView
+
+__all__ = ["PALETTE", "queue_figure", "series_figure", "slo_figure", "ttft_figure", "wait_figure"]
+
+PALETTE = (
+    "#2f6f9f", "#c8743c", "#4f8f5b", "#a84a5b", "#7a68a6", "#8c6d46", "#c77fa8", "#7d7d7d",
+    "#a8a33c", "#3fa3a8", "#5873b8", "#d0a13a", "#6b9e8a", "#9c5fa0", "#b35c44", "#4d6b7c",
+)  # fmt: skip
+#: Longest series drawn slot by slot.
+MOST_POINTS = 800
+
+
+def _times(run: RunView, seconds: Any) -> list[str]:
+    """Return local wall-clock times."""
+    zone = timezone(timedelta(hours=run.scenario.topology.utc_offset_h))
+    start = run.scenario.start.astimezone(zone)
+    return [(start + timedelta(seconds=float(s))).strftime("%Y-%m-%d %H:%M:%S") for s in seconds]
+
+
+def _wide(run: RunView, table: str, key: str, column: str, how: str = "mean") -> pd.DataFrame:
+    """Return one column by item over time, coarse enough to draw."""
+    frame = run.tables[table]
+    wide = frame.pivot_table(
+        index="slot_start_s", columns=key, values=column, observed=False, aggfunc="sum"
+    )
+    step = int(np.ceil(len(wide) / MOST_POINTS))
+    if step > 1:
+        groups = np.arange(len(wide)) // step
+        times = wide.index.to_numpy()[::step]
+        wide = getattr(wide.groupby(groups), how)()
+        wide.index = pd.Index(times)
+    return wide
+
+
+def _style(figure: go.Figure, height: int, **more: Any) -> go.Figure:
+    figure.update_layout(
+        height=height, margin={"l": 56, "r": 12, "t": 26, "b": 40},
+        legend={"orientation": "h", "yanchor": "top", "y": -0.08, "x": 0},
+        plot_bgcolor="#ffffff", paper_bgcolor="#ffffff", dragmode=False, **more,
+    )  # fmt: skip
+    figure.update_xaxes(gridcolor="#eceae4", fixedrange=True)
+    figure.update_yaxes(gridcolor="#eceae4", zerolinecolor="#d8d5cc", fixedrange=True)
+    return figure
+
+
+def series_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
+    """Return power, utilisation, price and carbon of every site over time, in four panels."""
+    titles = [label(f"axis_{name}") for name in ("power", "utilisation", "price", "carbon")]
+    figure = make_subplots(
+        rows=4, cols=1, shared_xaxes=True, vertical_spacing=0.05, subplot_titles=titles
+    )
+    power = _wide(run, "sites", "site", "facility_mw")
+    use = 100.0 * _wide(run, "sites", "site", "utilisation")
+    price = _wide(run, "sites", "site", "price_cny_per_mwh")
+    factor = _wide(run, "sites", "site", "carbon_kg_per_mwh")
+    times = _times(run, power.index)
+    order = [site.id for site in run.scenario.topology.sites]
+    for number, site in enumerate(order):
+        colour = PALETTE[number % len(PALETTE)]
+        shared: dict[str, Any] = {
+            "x": times, "name": escape(names.site(site)), "legendgroup": site, "mode": "lines",
+        }  # fmt: skip
+        figure.add_scatter(
+            **shared, y=power[site].round(3), stackgroup="power", line={"width": 0.5, "color": colour},
+            row=1, col=1,
+        )  # fmt: skip
+        for row, values, shape in ((2, use, None), (3, price, "hv")):
+            figure.add_scatter(
+                **shared, y=values[site].round(2), line={"width": 1.3, "color": colour, "shape": shape},
+                showlegend=False, row=row, col=1,
+            )  # fmt: skip
+        figure.add_scatter(
+            **shared, y=(power[site] * factor[site] / 1000.0).round(3), stackgroup="carbon",
+            line={"width": 0.5, "color": colour}, showlegend=False, row=4, col=1,
+        )  # fmt: skip
+    figure.update_annotations(font={"size": 12}, x=0, xanchor="left")
+    return _style(figure, 900, hovermode="x")
+
+
+def slo_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
+    """Return the heat map of SLO attainment by region and class; ``None`` without requests."""
+    table = run.tables["requests"]
+    if table.empty or not table["arrived"].sum():
+        return None
+    wide = table.pivot_table(
+        index="service_class", columns="region", values="slo_attainment", observed=False
+    )
+    titles = {item.name: item.title for item in run.scenario.workload.service_classes}
+    classes = [
+        escape(getattr(titles[str(key)], label.lang)) if str(key) in titles else escape(str(key))
+        for key in wide.index
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=100.0 * wide.to_numpy(), x=[escape(names.region(key)) for key in wide.columns],
+            y=classes, zmin=50, zmax=100, colorscale="RdYlGn", xgap=1, ygap=1,
+            colorbar={"title": {"text": "%"}, "thickness": 10},
+            hovertemplate="%{x} · %{y}<br>%{z:.1f} %<extra></extra>",
+        )
+    )  # fmt: skip
+    _style(figure, 110 + 48 * len(classes))
+    figure.update_xaxes(tickangle=-60, tickfont={"size": 10})
+    figure.update_layout(margin={"l": 90, "r": 12, "t": 10, "b": 80})
+    return figure
+
+
+def queue_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
+    """Return accelerators asked for by waiting jobs, by site over time."""
+    pools = run.tables["pools"]
+    frame = (
+        pools.groupby(["slot_start_s", "site"], observed=True)["waiting_accelerators"]
+        .sum()
+        .unstack("site")
+    )
+    step = int(np.ceil(len(frame) / MOST_POINTS))
+    drawn = frame.iloc[::step] if step > 1 else frame
+    times = _times(run, drawn.index)
+    figure = go.Figure()
+    for number, site in enumerate(item.id for item in run.scenario.topology.sites):
+        if site in drawn and float(drawn[site].max()) > 0.0:
+            figure.add_scatter(
+                x=times, y=drawn[site].round(1), name=escape(names.site(site)), mode="lines",
+                stackgroup="queue", line={"width": 0.5, "color": PALETTE[number % len(PALETTE)]},
+            )  # fmt: skip
+    _style(figure, 320)
+    figure.update_yaxes(title=label("tab_waiting_accelerators"), rangemode="tozero")
+    return figure
+
+
+def wait_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
+    """Return the share of jobs that waited longer, by class; ``None`` when no job started."""
+    jobs = run.tables["jobs"]
+    started = jobs[jobs["wait_s"].notna()]
+    if started.empty:
+        return None
+    titles = {item.name: item.title for item in run.scenario.workload.job_classes}
+    figure = go.Figure()
+    for number, (key, waits) in enumerate(started.groupby("job_class", observed=True)["wait_s"]):
+        values = np.sort(waits.to_numpy(dtype=np.float64))
+        at = np.geomspace(1.0, max(float(values[-1]), 10.0), 120)
+        longer = 1.0 - np.searchsorted(values, at, side="right") / len(values)
+        name = getattr(titles[str(key)], label.lang) if str(key) in titles else str(key)
+        figure.add_scatter(
+            x=at, y=np.where(longer > 0.0, longer, np.nan), name=escape(name), mode="lines",
+            line={"width": 1.8, "color": PALETTE[number % len(PALETTE)]},
+        )  # fmt: skip
+    _style(figure, 340)
+    figure.update_xaxes(type="log", title=label("axis_wait"))
+    figure.update_yaxes(type="log", title=label("axis_ccdf"), tickformat=".0e")
+    figure.update_layout(legend={"y": -0.22})
+    return figure
+
+
+def ttft_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
+    """Return TTFT percentiles by class, one dot a region; ``None`` without requests."""
+    table = run.tables["requests"]
+    table = table[table["served"] > 0]
+    if table.empty:
+        return None
+    titles = {item.name: item.title for item in run.scenario.workload.service_classes}
+    figure = go.Figure()
+    for number, (key, rows) in enumerate(table.groupby("service_class", observed=True)):
+        name = getattr(titles[str(key)], label.lang) if str(key) in titles else str(key)
+        for q in (50, 95, 99):
+            values = rows[f"ttft_p{q}_ms"].to_numpy(dtype=np.float64)
+            spread = np.linspace(-0.28, 0.28, len(values))
+            figure.add_scatter(
+                x=[[escape(name)] * len(values), [f"p{q}"] * len(values)], y=values,
+                mode="markers", showlegend=False, opacity=0.7,
+                text=[escape(names.region(region)) for region in rows["region"]],
+                hovertemplate="%{text}<br>%{y:.0f} ms<extra></extra>",
+                marker={"size": 5 + 0 * spread, "color": PALETTE[number % len(PALETTE)]},
+            )  # fmt: skip
+    _style(figure, 340)
+    figure.update_yaxes(type="log", title=label("axis_ttft"))
+    return figure

@@ -1,0 +1,120 @@
+"""The report: one HTML file that opens without a network."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.io import to_html
+from plotly.offline import get_plotlyjs
+
+from computenet.report import figures, sections
+from computenet.report.geography import ground
+from computenet.report.labels import Labels, labels_of
+from computenet.report.map import map_figure, map_note
+from computenet.report.style import CSS
+from computenet.report.view import Lang, Names, RunView
+
+__all__ = ["render_report"]
+
+FONT = {
+    "en": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
+    "zh": "system-ui, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'Noto Sans SC', "
+    "sans-serif",
+}
+
+
+def render_report(run: RunView, lang: Lang = "en") -> str:
+    """Return the report of a run as HTML.
+
+    Parameters
+    ----------
+    run
+        Finished results, or anything with the same four attributes.
+    lang
+        ``en`` or ``zh``.
+    """
+    label, names = labels_of(lang), Names.of(run, lang)
+    parts = [
+        _section("cards", label("key_figures"), sections.cards(run, label)),
+        _section(
+            "map",
+            label("map"),
+            _draw(map_figure(run, names, label), lang, "map"),
+            note=map_note(run, label),
+            foot=f"{label('map_source')}: {ground().source}",
+        ),
+        _section(
+            "series", label("series"), _draw(figures.series_figure(run, names, label), lang, "series")
+        ),
+        _figure("slo", "slo_note", "what_requests", figures.slo_figure(run, names, label), label),
+        _figure(
+            "latency", "latency_note", "what_requests", figures.ttft_figure(run, names, label), label
+        ),
+        _queues(run, names, label),
+        _section("targets", label("targets"), sections.targets(run, names, label)),
+        _section("by_site", label("by_site"), sections.by_site(run, names, label)),
+        _section("by_region", label("by_region"), sections.by_region(run, names, label)),
+        _section("links", label("links"), sections.links(run, label)),
+        _section("events", label("events"), sections.events(run, label)),
+        _section("audit", label("audit"), sections.audit(run, label), note=label("audit_note")),
+        _section(
+            "sources", label("sources"), sections.sources(run, label), note=label("sources_note")
+        ),
+        _section("limits", label("limits"), sections.limits(label)),
+        _section("run", label("run"), sections.provenance(run, label)),
+    ]
+    title = escape(getattr(run.scenario.title, lang))
+    nav = "".join(
+        f'<a href="#{key}">{label(name)}</a>'
+        for key, name in (
+            ("cards", "key_figures"), ("map", "map"), ("series", "series"), ("slo", "slo"),
+            ("queues", "queues"), ("targets", "targets"), ("by_site", "by_site"),
+            ("sources", "sources"),
+        )
+    )  # fmt: skip
+    return (
+        f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}"><head>'
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title} · computenet</title><style>:root{{--font:{FONT[lang]}}}{CSS}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body>"
+        f"<header><h1>{title}</h1>{sections.heading(run, label)}</header><nav>{nav}</nav>"
+        f"<noscript><p>{label('no_script')}</p></noscript><main>{''.join(parts)}</main>"
+        "</body></html>\n"
+    )
+
+
+def _section(key: str, title: str, body: str, *, note: str = "", foot: str = "") -> str:
+    above = f'<p class="note">{escape(note)}</p>' if note else ""
+    below = f'<p class="foot">{escape(foot)}</p>' if foot else ""
+    return f'<section id="{key}"><h2>{escape(title)}</h2>{above}{body}{below}</section>'
+
+
+def _figure(key: str, note: str, what: str, figure: go.Figure | None, label: Labels) -> str:
+    if figure is None:
+        empty = f'<p class="note">{escape(label("no_data", what=label(what)))}</p>'
+        return _section(key, label(key), empty)
+    return _section(key, label(key), _draw(figure, label.lang, key), note=label(note))
+
+
+def _queues(run: RunView, names: Names, label: Labels) -> str:
+    waits = figures.wait_figure(run, names, label)
+    body = _draw(figures.queue_figure(run, names, label), label.lang, "queue")
+    jobs = run.tables["jobs"]
+    unstarted = int(jobs["wait_s"].isna().sum())
+    if waits is None:
+        body += f'<p class="note">{escape(label("no_data", what=label("what_jobs")))}</p>'
+    else:
+        body += _draw(waits, label.lang, "wait")
+    return _section("queues", label("queues"), body, note=label("wait_note", n=f"{unstarted:,}"))
+
+
+def _draw(figure: go.Figure, lang: Lang, key: str) -> str:
+    figure.update_layout(font={"family": FONT[lang], "size": 12, "color": "#22313a"})
+    config: dict[str, Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+    html: str = to_html(
+        figure, include_plotlyjs=False, full_html=False, config=config, div_id=f"figure-{key}",
+        default_width="100%",
+    )  # fmt: skip
+    return f'<div class="figure {key}">{html}</div>'

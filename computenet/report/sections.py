@@ -1,0 +1,331 @@
+"""The parts of a report that are text and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta, timezone
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from computenet.report.labels import Labels
+from computenet.report.numbers import compact, duration, money, plain, share
+from computenet.report.view import Names, RunView, number_at
+
+__all__ = [
+    "audit",
+    "by_region",
+    "by_site",
+    "cards",
+    "events",
+    "heading",
+    "limits",
+    "links",
+    "provenance",
+    "sources",
+    "targets",
+]
+
+GRADES = ("assumed", "estimated", "published", "measured")
+MOST_EVENTS = 300
+MOST_LINKS = 12
+
+
+def _table(head: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], last: str = "") -> str:
+    """Return a table; cells are HTML already, the flag says whether a column is text."""
+    top = "".join(f'<th class="{"t" if text else ""}">{escape(name)}</th>' for name, text in head)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td class="{"t" if text else ""}">{cell}</td>'
+            for cell, (_, text) in zip(row, head, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}{last}</tbody></table></div>'
+
+
+def heading(run: RunView, label: Labels) -> str:
+    """Return policy, span, topology, seed and how requests were sampled."""
+    scenario = run.scenario
+    zone = timezone(timedelta(hours=scenario.topology.utc_offset_h))
+    start = scenario.start.astimezone(zone)
+    end = start + timedelta(days=scenario.days)
+    size = label(
+        "sites_pools",
+        sites=len(scenario.topology.sites),
+        pools=len(scenario.topology.pools),
+        regions=len(scenario.topology.regions),
+    )
+    factor = int(run.manifest["sampling"]["factor"])
+    sampled = label("sampling_many", k=plain(factor)) if factor > 1 else label("sampling_one")
+    notes = "".join(f"<br>{escape(str(note))}" for note in run.manifest["sampling"]["notes"])
+    return (
+        f"<p>{label('policy')}: <b>{escape(str(run.manifest['policy']['name']))}</b> · "
+        f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M} "
+        f"({label('days', n=f'{scenario.days:g}')}) · {label('seed')} {scenario.seed}</p>"
+        f"<p>{escape(getattr(scenario.topology.title, label.lang))}: {size}</p>"
+        f'<p class="banner">{sampled}{notes}</p>'
+    )
+
+
+def cards(run: RunView, label: Labels) -> str:
+    """Return the key figures."""
+    s, lang = run.summary, label.lang
+    at = lambda path: number_at(s, path)  # noqa: E731
+    met = sum(1 for row in s["targets"] if row["met"])
+    it_mwh, water = at("energy.it_mwh") or 0.0, at("water.m3") or 0.0
+    shown = [
+        ("utilisation", share(at("capacity.utilisation")),
+         label("utilisation_sub", jobs=share(at("capacity.utilisation_jobs")),
+               serving=share(at("capacity.utilisation_serving")))),
+        ("eflops", f"{plain(at('capacity.eflops_fp16_installed'), 1)} EFLOPS",
+         label("eflops_sub", delivered=plain(at("capacity.eflops_fp16_delivered"), 1))),
+        ("jobs_completed", compact(at("jobs.completed"), lang),
+         label("jobs_sub", submitted=compact(at("jobs.submitted"), lang),
+               wait=duration(at("jobs.wait_s.mean"), lang))),
+        ("requests_served", compact(at("requests.served"), lang),
+         label("requests_sub", slo=share(at("requests.slo_attainment")),
+               dropped=compact(at("requests.dropped"), lang))),
+        ("ttft", f"{plain(at('requests.ttft_ms.p50'))} ms",
+         label("ttft_sub", p95=f"{plain(at('requests.ttft_ms.p95'))} ms",
+               p99=f"{plain(at('requests.ttft_ms.p99'))} ms")),
+        ("energy", f"{compact(at('energy.facility_mwh'), lang)} MWh",
+         label("energy_sub", pue=plain(at("energy.pue"), 3), it=f"{compact(it_mwh, lang)} MWh")),
+        ("cost", money(at("cost.total_cny"), lang),
+         label("cost_sub", energy=money(at("cost.energy_cny"), lang),
+               network=money(at("cost.network_cny"), lang))),
+        ("carbon", f"{compact((at('carbon.kg') or 0.0) / 1000.0, lang)} t",
+         label("carbon_sub", intensity=plain(at("carbon.kg_per_eflop_h")))),
+        ("green", share(at("energy.green_share")),
+         label("green_sub", hourly=share(at("energy.hourly_matched_green_share")))),
+        ("water", f"{compact(water, lang)} m³",
+         label("water_sub", rate=plain(water / it_mwh if it_mwh else None, 2))),
+        ("network", f"{compact((at('network.carried_gb') or 0.0) / 1000.0, lang)} TB",
+         label("network_sub", west=share(at("network.west_share")))),
+        ("targets_met", f"{met} / {len(s['targets'])}", label("targets_sub")),
+    ]  # fmt: skip
+    return '<div class="cards">' + "".join(
+        f'<div class="card"><span>{escape(label(key))}</span><b>{escape(value)}</b>'
+        f"<small>{escape(sub)}</small></div>"
+        for key, value, sub in shown
+    ) + "</div>"  # fmt: skip
+
+
+def targets(run: RunView, names: Names, label: Labels) -> str:
+    """Return every policy target with its margin."""
+    rows = run.summary["targets"]
+    if not rows:
+        return f'<p class="note">{label("no_targets")}</p>'
+
+    def shown(row: dict[str, Any], value: float) -> str:
+        return plain(value, 3) if row["target"] == "pue_max" else share(value)
+
+    head = [(label("col_site"), True), (label("target"), True), (label("limit"), False),
+            (label("result"), False), (label("margin"), False), (label("status"), True)]  # fmt: skip
+    return _table(
+        head,
+        (
+            (
+                escape(names.site(row["site"])),
+                escape(label.or_own("", row["target"])),
+                shown(row, row["limit"]),
+                shown(row, row["result"]),
+                shown(row, row["margin"]),
+                f'<span class="{"ok" if row["met"] else "bad"}">'
+                f"{label('met') if row['met'] else label('not_met')}</span>",
+            )
+            for row in rows
+        ),
+    )
+
+
+def by_site(run: RunView, names: Names, label: Labels) -> str:
+    """Return a row a site and their sum."""
+    head = [(label("col_site"), True)] + [
+        (label(f"col_{name}"), False)
+        for name in ("accelerators", "utilisation", "energy", "cost", "price", "carbon", "water",
+                     "green", "jobs_started", "wait")
+    ]  # fmt: skip
+    rows = [
+        (
+            escape(names.site(key)), plain(v["accelerators"]), share(v["utilisation"]),
+            plain(v["facility_mwh"]), plain(v["energy_cny"]), plain(v["cny_per_mwh"]),
+            plain(v["carbon_kg"] / 1000.0), plain(v["water_m3"]), share(v["green_share"]),
+            plain(v["jobs_started"]), duration(v["job_wait_s_mean"], label.lang),
+        )
+        for key, v in run.summary["by_site"].items()
+    ]  # fmt: skip
+    s = run.summary
+    cost, energy = s["cost"]["energy_cny"], s["energy"]["facility_mwh"]
+    last = "".join(
+        f'<td class="{"t" if i == 0 else ""}">{cell}</td>'
+        for i, cell in enumerate(
+            (
+                label("total"), plain(s["capacity"]["accelerators"]),
+                share(s["capacity"]["utilisation"]), plain(energy), plain(cost),
+                plain(cost / energy if energy else None), plain(s["carbon"]["kg"] / 1000.0),
+                plain(s["water"]["m3"]), share(s["energy"]["green_share"]),
+                plain(sum(v["jobs_started"] for v in s["by_site"].values())),
+                duration(s["jobs"]["wait_s"]["mean"], label.lang),
+            )
+        )
+    )  # fmt: skip
+    return _table(head, rows, f'<tr class="sum">{last}</tr>')
+
+
+def by_region(run: RunView, names: Names, label: Labels) -> str:
+    """Return a row a demand region."""
+    head = [(label("col_region"), True)] + [
+        (label(f"col_{name}"), False) for name in ("arrived", "dropped", "slo", "jobs", "wait")
+    ]
+    return _table(
+        head,
+        (
+            (
+                escape(names.region(key)), compact(v["requests_arrived"], label.lang),
+                compact(v["requests_dropped"], label.lang), share(v["slo_attainment"]),
+                plain(v["jobs_submitted"]), duration(v["job_wait_s_mean"], label.lang),
+            )
+            for key, v in run.summary["by_region"].items()
+        ),
+    )  # fmt: skip
+
+
+def links(run: RunView, label: Labels) -> str:
+    """Return the links that carried most."""
+    table = run.tables["links"]
+    grouped = table.groupby("link", observed=True)
+    most = pd.DataFrame(
+        {
+            "carried": grouped["carried_gb"].sum(),
+            "mean": grouped["utilisation"].mean(),
+            "peak": grouped["utilisation"].max(),
+        }
+    ).sort_values("carried", ascending=False, kind="stable")
+    head = [(label("col_link"), True), (label("col_carried"), False), (label("col_mean_use"), False),
+            (label("col_peak_use"), False)]  # fmt: skip
+    note = label("links_note", n=min(MOST_LINKS, len(most)), all=len(most))
+    return f'<p class="note">{escape(note)}</p>' + _table(
+        head,
+        (
+            (escape(str(row.Index)), plain(row.carried / 1000.0, 1), share(row.mean), share(row.peak))
+            for row in most.head(MOST_LINKS).itertuples()
+        ),
+    )
+
+
+def events(run: RunView, label: Labels) -> str:
+    """Return outages, cuts and notes, and the other events folded away."""
+    table = run.tables["events"]
+    zone = timezone(timedelta(hours=run.scenario.topology.utc_offset_h))
+    start = run.scenario.start.astimezone(zone)
+    shown = table.head(MOST_EVENTS)
+    head = [(label(f"col_{name}"), True) for name in ("time", "kind", "subject", "detail")]
+    rows = _table(
+        head,
+        (
+            (
+                f"{start + timedelta(seconds=float(row.time_s)):%Y-%m-%d %H:%M}",
+                escape(str(row.kind)), escape(str(row.subject)), escape(str(row.detail)),
+            )
+            for row in shown.itertuples()
+        ),
+    )  # fmt: skip
+    note = (
+        f'<p class="note">{label("events_first", n=len(shown), all=len(table))}</p>'
+        if len(shown) < len(table)
+        else ""
+    )
+    return f"<details><summary>{label('events_list', n=len(table))}</summary>{note}{rows}</details>"
+
+
+def audit(run: RunView, label: Labels) -> str:
+    """Return the residuals of the balances."""
+    head = [(label("col_balance"), True), (label("col_residual"), False)]
+    return _table(
+        head,
+        (
+            (escape(label.or_own("audit_", name)), f"{value:.2g}" if value else "0")
+            for name, value in run.summary["audit"].items()
+        ),
+    )
+
+
+def sources(run: RunView, label: Labels) -> str:
+    """Return how many numbers are of which grade, and the whole list folded away."""
+    table = run.tables["sources"]
+    if table.empty:
+        return f'<p class="note">{label("no_sources")}</p>'
+    counts = table["grade"].value_counts()
+    head = [(label("col_grade"), True), ("", True), (label("col_count"), False)]
+    summary = _table(
+        head,
+        (
+            (
+                _grade(grade, label),
+                escape(label(f"meaning_{grade}")),
+                plain(int(counts.get(grade, 0))),
+            )
+            for grade in GRADES
+        ),
+    )
+    rank = {grade: number for number, grade in enumerate(GRADES)}
+    ordered = table.assign(rank=table["grade"].map(rank).fillna(-1)).sort_values(
+        "rank", kind="stable"
+    )
+    rows = "".join(
+        f'<tr><td class="t">{_grade(str(row.grade), label)}</td><td class="t">{escape(str(row.path))}'
+        f'</td><td class="t w">{escape(_short(str(row.value)))} {escape(str(row.unit))}</td>'
+        f'<td class="t w">{escape(str(row.source))}</td></tr>'
+        for row in ordered.itertuples()
+    )
+    titles = "".join(
+        f'<th class="t">{label(name)}</th>'
+        for name in ("col_grade", "col_path", "col_value", "col_source")
+    )
+    text = label("full_list", n=len(table), sources=table["source"].nunique())
+    return (
+        f"{summary}<details><summary>{escape(text)}</summary>"
+        f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
+        "</div></details>"
+    )
+
+
+def _grade(grade: str, label: Labels) -> str:
+    if grade not in GRADES:
+        return "–"
+    return f'<span class="grade g-{grade}">{label(f"grade_{grade}")}</span>'
+
+
+def _short(text: str, most: int = 120) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def limits(label: Labels) -> str:
+    """Return what the results are not valid for."""
+    return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in label.limits()) + "</ul>"
+
+
+def provenance(run: RunView, label: Labels) -> str:
+    """Return version, machine, times and hashes."""
+    m = run.manifest
+    wall = ", ".join(f"{name} {value:.1f} s" for name, value in m["wall_s"].items())
+    packages = ", ".join(f"{name} {value}" for name, value in m["packages"].items())
+    machine = ", ".join(f"{name} {value}" for name, value in m["machine"].items())
+    rows = (
+        ("version", f"computenet {m['computenet']}"),
+        ("seed", str(m["seed"])),
+        ("wall", wall),
+        ("peak_rss", f"{m['peak_rss_mb']:,.0f} MB"),
+        ("machine", machine),
+        ("packages", packages),
+        ("inputs", ", ".join(f"{name} {value}" for name, value in m["inputs"].items())),
+    )
+    body = "".join(
+        f'<tr><td class="t">{label(name)}</td><td class="t w">{escape(value)}</td></tr>'
+        for name, value in rows
+    )
+    return f'<div class="scroll"><table><tbody>{body}</tbody></table></div>'
