@@ -285,8 +285,8 @@ def _groups(
     serving = (count * each).sum(axis=1) * sampling
     if sampling > 1 and wanted.sum() > 0:
         notes.append(
-            f"sampling 1 in {sampling}: a model has a multiple of {sampling} replicas in a pool; of "
-            f"{int(wanted.sum()):,} accelerators meant for serving {int(serving.sum()):,} serve "
+            f"sampling 1 in {sampling}: a model has a multiple of {sampling} replicas in a pool; "
+            f"of {int(wanted.sum()):,} accelerators meant for serving {int(serving.sum()):,} serve "
             f"({serving.sum() / wanted.sum():.1%}), the others run jobs"
         )
     pool_of, model_of = np.nonzero(count)

@@ -119,7 +119,7 @@ def replica_rates(
                         path,
                         f"{weights_gb:.0f} GB of weights",
                         f"does not fit in {most_accelerators} accelerators of {memory_gb:g} GB",
-                        allowed=f"at most {most_accelerators * usable_gb * (1 - CACHE_SHARE):.0f} GB",
+                        f"at most {most_accelerators * usable_gb * (1 - CACHE_SHARE):.0f} GB",
                     )
                 ],
                 "model does not fit in memory",
@@ -135,7 +135,7 @@ def replica_rates(
     def decode(running: float) -> float:
         touched = weights_gb * (1.0 - (1.0 - sparse) ** running)
         step_s = (touched + running * cache_gb) / bandwidth_gb_s
-        return min(running / step_s, prefill_tok_s)
+        return float(min(running / step_s, prefill_tok_s))
 
     return ReplicaRates(count, slots, prefill_tok_s, decode(1.0), decode(float(slots)))
 

@@ -89,12 +89,13 @@ def _compile(function: F, **options: Any) -> F:
     if _FOLDER is None:
         plain: F = numba.njit(**options)(function)
         return plain
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_FOLDER)
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(_FOLDER)
     try:
         kept: F = numba.njit(cache=True, **options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before
     return kept
 
 

@@ -44,7 +44,7 @@ class Draws(NamedTuple):
     input_tokens: I4
     output_tokens: I4
     choice: NDArray[np.float32]
-    count: I8  # (1,)
+    count: I8  # type: ignore[assignment]  # (1,)
 
 
 @njit

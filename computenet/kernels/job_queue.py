@@ -256,7 +256,7 @@ def _run_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
     rest = inputs.work_s[job] / speed - state.saved_s[job]
     if state.restarts[job] > 0:
         rest += inputs.restart_s[0]
-    return rest
+    return float(rest)
 
 
 @njit_inline
@@ -266,7 +266,7 @@ def _expected_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
     rest = max(inputs.estimate_s[job] / speed - state.saved_s[job], 0.0)
     if state.restarts[job] > 0:
         rest += inputs.restart_s[0]
-    return rest
+    return float(rest)
 
 
 @njit_inline

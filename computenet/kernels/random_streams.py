@@ -45,7 +45,7 @@ def _next(streams: U8, row: int) -> np.uint64:
     s2 ^= t
     s3 = (s3 << _C) | (s3 >> _C_BACK)
     streams[row, 0], streams[row, 1], streams[row, 2], streams[row, 3] = s0, s1, s2, s3
-    return result
+    return result  # type: ignore[no-any-return]
 
 
 @njit_inline
@@ -57,7 +57,7 @@ def uniform(streams: U8, row: int) -> float:
 @njit_inline
 def exponential(streams: U8, row: int) -> float:
     """Return an exponential number of mean 1."""
-    return -np.log(uniform(streams, row))
+    return float(-np.log(uniform(streams, row)))
 
 
 @njit_inline

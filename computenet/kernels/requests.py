@@ -60,7 +60,7 @@ class RequestChunk(NamedTuple):
     input_tokens: I4
     output_tokens: I4
     choice: NDArray[np.float32]  # in [0, 1), for the choice of a replica
-    count: I8  # (1,)
+    count: I8  # type: ignore[assignment]  # (1,)
 
 
 class RoutingPlan(NamedTuple):

@@ -76,7 +76,7 @@ class TransferOut(NamedTuple):
 
     flow: I8  # (n,)
     finish_s: F8  # (n,)
-    count: I8  # (1,)
+    count: I8  # type: ignore[assignment]  # (1,)
     carried_gb: F8  # (L, S)
 
 

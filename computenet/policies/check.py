@@ -49,8 +49,8 @@ def check_plan(plan: Plan, view: SystemView) -> list[Problem]:
             continue
         if (shares[~open_arcs] > 0.0).any():
             problems.append(Problem(path, None, "gives a share to an arc that is closed"))
-        total = shares.sum(axis=1)
-        wanted = open_arcs.any(axis=1).astype(np.float64)
+        total = np.asarray(shares.sum(axis=1), dtype=np.float64)
+        wanted = np.asarray(open_arcs.any(axis=1), dtype=np.float64)
         wrong = np.flatnonzero(np.abs(total - wanted) > TOLERANCE)
         if name == "job_shares":
             wrong = wrong[total[wrong] > 0.0]
@@ -61,7 +61,7 @@ def check_plan(plan: Plan, view: SystemView) -> list[Problem]:
                     f"{path}[{row}]",
                     float(total[row]),
                     "a row does not sum to 1",
-                    f"{wanted[row]:g}",
+                    f"{float(wanted[row]):g}",
                 )
             )
     return problems

@@ -91,7 +91,7 @@ def job_room(view: SystemView, headroom: float) -> F8:
 
 
 def job_use(view: SystemView) -> F8:
-    """Return the accelerators a reference accelerator's work keeps busy in each pool, ``(Q, P)``."""
+    """Return accelerators kept busy by one reference accelerator's work, ``(Q, P)``."""
     speed = view.compiled.jobs.speed
     use = np.where(speed > 0.0, 1.0 / np.where(speed > 0.0, speed, 1.0), 1.0)
     regions = len(view.compiled.regions)

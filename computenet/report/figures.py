@@ -75,13 +75,13 @@ def series_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
             "x": times, "name": escape(names.site(site)), "legendgroup": site, "mode": "lines",
         }  # fmt: skip
         figure.add_scatter(
-            **shared, y=power[site].round(3), stackgroup="power", line={"width": 0.5, "color": colour},
-            row=1, col=1,
+            **shared, y=power[site].round(3), stackgroup="power",
+            line={"width": 0.5, "color": colour}, row=1, col=1,
         )  # fmt: skip
         for row, values, shape in ((2, use, None), (3, price, "hv")):
             figure.add_scatter(
-                **shared, y=values[site].round(2), line={"width": 1.3, "color": colour, "shape": shape},
-                showlegend=False, row=row, col=1,
+                **shared, y=values[site].round(2), showlegend=False, row=row, col=1,
+                line={"width": 1.3, "color": colour, "shape": shape},
             )  # fmt: skip
         figure.add_scatter(
             **shared, y=(power[site] * factor[site] / 1000.0).round(3), stackgroup="carbon",

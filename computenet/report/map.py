@@ -19,8 +19,10 @@ __all__ = ["MOST_FLOWS", "map_figure", "map_note"]
 F8 = NDArray[np.float64]
 
 MOST_FLOWS = 60
+#: Sites nearer than this to another have their labels set aside.
+CROWDED_KM = 700.0
 #: Corners of the main map and of the inset, degrees (west, south, east, north).
-MAIN = (73.0, 17.0, 136.0, 54.5)
+MAIN = (76.0, 16.5, 132.5, 53.6)
 INSET = (106.5, 2.5, 122.5, 25.5)
 LAND, BORDER, COAST = "#f1efe8", "#c9c4b5", "#8d8878"
 REQUESTS, JOBS = "#2f6f9f", "#b4602a"
@@ -38,7 +40,9 @@ def _extent(corner: tuple[float, float, float, float]) -> tuple[list[float], lis
 def _lines(figure: go.Figure, base: Ground, axis: str) -> None:
     at = {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "hoverinfo": "skip", "showlegend": False}
     x, y = base.land
-    figure.add_scatter(x=x, y=y, fill="toself", fillcolor=LAND, line={"width": 0}, mode="lines", **at)
+    figure.add_scatter(
+        x=x, y=y, fill="toself", fillcolor=LAND, line={"width": 0}, mode="lines", **at
+    )
     for (x, y), colour, width, dash in (
         (base.borders, BORDER, 0.7, None),
         (base.coast, COAST, 0.9, None),
@@ -109,7 +113,7 @@ def _flows(
 
 def map_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
     """Return the map of a run."""
-    topology, summary = run.scenario.topology, run.summary
+    topology = run.scenario.topology
     figure = go.Figure()
     base = ground()
     _lines(figure, base, "")
@@ -145,15 +149,16 @@ def map_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
         ],
         annotations=[
             {"text": label("south_china_sea"), "xref": "paper", "yref": "paper", "x": 1 - width / 2,
-             "y": 0.01, "showarrow": False, "font": {"size": 9, "color": COAST}, "yanchor": "bottom"},
+             "y": 0.01, "showarrow": False, "font": {"size": 9, "color": COAST},
+             "yanchor": "bottom"},
         ],
-        height=640,
-        margin={"l": 0, "r": 0, "t": 8, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 0, "yanchor": "top"},
+        autosize=True,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "top"},
+        plot_bgcolor="#eef3f6",
         hovermode="closest",
         dragmode=False,
     )  # fmt: skip
-    assert summary is not None
     return figure
 
 
@@ -200,7 +205,7 @@ def _sites(
     ]
     figure.add_scatter(
         x=spots[:, 0], y=spots[:, 1], mode="markers+text", name=label("sites"),
-        text=[escape(names.site(site.id)) for site in sites], textposition="top center",
+        text=[escape(names.site(site.id)) for site in sites], textposition=_sides(spots),
         textfont={"size": 11, "color": "#22313a"},
         customdata=texts, hovertemplate="%{customdata}<extra></extra>",
         marker={
@@ -214,6 +219,23 @@ def _sites(
             },
         },
     )  # fmt: skip
+
+
+def _sides(spots: F8) -> list[str]:
+    """Return where each label stands: away from the nearest other site, else on top."""
+    out: list[str] = []
+    for number, spot in enumerate(spots):
+        away = spots - spot
+        distance = np.hypot(away[:, 0], away[:, 1])
+        distance[number] = np.inf
+        near = int(distance.argmin()) if len(spots) > 1 else number
+        if not distance[near] < CROWDED_KM:
+            out.append("top center")
+        elif abs(away[near, 0]) >= abs(away[near, 1]):
+            out.append("middle left" if away[near, 0] > 0.0 else "middle right")
+        else:
+            out.append("bottom center" if away[near, 1] > 0.0 else "top center")
+    return out
 
 
 def map_note(run: RunView, label: Labels) -> str:

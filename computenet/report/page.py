@@ -46,11 +46,17 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
             foot=f"{label('map_source')}: {ground().source}",
         ),
         _section(
-            "series", label("series"), _draw(figures.series_figure(run, names, label), lang, "series")
+            "series",
+            label("series"),
+            _draw(figures.series_figure(run, names, label), lang, "series"),
         ),
         _figure("slo", "slo_note", "what_requests", figures.slo_figure(run, names, label), label),
         _figure(
-            "latency", "latency_note", "what_requests", figures.ttft_figure(run, names, label), label
+            "latency",
+            "latency_note",
+            "what_requests",
+            figures.ttft_figure(run, names, label),
+            label,
         ),
         _queues(run, names, label),
         _section("targets", label("targets"), sections.targets(run, names, label)),

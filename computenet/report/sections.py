@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import timedelta, timezone
 from html import escape
 from typing import Any
@@ -44,7 +44,10 @@ def _table(head: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], last
         + "</tr>"
         for row in rows
     )
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}{last}</tbody></table></div>'
+    return (
+        f'<div class="scroll"><table><thead><tr>{top}</tr></thead>'
+        f"<tbody>{body}{last}</tbody></table></div>"
+    )
 
 
 def heading(run: RunView, label: Labels) -> str:
@@ -61,20 +64,22 @@ def heading(run: RunView, label: Labels) -> str:
     )
     factor = int(run.manifest["sampling"]["factor"])
     sampled = label("sampling_many", k=plain(factor)) if factor > 1 else label("sampling_one")
-    notes = "".join(f"<br>{escape(str(note))}" for note in run.manifest["sampling"]["notes"])
     return (
         f"<p>{label('policy')}: <b>{escape(str(run.manifest['policy']['name']))}</b> · "
         f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M} "
         f"({label('days', n=f'{scenario.days:g}')}) · {label('seed')} {scenario.seed}</p>"
         f"<p>{escape(getattr(scenario.topology.title, label.lang))}: {size}</p>"
-        f'<p class="banner">{sampled}{notes}</p>'
+        f'<p class="banner">{sampled}</p>'
     )
 
 
 def cards(run: RunView, label: Labels) -> str:
     """Return the key figures."""
     s, lang = run.summary, label.lang
-    at = lambda path: number_at(s, path)  # noqa: E731
+
+    def at(path: str) -> float | None:
+        return number_at(s, path)
+
     met = sum(1 for row in s["targets"] if row["met"])
     it_mwh, water = at("energy.it_mwh") or 0.0, at("water.m3") or 0.0
     shown = [
@@ -123,8 +128,14 @@ def targets(run: RunView, names: Names, label: Labels) -> str:
     def shown(row: dict[str, Any], value: float) -> str:
         return plain(value, 3) if row["target"] == "pue_max" else share(value)
 
-    head = [(label("col_site"), True), (label("target"), True), (label("limit"), False),
-            (label("result"), False), (label("margin"), False), (label("status"), True)]  # fmt: skip
+    head = [
+        (label("col_site"), True),
+        (label("target"), True),
+        (label("limit"), False),
+        (label("result"), False),
+        (label("margin"), False),
+        (label("status"), True),
+    ]
     return _table(
         head,
         (
@@ -205,14 +216,23 @@ def links(run: RunView, label: Labels) -> str:
             "peak": grouped["utilisation"].max(),
         }
     ).sort_values("carried", ascending=False, kind="stable")
-    head = [(label("col_link"), True), (label("col_carried"), False), (label("col_mean_use"), False),
-            (label("col_peak_use"), False)]  # fmt: skip
+    head = [
+        (label("col_link"), True),
+        (label("col_carried"), False),
+        (label("col_mean_use"), False),
+        (label("col_peak_use"), False),
+    ]
     note = label("links_note", n=min(MOST_LINKS, len(most)), all=len(most))
     return f'<p class="note">{escape(note)}</p>' + _table(
         head,
         (
-            (escape(str(row.Index)), plain(row.carried / 1000.0, 1), share(row.mean), share(row.peak))
-            for row in most.head(MOST_LINKS).itertuples()
+            (
+                escape(str(row["link"])),
+                plain(row["carried"] / 1000.0, 1),
+                share(row["mean"]),
+                share(row["peak"]),
+            )
+            for row in most.head(MOST_LINKS).reset_index().to_dict("records")
         ),
     )
 
@@ -228,10 +248,10 @@ def events(run: RunView, label: Labels) -> str:
         head,
         (
             (
-                f"{start + timedelta(seconds=float(row.time_s)):%Y-%m-%d %H:%M}",
-                escape(str(row.kind)), escape(str(row.subject)), escape(str(row.detail)),
+                (start + timedelta(seconds=float(row["time_s"]))).strftime("%Y-%m-%d %H:%M"),
+                escape(str(row["kind"])), escape(str(row["subject"])), escape(str(row["detail"])),
             )
-            for row in shown.itertuples()
+            for row in shown.to_dict("records")
         ),
     )  # fmt: skip
     note = (
@@ -276,12 +296,7 @@ def sources(run: RunView, label: Labels) -> str:
     ordered = table.assign(rank=table["grade"].map(rank).fillna(-1)).sort_values(
         "rank", kind="stable"
     )
-    rows = "".join(
-        f'<tr><td class="t">{_grade(str(row.grade), label)}</td><td class="t">{escape(str(row.path))}'
-        f'</td><td class="t w">{escape(_short(str(row.value)))} {escape(str(row.unit))}</td>'
-        f'<td class="t w">{escape(str(row.source))}</td></tr>'
-        for row in ordered.itertuples()
-    )
+    rows = "".join(_row(row, label) for row in ordered.to_dict("records"))
     titles = "".join(
         f'<th class="t">{label(name)}</th>'
         for name in ("col_grade", "col_path", "col_value", "col_source")
@@ -291,6 +306,15 @@ def sources(run: RunView, label: Labels) -> str:
         f"{summary}<details><summary>{escape(text)}</summary>"
         f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
         "</div></details>"
+    )
+
+
+def _row(row: Mapping[Hashable, Any], label: Labels) -> str:
+    value = f"{_short(str(row['value']))} {row['unit']}"
+    return (
+        f'<tr><td class="t">{_grade(str(row["grade"]), label)}</td>'
+        f'<td class="t">{escape(str(row["path"]))}</td><td class="t w">{escape(value)}</td>'
+        f'<td class="t w">{escape(str(row["source"]))}</td></tr>'
     )
 
 
@@ -318,6 +342,7 @@ def provenance(run: RunView, label: Labels) -> str:
     rows = (
         ("version", f"computenet {m['computenet']}"),
         ("seed", str(m["seed"])),
+        ("notes", "; ".join(str(note) for note in m["sampling"]["notes"]) or "–"),
         ("wall", wall),
         ("peak_rss", f"{m['peak_rss_mb']:,.0f} MB"),
         ("machine", machine),

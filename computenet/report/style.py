@@ -22,7 +22,8 @@ h2{margin:0 0 8px;font-size:18px;font-weight:650}
 .foot{margin:6px 0 0;color:#87919a;font-size:12px}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(205px,1fr));gap:10px}
 .card{padding:12px 14px;border:1px solid #e6e3da;border-radius:8px;background:#fcfbf8}
-.card b{display:block;font-size:22px;font-weight:650;line-height:1.3;font-variant-numeric:tabular-nums}
+.card b{display:block;font-size:22px;font-weight:650;line-height:1.3;
+ font-variant-numeric:tabular-nums}
 .card span{display:block;font-size:13px;color:#5d6b73}
 .card small{display:block;font-size:12px;color:#87919a}
 .scroll{overflow-x:auto}
@@ -40,6 +41,7 @@ details{margin-top:8px}summary{cursor:pointer;color:#2f6f9f}
 .banner{margin:8px 0 0;padding:7px 11px;border-left:3px solid #d9a441;background:#fbf4e2;
  color:#4d4327;font-size:13.5px}
 .figure{width:100%;overflow:hidden}
+.map .plotly-graph-div{width:100%!important;height:auto!important;aspect-ratio:1.28}
 ul{margin:4px 0;padding-left:20px}
 @media(max-width:600px){body{font-size:14px}section{margin:10px 0;padding:12px 10px}
  .cards{grid-template-columns:1fr 1fr}.card b{font-size:17px}.card{padding:9px 10px}}

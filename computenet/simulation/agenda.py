@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 import simpy
+from simpy.events import EventPriority
 
 __all__ = ["Agenda", "Rank"]
 
@@ -36,7 +37,7 @@ class Agenda:
         event._ok = True
         event._value = None
         event.callbacks.append(lambda _: action(time_s))
-        self.env.schedule(event, priority=int(rank), delay=time_s - self.env.now)
+        self.env.schedule(event, priority=EventPriority(int(rank)), delay=time_s - self.env.now)
 
     def every(
         self, period_s: float, until_s: float, rank: Rank, action: Callable[[float], None]

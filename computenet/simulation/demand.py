@@ -115,8 +115,9 @@ def weekly_shape(shape: ShapeSpec) -> F8:
     """Return the relative rate of every hour of the week, ``(168,)``, mean 1."""
     hourly = np.asarray(shape.hourly, dtype=np.float64)
     days = np.asarray([shape.weekday] * 5 + [shape.weekend] * 2)
-    week: F8 = (days[:, None] * hourly[None, :]).ravel()
-    return week / week.mean()
+    week = (days[:, None] * hourly[None, :]).ravel()
+    shaped: F8 = week / week.mean()
+    return shaped
 
 
 def request_source(scenario: Scenario, compiled: CompiledScenario) -> RequestSource:

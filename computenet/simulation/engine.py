@@ -256,10 +256,12 @@ class Engine:
         if now_s > 0.0:
             length_s = now_s - self._epoch_s
             arrived = self._requests.arrived()
-            self._rate = (arrived - self._arrived) * (self._compiled.sampling / length_s)
+            fresh = (arrived - self._arrived).astype(np.float64)
+            self._rate = fresh * (self._compiled.sampling / length_s)
             self._arrived = arrived
             keep = float(np.exp(-length_s / LOAD_MEMORY_S))
-            self._load = keep * self._load + (1.0 - keep) * self._jobs.load()
+            load: F8 = keep * self._load + (1.0 - keep) * self._jobs.load()
+            self._load = load
         self._epoch_s = now_s
         self._make_plan(now_s)
 

@@ -132,7 +132,7 @@ class RequestPlane:
         present = state.decoding + state.prefilling + state.waiting
         counts: F8 = np.bincount(
             self._facts.group, weights=present, minlength=len(self._compiled.groups.ids)
-        )
+        ).astype(np.float64)
         return counts
 
     def fail(self, group: int, now_s: float) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -34,8 +36,11 @@ def make_tables(
     }
 
 
-def _category(codes: np.ndarray, names: tuple[str, ...]) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes.astype(np.int64), categories=list(names))
+def _category(codes: np.ndarray, names: tuple[str, ...]) -> Any:
+    column: Any = pd.Categorical.from_codes(
+        codes.astype(np.int64), dtype=pd.CategoricalDtype(list(names))
+    )
+    return column
 
 
 def _jobs(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
@@ -110,7 +115,7 @@ def _flows(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
     )
 
 
-def _grid(compiled: CompiledScenario, ids: tuple[str, ...]) -> tuple[F8, pd.Categorical]:
+def _grid(compiled: CompiledScenario, ids: tuple[str, ...]) -> tuple[F8, Any]:
     """Return slot starts and items of a (slot, item) table, slots first."""
     slots = np.repeat(np.arange(compiled.n_slots) * compiled.slot_s, len(ids))
     return slots, _category(np.tile(np.arange(len(ids)), compiled.n_slots), ids)
@@ -240,12 +245,8 @@ def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
                     value[row, target],
                 )
             )
-    if parts:
-        epoch, kind_code, demand, target, share = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
-        )
-    else:
-        epoch, kind_code, demand, target, share = (np.zeros(0) for _ in range(5))
+    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    epoch, kind_code, demand, target, share = columns or [np.zeros(0)] * 5
     return pd.DataFrame(
         {
             "epoch_s": epoch,

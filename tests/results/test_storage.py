@@ -22,7 +22,7 @@ def test_directory_appears_only_when_complete(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_nothing_is_left_after_an_error(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), complete_directory(tmp_path / "run") as part:
+    with pytest.raises(error), complete_directory(tmp_path / "run") as part:  # noqa: PT012
         (part / "half").write_text("x")
         raise error
     assert list(tmp_path.iterdir()) == []

@@ -160,7 +160,7 @@ def test_truncated_and_damaged_archives(tmp_path: Path) -> None:
         read_trace(cut)
     bad = tmp_path / "bad.csv.gz"
     bad.write_bytes(whole[:20] + b"\x00" * 20 + whole[40:])
-    with pytest.raises(TraceError, match="damaged|truncated"):
+    with pytest.raises(TraceError, match=r"damaged|truncated"):
         read_trace(bad)
     with pytest.raises(TraceError, match="No such file"):
         read_trace(tmp_path / "none")

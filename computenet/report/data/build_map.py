@@ -77,7 +77,9 @@ def _geometry(binary: bytes) -> list[list[Line]]:
 
 
 def _degrees(line: Line) -> NDArray[np.float64]:
-    return np.asarray(line, np.float64) * SOURCE_STEP_DEG + np.asarray([-180.0, -90.0])
+    points = np.asarray(line, np.float64) * SOURCE_STEP_DEG
+    shifted: NDArray[np.float64] = points + np.asarray([-180.0, -90.0])
+    return shifted
 
 
 def _area_deg2(line: Line) -> float:

@@ -49,14 +49,13 @@ def arrival_figures(submit_s: F8, *, per_minute: bool = False) -> dict[str, Any]
 
 def distribution(name: str, values: F8, *, shown: tuple[str, ...]) -> dict[str, Any]:
     """Return ``name_mean``, ``name_p50`` … of a sample; ``None`` when it is empty."""
-    known = {
-        "mean": lambda: values.mean(),
-        "p50": lambda: np.quantile(values, 0.5),
-        "p99": lambda: np.quantile(values, 0.99),
-        "max": lambda: values.max(),
-        "min": lambda: values.min(),
+    at = {"min": 0.0, "p50": 0.5, "p99": 0.99, "max": 1.0}
+    return {
+        f"{name}_{part}": plain(values.mean() if part == "mean" else np.quantile(values, at[part]))
+        if values.size
+        else None
+        for part in shown
     }
-    return {f"{name}_{part}": plain(known[part]()) if values.size else None for part in shown}
 
 
 def order_of(times: F8, where: str, first_line: int, *, strict: bool) -> tuple[I8, list[str]]:

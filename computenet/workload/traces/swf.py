@@ -17,6 +17,7 @@ from computenet.workload.traces.trace import Trace
 __all__ = ["SwfReader"]
 
 F8 = NDArray[np.float64]
+B1 = NDArray[np.bool_]
 FIELDS = 18
 #: Header directives shown by ``trace describe``.
 SHOWN = ("MaxJobs", "MaxRecords", "UnixStartTime", "TimeZoneString", "MaxNodes", "MaxProcs")
@@ -109,7 +110,7 @@ class SwfReader:
             ).apply(pd.to_numeric, errors="coerce")
             data = table.to_numpy(dtype=np.float64)
             for row in np.flatnonzero(~np.isfinite(data).all(axis=1)):
-                problems.append(
+                problems.append(  # noqa: PERF401
                     Problem(f"{where}: line {lines[row]}", rows[row][:60], "is not all numbers")
                 )
             unknown = np.flatnonzero(data[:, SUBMIT] < 0.0)
@@ -125,7 +126,7 @@ class SwfReader:
         return header, comments, data
 
     def _figures(
-        self, header: dict[str, str], header_lines: int, data: F8, cores: F8, known: F8
+        self, header: dict[str, str], header_lines: int, data: F8, cores: F8, known: B1
     ) -> dict[str, Any]:
         submit, wait, run = data[:, SUBMIT], data[:, WAIT], data[:, RUN]
         both = known & (cores > 0.0)
