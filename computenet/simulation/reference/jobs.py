@@ -8,6 +8,7 @@ from math import inf, nan
 from typing import Any
 
 import simpy
+from simpy.events import EventPriority
 
 __all__ = ["ReferenceJob", "ReferencePool", "route_by_credit", "run_jobs"]
 
@@ -76,7 +77,7 @@ class ReferencePool:
         event = self.env.event()
         event._ok, event._value = True, None
         event.callbacks.append(lambda _: self.schedule())
-        self.env.schedule(event, priority=PASS)
+        self.env.schedule(event, priority=EventPriority(PASS))
 
     def expected_s(self, job: ReferenceJob) -> float:
         """Return how long the scheduler expects a job to run here."""
