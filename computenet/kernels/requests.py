@@ -5,6 +5,9 @@ with the largest credit, which pays one. After `n` requests every group has got 
 to within one request (the argument of weighted round-robin by deficit: Shreedhar and Varghese,
 SIGCOMM 1995), so an LP's split is carried out request by request.
 
+Where requests are a sample of a larger stream the split is random instead: taking turns among a few
+sampled requests would make arrivals smoother than they are at any of the real replicas.
+
 Integrals of replicas are written to their group at the edges of accounting slots, replica by
 replica in index order: sums of floats then have one order, whatever cuts the control plane makes.
 """
@@ -72,6 +75,7 @@ class RoutingPlan(NamedTuple):
     credit: F8  # (D, G)
     rtt_s: F8  # (D, G)
     circle_ok: U1  # (D, G)
+    split: I8  # (1,) 0 = by deficit credit, 1 = at random
 
 
 def make_replica_facts(
@@ -211,13 +215,25 @@ def make_request_out(
 
 
 @njit_inline
-def _route(d: int, plan: RoutingPlan) -> int:
-    """Return the group of the next request of `d`, or -1 when its row is empty."""
+def _route(d: int, u: float, plan: RoutingPlan) -> tuple[int, float]:
+    """Return the group of the next request of `d` and what is left of its uniform number.
+
+    The group is -1 when the row is empty. At random, `u` in [0, 1) falls into one share, and its
+    place within the share is uniform again.
+    """
     first, last = plan.row[d], plan.row[d + 1]
     if first == last:
-        return -1
+        return -1, u
     if last - first == 1:
-        return int(plan.group[first])
+        return int(plan.group[first]), u
+    if plan.split[0] == 1:
+        low = 0.0
+        for arc in range(first, last - 1):
+            share = plan.share[arc]
+            if u < low + share:
+                return int(plan.group[arc]), (u - low) / share
+            low += share
+        return int(plan.group[last - 1]), min((u - low) / max(1.0 - low, 1e-12), 1.0 - 1e-12)
     best, most = -1, -np.inf
     for arc in range(first, last):
         g = plan.group[arc]
@@ -226,7 +242,7 @@ def _route(d: int, plan: RoutingPlan) -> int:
         if credit > most:
             best, most = g, credit
     plan.credit[d, best] -= 1.0
-    return int(best)
+    return int(best), u
 
 
 @njit_inline
@@ -319,12 +335,12 @@ def advance_requests(
             edge_s = _close_slots(now_s, plan, state, facts, arena, out)
         d = chunk.demand[i]
         out.arrived[d] += 1
-        g = _route(d, plan)
+        g, u = _route(d, chunk.choice[i], plan)
         if g < 0:
             out.dropped[d] += 1
         else:
             out.routed[d, g] += 1
-            r = _choose(g, chunk.choice[i], now_s, plan, state, facts, arena, out)
+            r = _choose(g, u, now_s, plan, state, facts, arena, out)
             run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
             # Ends at this very instant come before the arrival.
             while state.next_s[r] <= now_s:

@@ -145,7 +145,7 @@ def _workload(workload: Mapping[str, Any]) -> list[Problem]:
     out += _adds_up("workload.service_classes", "share", services)
     used = {item.get("model") for item in services}
     for name in models:
-        if name not in used:
+        if name not in used and used <= set(models):
             out.append(Problem(f"workload.models.{name}", None, "is served by no service class"))
     rate = workload.get("request_rate_per_day")
     if isinstance(rate, (int, float)) and rate > 0 and not services:

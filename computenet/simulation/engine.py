@@ -27,6 +27,8 @@ __all__ = ["Engine", "Outcome", "PlanLog"]
 
 #: Time constant of the moving mean of the job load, s.
 LOAD_MEMORY_S = 21_600.0
+#: Rejected jobs named in the event log; all are counted and stand in the job table.
+MOST_NAMED = 1000
 #: Real seconds between two reports of progress.
 REPORT_EVERY_S = 0.2
 
@@ -329,6 +331,14 @@ class Engine:
         compiled = self._compiled
         horizon_s = compiled.horizon_s
         jobs = self._jobs.finish(horizon_s)
+        for job in self._jobs.rejected[:MOST_NAMED]:
+            self._log.add(
+                float(jobs.submit_s[job]),
+                "rejected",
+                f"job {jobs.job_id[job]}",
+                f"{jobs.accelerators[job]} accelerators of class "
+                f"{compiled.jobs.classes[jobs.job_class[job]]}: no pool is large enough that runs it",
+            )
         links = self._transfers.finish(horizon_s)
         requests = self._requests.finish(horizon_s)
         busy, load = self._requests.serving_integrals()

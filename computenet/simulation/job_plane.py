@@ -64,6 +64,7 @@ class JobPlane:
         self._active = np.zeros(0, dtype=np.int64)
         self._seen = 0
         self._quiet_s = 0.0
+        self.rejected: list[int] = []
 
     def set_shares(self, shares: F8) -> None:
         """Follow new shares, ``(Q, P)``; credits are kept."""
@@ -108,8 +109,10 @@ class JobPlane:
             self._share, self._credit, compiled.jobs.speed, compiled.pools.accelerators,
             self._state.available, self._pool,
         )  # fmt: skip
-        jobs = np.arange(first, last, dtype=np.int64)
-        jobs = jobs[self._pool[first:last] >= 0]
+        every = np.arange(first, last, dtype=np.int64)
+        placed = self._pool[first:last] >= 0
+        self.rejected += every[~placed].tolist()
+        jobs = every[placed]
         price = self._transfers.routes.price_cny_per_gb
         site = compiled.pools.site[self._pool[jobs]]
         self._transfer_cny[jobs] = table.data_gb[jobs] * price[table.region[jobs], site]

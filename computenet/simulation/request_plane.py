@@ -71,6 +71,7 @@ class RequestPlane:
             np.zeros((n_demands, n_groups)),
             np.where(np.isfinite(requests.rtt_s), requests.rtt_s, 0.0),
             requests.circle_ok.astype(np.uint8),
+            np.asarray([int(compiled.sampling > 1)], dtype=np.int64),
         )
         self._priced = np.zeros((n_demands, n_groups), dtype=np.int64)
         self._transfer_cny = 0.0

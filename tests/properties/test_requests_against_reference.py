@@ -41,6 +41,7 @@ class Kernel:
     def __init__(
         self, rows: list[tuple[float, int, int]], replicas: tuple[int, ...] = (1,),
         shares: tuple[float, ...] = (1.0,), choice: int = 1, horizon_s: float = 200.0,
+        split: int = 0,
     ) -> None:  # fmt: skip
         rows = sorted(rows, key=lambda row: row[0])
         n, groups = len(rows), len(replicas)
@@ -67,6 +68,7 @@ class Kernel:
             np.zeros((1, groups)),
             np.zeros((1, groups)),
             np.ones((1, groups), dtype=np.uint8),
+            np.asarray([split], dtype=np.int64),
         )
 
     def advance(self, until_s: float) -> None:
@@ -110,11 +112,12 @@ def everything(kernel: Kernel) -> list[np.ndarray[Any, Any]]:
     requests_of,
     st.lists(st.floats(0.0, 60.0, allow_nan=False), max_size=15),
     st.integers(0, 3),
+    st.integers(0, 1),
 )
-def test_split_invariance(rows, cuts, choice: int) -> None:
+def test_split_invariance(rows, cuts, choice: int, split: int) -> None:
     runs = []
     for some in ([], sorted(cuts)):
-        kernel = Kernel(rows, (2, 3), (0.3, 0.7), choice)
+        kernel = Kernel(rows, (2, 3), (0.3, 0.7), choice, split=split)
         for cut in some:
             kernel.advance(cut)
             settle_requests(kernel.plan, kernel.state, kernel.facts, kernel.arena, cut, kernel.out)
@@ -151,3 +154,14 @@ def test_shares_are_carried_out_to_within_one_request() -> None:
     kernel = Kernel(rows, (1, 1, 1), (0.2, 0.5, 0.3), horizon_s=500.0)
     kernel.finish()
     np.testing.assert_allclose(kernel.out.routed[0], [200, 500, 300], atol=1)
+
+
+def test_random_split_takes_shares_and_spreads_over_replicas() -> None:
+    rows = [(0.01 * i, 1, 1) for i in range(20_000)]
+    kernel = Kernel(rows, (2, 4, 2), (0.2, 0.5, 0.3), horizon_s=500.0, split=1)
+    kernel.finish()
+    routed = kernel.out.routed[0]
+    wanted = np.asarray([0.2, 0.5, 0.3]) * len(rows)
+    assert (np.abs(routed - wanted) < 4.5 * np.sqrt(wanted)).all()
+    share = kernel.out.integral[:, :, 0].sum(axis=1) / routed
+    np.testing.assert_allclose(share, share.mean(), rtol=0.05)
