@@ -222,14 +222,13 @@ class Engine:
     def _schedule_tariffs(self) -> None:
         """Log the changes of prices and of the month."""
         compiled = self._compiled
-        price = compiled.sites.price_cny_per_mwh
-        for slot in range(1, compiled.n_slots):
-            changed = np.flatnonzero(price[:, slot] != price[:, slot - 1])
-            month = compiled.month_of_slot[slot] != compiled.month_of_slot[slot - 1]
-            if changed.size or month:
-                self._agenda.at(
-                    slot * compiled.slot_s, Rank.TARIFF, self._on_tariff(slot, changed, month)
-                )
+        differs = np.diff(compiled.sites.price_cny_per_mwh, axis=1) != 0.0
+        month = np.diff(compiled.month_of_slot) != 0
+        for before in np.flatnonzero(differs.any(axis=0) | month):
+            slot = int(before) + 1
+            changed = np.flatnonzero(differs[:, before])
+            action = self._on_tariff(slot, changed, bool(month[before]))
+            self._agenda.at(slot * compiled.slot_s, Rank.TARIFF, action)
 
     def _on_tariff(self, slot: int, sites: np.ndarray, month: bool) -> Callable[[float], None]:
         def act(now_s: float) -> None:
@@ -330,14 +329,14 @@ class Engine:
     def _finish(self) -> Outcome:
         compiled = self._compiled
         horizon_s = compiled.horizon_s
-        jobs = self._jobs.finish(horizon_s)
+        jobs, classes = self._jobs.finish(horizon_s), compiled.jobs.classes
         for job in self._jobs.rejected[:MOST_NAMED]:
             self._log.add(
                 float(jobs.submit_s[job]),
                 "rejected",
                 f"job {jobs.job_id[job]}",
-                f"{jobs.accelerators[job]} accelerators of class "
-                f"{compiled.jobs.classes[jobs.job_class[job]]}: no pool is large enough that runs it",
+                f"{jobs.accelerators[job]} accelerators of class {classes[jobs.job_class[job]]}: "
+                "no pool that runs it is large enough",
             )
         links = self._transfers.finish(horizon_s)
         requests = self._requests.finish(horizon_s)

@@ -188,11 +188,10 @@ def _by_site(
     busy = (pools.busy_accelerator_s + pools.serving_busy_accelerator_s).sum(axis=1)
     on_s = (p.accelerators + p.serving_accelerators) * pools.available_s.sum(axis=1)
     job_site = np.where(jobs.pool >= 0, p.site[np.maximum(jobs.pool, 0)], -1)
-    started = np.isfinite(jobs.start_s)
+    waits, wait_s = _waits(jobs, job_site, len(scenario.topology.sites))
     out: dict[str, Any] = {}
     for i, site in enumerate(scenario.topology.sites):
         here = p.site == i
-        waits = (jobs.start_s - jobs.submit_s)[(job_site == i) & started]
         facility = float(accounts.facility_mwh[i].sum())
         energy_cny = float(accounts.energy_cny[i].sum() + accounts.demand_charge_cny[i])
         out[site.id] = {
@@ -205,11 +204,21 @@ def _by_site(
             "carbon_kg": float(accounts.carbon_kg[i].sum()),
             "water_m3": float(accounts.water_m3[i].sum()),
             "green_share": site.green_contract_share,
-            "jobs_started": int(waits.size),
-            "job_wait_s_mean": float(waits.mean()) if waits.size else None,
+            "jobs_started": int(waits[i]),
+            "job_wait_s_mean": _ratio(float(wait_s[i]), float(waits[i])),
             "tokens_out": float(pools.tokens_out[here].sum()),
         }
     return out
+
+
+def _waits(jobs: JobRecords, place: np.ndarray, n: int) -> tuple[I8, F8]:
+    """Return how many jobs of each place started, and how long they waited in all."""
+    started = np.flatnonzero(np.isfinite(jobs.start_s))
+    wait_s = jobs.start_s[started] - jobs.submit_s[started]
+    where = place[started]
+    count: I8 = np.bincount(where, minlength=n).astype(np.int64)
+    total: F8 = np.bincount(where, weights=wait_s, minlength=n).astype(np.float64)
+    return count, total
 
 
 def _by_region(
@@ -223,17 +232,16 @@ def _by_region(
 
     arrived, served = fold(requests.arrived), fold(requests.served)
     dropped, attained = fold(requests.dropped), fold(requests.attained)
-    submitted = jobs.state != NOT_SUBMITTED
-    started = np.isfinite(jobs.start_s)
+    submitted = np.bincount(jobs.region[jobs.state != NOT_SUBMITTED], minlength=n)
+    waits, wait_s = _waits(jobs, jobs.region, n)
     out: dict[str, Any] = {}
     for r, region in enumerate(compiled.regions):
-        waits = (jobs.start_s - jobs.submit_s)[(jobs.region == r) & started]
         out[region] = {
             "requests_arrived": int(arrived[r]),
             "requests_dropped": int(dropped[r]),
             "slo_attainment": _ratio(float(attained[r]), float(served[r] + dropped[r])),
-            "jobs_submitted": int(((jobs.region == r) & submitted).sum()),
-            "job_wait_s_mean": float(waits.mean()) if waits.size else None,
+            "jobs_submitted": int(submitted[r]),
+            "job_wait_s_mean": _ratio(float(wait_s[r]), float(waits[r])),
         }
     return out
 

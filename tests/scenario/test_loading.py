@@ -136,8 +136,8 @@ def test_files_may_name_files_beside_them(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(plain["topology"]), encoding="utf-8")
     path = write(
         tmp_path,
-        "name: mine\ntitle: {en: Mine, zh: 我的}\ntopology: mine.yaml\nworkload: two-hubs\ndays: 1\n"
-        "policy: cheapest\n",
+        "name: mine\ntitle: {en: Mine, zh: 我的}\ntopology: mine.yaml\n"
+        "workload: two-hubs\ndays: 1\npolicy: cheapest\n",
     )
     loaded = load_scenario(path)
     assert loaded.topology == scenario.topology

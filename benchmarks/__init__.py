@@ -1,0 +1,1 @@
+"""Speed of kernels and whole runs, as ratios measured side by side in one run."""
