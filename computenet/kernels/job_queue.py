@@ -380,12 +380,13 @@ def _next_event(p: int, state: JobState) -> float:
 
 @njit
 def push_arrivals(jobs: I8, ready_s: F8, pool: I4, count: int, state: JobState) -> None:
-    """Hand over jobs that reach their pools, sorted by (ready time, index).
+    """Hand over jobs that reach their pools, sorted by (ready time, index); `pool` is by job.
 
     Every ready time must be at or after the last `until_s` given to `advance_jobs`.
     """
     for k in range(count):
-        job, p = jobs[k], pool[k]
+        job = jobs[k]
+        p = pool[job]
         state.pool[job] = p
         state.ready_s[job] = ready_s[k]
         state.following[job] = -1
@@ -399,11 +400,13 @@ def push_arrivals(jobs: I8, ready_s: F8, pool: I4, count: int, state: JobState) 
 
 
 @njit
-def advance_jobs(state: JobState, inputs: JobInputs, until_s: float, out: JobOut) -> None:
-    """Advance every pool over all events before `until_s`."""
+def advance_jobs(state: JobState, inputs: JobInputs, until_s: float, out: JobOut) -> float:
+    """Advance every pool over all events before `until_s`; return the time of the next one."""
+    earliest = np.inf
     for p in range(state.next_event_s.shape[0]):
         now_s = state.next_event_s[p]
         if now_s >= until_s:
+            earliest = min(earliest, now_s)
             continue
         base = state.arena[p]
         easy = inputs.discipline[p] == EASY
@@ -428,6 +431,8 @@ def advance_jobs(state: JobState, inputs: JobInputs, until_s: float, out: JobOut
             _schedule(p, now_s, state, inputs)
             now_s = _next_event(p, state)
         state.next_event_s[p] = now_s
+        earliest = min(earliest, now_s)
+    return float(earliest)
 
 
 @njit

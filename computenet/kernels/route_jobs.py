@@ -27,9 +27,16 @@ def route_jobs(
     speed: F8,
     size: I8,
     up: I8,
+    site: I4,
+    region: I4,
+    data_gb: F8,
+    price_cny_per_gb: F8,
     pool: I4,
-) -> None:
-    """Give each job of a range its pool.
+    route: I8,
+    transfer_cny: F8,
+    placed: I8,
+) -> int:
+    """Give each job of a range its pool and its route; return how many have one.
 
     A job of `x` expected accelerator-seconds adds ``share * x`` to the credits of its demand's
     row, goes to the pool with the largest credit among those that can run it, and that pool pays
@@ -50,10 +57,21 @@ def route_jobs(
         ``(C, P)``; 0 = does not run there.
     size, up
         ``(P,)`` accelerators; 1 = up.
+    site
+        ``(P,)``.
+    region, data_gb
+        ``(n,)`` where the data is, and how much.
+    price_cny_per_gb
+        ``(R, I)``.
     pool
         ``(n,)`` written; -1 = no pool is large enough or runs the class.
+    route, transfer_cny
+        ``(n,)`` written: ``region * I + site`` and the price of moving the data.
+    placed
+        ``(n,)`` written: the jobs that have a pool, in order.
     """
     pools = size.shape[0]
+    count = 0
     for job in range(first, last):
         q, c, gang = demand[job], job_class[job], accelerators[job]
         work = gang * estimate_s[job]
@@ -73,3 +91,10 @@ def route_jobs(
                 if best < 0 or (up[p], size[p]) > (up[best], size[best]):
                     best = p
         pool[job] = best
+        if best >= 0:
+            r, i = region[job], site[best]
+            route[job] = r * price_cny_per_gb.shape[1] + i
+            transfer_cny[job] = data_gb[job] * price_cny_per_gb[r, i]
+            placed[count] = job
+            count += 1
+    return count

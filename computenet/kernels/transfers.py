@@ -289,15 +289,19 @@ def advance_transfers(
     paths: Paths,
     until_s: float,
     out: TransferOut,
-) -> None:
+) -> float:
     """Start `count` flows (sorted by time, all before `until_s`) and process ends before it.
+
+    Returns the time of the next end, infinite when nothing moves.
 
     Parameters
     ----------
-    flow, start_s, route, size_gb
-        ``(count,)`` index of the flow, its start in s, its route and its gigabytes.
+    flow
+        ``(count,)`` or longer: the flows that start now.
+    start_s, route, size_gb
+        ``(n,)`` start, route and gigabytes of every flow of the run.
     count
-        Flows that start now.
+        How many start now.
     state, paths
         The network.
     until_s
@@ -312,9 +316,9 @@ def advance_transfers(
         for r in range(routes):
             if state.next_s[r] < end_s:
                 ending, end_s = r, state.next_s[r]
-        begin_s = start_s[i] if i < count else np.inf
+        begin_s = start_s[flow[i]] if i < count else np.inf
         if end_s >= until_s and begin_s >= until_s:
-            return
+            return float(end_s)
         if end_s <= begin_s:
             top = state.root[ending]
             state.virtual_gb[ending] = state.key_gb[top]
@@ -328,8 +332,8 @@ def advance_transfers(
                 state.virtual_gb[ending] = 0.0
             _refill(ending, end_s, state, paths, out)
             continue
-        r, f = route[i], flow[i]
-        size = size_gb[i]
+        f = flow[i]
+        r, size = route[f], size_gb[f]
         i += 1
         local = paths.open[r] == 1 and paths.first[r] == paths.first[r + 1]
         if size <= 0.0 or local:

@@ -46,17 +46,16 @@ class Agenda:
 
         The times are multiples of the period, not sums, so they carry no rounding drift.
         """
+        index = 0
 
-        def step(index: int) -> Callable[[float], None]:
-            def call(now_s: float) -> None:
-                action(now_s)
-                following = (index + 1) * period_s
-                if following < until_s:
-                    self.at(following, rank, step(index + 1))
+        def call(now_s: float) -> None:
+            nonlocal index
+            action(now_s)
+            index += 1
+            if index * period_s < until_s:
+                self.at(index * period_s, rank, call)
 
-            return call
-
-        self.at(0.0, rank, step(0))
+        self.at(0.0, rank, call)
 
     def run(self, until_s: float) -> None:
         """Run to the end of the horizon; events at `until_s` itself are not called."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from computenet.compiled import F8, I8, CompiledScenario
+from computenet.compiled import F8, CompiledScenario
 from computenet.kernels.job_queue import (
     COMPLETED,
     NOT_ARRIVED,
@@ -59,11 +59,15 @@ class JobPlane:
         self._share = np.zeros((n_demands, len(pools.ids)))
         self._credit = np.zeros((n_demands, len(pools.ids)))
         self._pool = np.full(n, -1, dtype=np.int32)
+        self._placed = np.zeros(n, dtype=np.int64)
+        self._upcoming_s = float(table.submit_s[0]) if n else np.inf
+        transfers.size_gb[:] = table.data_gb
         self._transfer_cny = np.zeros(n)
         self._submitted = 0
         self._active = np.zeros(0, dtype=np.int64)
         self._seen = 0
         self._quiet_s = 0.0
+        self._event_s = np.inf
         self.rejected: list[int] = []
 
     def set_shares(self, shares: F8) -> None:
@@ -74,49 +78,39 @@ class JobPlane:
         """Process everything before `until_s`."""
         if until_s <= self._quiet_s:
             return
-        table = self._table
+        table, transfers = self._table, self._transfers
         first = self._submitted
-        last = int(np.searchsorted(table.submit_s, until_s, side="left"))
-        arrivals = self._route(first, last) if last > first else np.zeros(0, dtype=np.int64)
-        self._submitted = last
-        if arrivals.size or self._transfers.next_end_s() < until_s:
-            site = self._compiled.pools.site[self._pool[arrivals]]
-            done, ready_s = self._transfers.advance(
-                arrivals,
-                table.submit_s[arrivals],
-                table.region[arrivals].astype(np.int64),
-                site.astype(np.int64),
-                table.data_gb[arrivals],
-                until_s,
-            )
-            if done.size:
+        last, count = first, 0
+        if self._upcoming_s < until_s:
+            last = int(np.searchsorted(table.submit_s, until_s, side="left"))
+            count = self._route(first, last)
+            self._submitted = last
+            self._upcoming_s = float(table.submit_s[last]) if last < table.rows else np.inf
+        if count or transfers.next_end_s < until_s:
+            done, ready_s = transfers.advance(self._placed, count, table.submit_s, until_s)
+            if done.size > 1:
                 order = np.lexsort((done, ready_s))
                 done, ready_s = done[order], ready_s[order]
-                push_arrivals(done, ready_s, self._pool[done], len(done), self._state)
-        advance_jobs(self._state, self._inputs, until_s, self.out)
-        upcoming = float(table.submit_s[last]) if last < table.rows else np.inf
-        self._quiet_s = min(
-            upcoming,
-            self._transfers.next_end_s(),
-            float(self._state.next_event_s.min(initial=np.inf)),
-        )
+            if done.size:
+                push_arrivals(done, ready_s, self._pool, len(done), self._state)
+                self._event_s = -np.inf
+        if self._event_s < until_s:
+            self._event_s = advance_jobs(self._state, self._inputs, until_s, self.out)
+        self._quiet_s = min(self._upcoming_s, transfers.next_end_s, self._event_s)
 
-    def _route(self, first: int, last: int) -> I8:
-        """Give new jobs their pools; return those that have one."""
+    def _route(self, first: int, last: int) -> int:
+        """Give new jobs their pools; return how many have one."""
         table, compiled = self._table, self._compiled
-        route_jobs(
+        count = route_jobs(
             first, last, self._demand, table.job_class, table.accelerators, table.estimate_s,
             self._share, self._credit, compiled.jobs.speed, compiled.pools.accelerators,
-            self._state.available, self._pool,
+            self._state.available, compiled.pools.site, table.region, table.data_gb,
+            self._transfers.routes.price_cny_per_gb, self._pool, self._transfers.route,
+            self._transfer_cny, self._placed,
         )  # fmt: skip
-        every = np.arange(first, last, dtype=np.int64)
-        placed = self._pool[first:last] >= 0
-        self.rejected += every[~placed].tolist()
-        jobs = every[placed]
-        price = self._transfers.routes.price_cny_per_gb
-        site = compiled.pools.site[self._pool[jobs]]
-        self._transfer_cny[jobs] = table.data_gb[jobs] * price[table.region[jobs], site]
-        return jobs
+        if count < last - first:
+            self.rejected += (first + np.flatnonzero(self._pool[first:last] < 0)).tolist()
+        return int(count)
 
     def set_link(self, link: int, up: bool, now_s: float) -> None:
         """Cut or repair a link."""
@@ -125,12 +119,12 @@ class JobPlane:
 
     def stop(self, pool: int, now_s: float) -> int:
         """Take a pool down; return the jobs that were stopped."""
-        self._quiet_s = 0.0
+        self._quiet_s = self._event_s = 0.0
         return int(stop_pool(pool, now_s, self._state, self._inputs, self.out))
 
     def start(self, pool: int, now_s: float) -> None:
         """Bring a pool back."""
-        self._quiet_s = 0.0
+        self._quiet_s = self._event_s = 0.0
         start_pool(pool, now_s, self._state, self._inputs, self.out)
 
     def free(self) -> F8:

@@ -64,7 +64,8 @@ def _jobs(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
             "lost_accelerator_s": jobs.lost_accelerator_s,
             "restarts": jobs.restarts,
             "recorded_wait_s": jobs.recorded_wait_s,
-        }
+        },
+        copy=False,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from computenet.compiled import F8, I8, CompiledScenario
 from computenet.kernels.transfers import (
@@ -40,8 +39,9 @@ class TransferPlane:
         self.up = np.ones(n_links, dtype=np.bool_)
         self._state = make_transfer_state(n_flows, self._regions * self._sites, n_links)
         self._out = make_transfer_out(n_flows, n_links, compiled.n_slots)
-        self._size = np.zeros(n_flows)
-        self._route = np.zeros(n_flows, dtype=np.int64)
+        self.size_gb = np.zeros(n_flows)
+        self.route = np.zeros(n_flows, dtype=np.int64)
+        self.next_end_s = np.inf
         self._reported = 0
         self._expected_gb = 0.0
         self._base_gb = np.zeros(self._regions * self._sites)
@@ -69,35 +69,17 @@ class TransferPlane:
             slot_s=np.asarray([self._compiled.slot_s]),
         )
 
-    def advance(
-        self,
-        jobs: I8,
-        start_s: F8,
-        region: NDArray[np.int64],
-        site: NDArray[np.int64],
-        size_gb: F8,
-        until_s: float,
-    ) -> tuple[I8, F8]:
-        """Start flows and return the (job, time) of those that ended before `until_s`."""
-        route = region * self._sites + site
-        self._size[jobs] = size_gb
-        self._route[jobs] = route
-        advance_transfers(
-            jobs, start_s, route, size_gb, len(jobs), self._state, self._paths, until_s, self._out
-        )
+    def advance(self, flows: I8, count: int, start_s: F8, until_s: float) -> tuple[I8, F8]:
+        """Start `count` flows and return the (job, time) of those that ended before `until_s`.
+
+        `route` and `size_gb` hold the route and the gigabytes of every flow.
+        """
+        self.next_end_s = advance_transfers(
+            flows, start_s, self.route, self.size_gb, count, self._state, self._paths, until_s,
+            self._out,
+        )  # fmt: skip
         first, self._reported = self._reported, int(self._out.count[0])
-        return (
-            self._out.flow[first : self._reported].copy(),
-            self._out.finish_s[first : self._reported].copy(),
-        )
-
-    def idle(self) -> bool:
-        """Return whether nothing is under way."""
-        return not bool(self._state.active.any())
-
-    def next_end_s(self) -> float:
-        """Return the time of the next end, infinite when nothing moves."""
-        return float(self._state.next_s.min(initial=np.inf))
+        return self._out.flow[first : self._reported], self._out.finish_s[first : self._reported]
 
     def set_link(self, link: int, up: bool, now_s: float) -> None:
         """Cut or repair a link; flows go on over the shortest way that is left."""
@@ -107,12 +89,13 @@ class TransferPlane:
         after = self._make_paths()
         change_paths(now_s, self._state, self._paths, after, self._out)
         self._paths = after
+        self.next_end_s = float(self._state.next_s.min(initial=np.inf))
 
     def _sent_by_route(self, now_s: float) -> F8:
         """Return the gigabytes sent on every route since the start, from the flows."""
         done = self._out.flow[: self._reported]
         sent = np.bincount(
-            self._route[done], weights=self._size[done], minlength=len(self._base_gb)
+            self.route[done], weights=self.size_gb[done], minlength=len(self._base_gb)
         ).astype(np.float64)
         state = self._state
         for route in np.flatnonzero(state.active > 0):
@@ -124,7 +107,7 @@ class TransferPlane:
                 flow = stack.pop()
                 if flow < 0:
                     continue
-                sent[route] += virtual - (state.key_gb[flow] - self._size[flow])
+                sent[route] += virtual - (state.key_gb[flow] - self.size_gb[flow])
                 stack += [int(state.left[flow]), int(state.right[flow])]
         return sent
 

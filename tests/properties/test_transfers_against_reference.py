@@ -52,10 +52,8 @@ def run(rows, cuts) -> tuple[np.ndarray, np.ndarray]:
     done = 0
     for until_s in [*sorted(cuts), HORIZON_S]:
         last = int(np.searchsorted(start, until_s))
-        some = slice(done, last)
         advance_transfers(
-            np.arange(done, last), start[some], route[some], size[some], last - done, state,
-            paths(), until_s, out,
+            np.arange(done, last), start, route, size, last - done, state, paths(), until_s, out,
         )  # fmt: skip
         done = last
     settle_transfers(HORIZON_S, state, paths(), out)
