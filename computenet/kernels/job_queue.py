@@ -285,21 +285,11 @@ def _start(job: int, p: int, now_s: float, state: JobState, inputs: JobInputs) -
     _heap_push(p, now_s + _run_s(job, p, state, inputs), job, state)
 
 
-@njit
-def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
-    """Start what may start; the queue is in order of ready time, then job index."""
-    if state.available[p] == 0:
-        return
+@njit_inline
+def _backfill(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
+    """Start jobs behind the head that do not delay it."""
     following = state.following
     head = state.queue_head[p]
-    while head >= 0 and inputs.accelerators[head] <= state.free[p]:
-        state.queue_head[p] = following[head]
-        if state.queue_head[p] < 0:
-            state.queue_tail[p] = -1
-        _start(head, p, now_s, state, inputs)
-        head = state.queue_head[p]
-    if inputs.discipline[p] != EASY or head < 0 or state.waiting[p] < 2 or state.free[p] < 1:
-        return
     need = inputs.accelerators[head]
     base = state.arena[p]
     will_be_free = state.free[p]
@@ -335,6 +325,22 @@ def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
         else:
             before = job
         job = after
+
+
+@njit_inline
+def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
+    """Start what may start; the queue is in order of ready time, then job index."""
+    if state.available[p] == 0:
+        return
+    head = state.queue_head[p]
+    while head >= 0 and inputs.accelerators[head] <= state.free[p]:
+        state.queue_head[p] = state.following[head]
+        if state.queue_head[p] < 0:
+            state.queue_tail[p] = -1
+        _start(head, p, now_s, state, inputs)
+        head = state.queue_head[p]
+    if inputs.discipline[p] == EASY and head >= 0 and state.waiting[p] > 1 and state.free[p] > 0:
+        _backfill(p, now_s, state, inputs)
 
 
 @njit_inline

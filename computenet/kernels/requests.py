@@ -72,6 +72,7 @@ class RoutingPlan(NamedTuple):
     row: I8  # (D + 1,)
     group: I4  # (arcs,)
     share: F8  # (arcs,)
+    upto: F8  # (arcs,) sum of the row's shares up to and with the arc
     credit: F8  # (D, G)
     rtt_s: F8  # (D, G)
     circle_ok: U1  # (D, G)
@@ -207,9 +208,9 @@ def make_request_out(
         dropped=counts(n_demands),
         attained=counts(n_demands),
         routed=counts(n_demands, n_groups),
-        ttft=counts(n_demands, N_BINS),
-        tpot=counts(n_demands, N_BINS),
-        e2e=counts(n_demands, N_BINS),
+        ttft=np.zeros((n_demands, N_BINS), dtype=np.int32),
+        tpot=np.zeros((n_demands, N_BINS), dtype=np.int32),
+        e2e=np.zeros((n_demands, N_BINS), dtype=np.int32),
         record=np.full((record_rows, 5), np.nan),
     )
 
@@ -227,13 +228,12 @@ def _route(d: int, u: float, plan: RoutingPlan) -> tuple[int, float]:
     if last - first == 1:
         return int(plan.group[first]), u
     if plan.split[0] == 1:
-        low = 0.0
-        for arc in range(first, last - 1):
-            share = plan.share[arc]
-            if u < low + share:
-                return int(plan.group[arc]), (u - low) / share
-            low += share
-        return int(plan.group[last - 1]), min((u - low) / max(1.0 - low, 1e-12), 1.0 - 1e-12)
+        arc = first
+        while arc < last - 1 and u >= plan.upto[arc]:
+            arc += 1
+        low = plan.upto[arc - 1] if arc > first else 0.0
+        rest = (u - low) / plan.share[arc]
+        return int(plan.group[arc]), min(max(rest, 0.0), 1.0 - 1e-12)
     best, most = -1, -np.inf
     for arc in range(first, last):
         g = plan.group[arc]
@@ -243,6 +243,38 @@ def _route(d: int, u: float, plan: RoutingPlan) -> tuple[int, float]:
             best, most = g, credit
     plan.credit[d, best] -= 1.0
     return int(best), u
+
+
+@njit
+def _by_work(
+    g: int,
+    u: float,
+    now_s: float,
+    plan: RoutingPlan,
+    state: RequestState,
+    facts: ReplicaFacts,
+    arena: WaitArena,
+    out: RequestOut,
+) -> int:
+    """Return the replica with least work, of all or of two drawn; kept apart from the hot path."""
+    first = facts.first_replica[g]
+    n = facts.first_replica[g + 1] - first
+    if facts.choice[0] == TWO_CHOICES:
+        scaled = u * n
+        one = min(int(scaled), n - 1)
+        other = min(int((scaled - one) * (n - 1)), n - 2)
+        if other >= one:
+            other += 1
+        for r in (first + one, first + other):
+            run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
+        nearer = state.tokens[first + one] <= state.tokens[first + other]
+        return int(first + one if nearer else first + other)
+    best = first
+    for r in range(first, first + n):
+        run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
+        if state.tokens[r] < state.tokens[best]:
+            best = r
+    return int(best)
 
 
 @njit_inline
@@ -265,22 +297,7 @@ def _choose(
         turn = state.turn[g]
         state.turn[g] = turn + 1 if turn + 1 < n else 0
         return int(first + turn)
-    if choice == TWO_CHOICES:
-        scaled = u * n
-        one = min(int(scaled), n - 1)
-        other = min(int((scaled - one) * (n - 1)), n - 2)
-        if other >= one:
-            other += 1
-        a, b = first + one, first + other
-        run_replica(a, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
-        run_replica(b, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
-        return int(a if state.tokens[a] <= state.tokens[b] else b)
-    best = first
-    for r in range(first, first + n):
-        run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
-        if state.tokens[r] < state.tokens[best]:
-            best = r
-    return int(best)
+    return _by_work(g, u, now_s, plan, state, facts, arena, out)
 
 
 @njit
@@ -298,7 +315,7 @@ def _close_slots(
     edge_s = (state.slot[0] + 1) * slot_s
     while edge_s <= until_s and state.slot[0] < last:
         for r in range(facts.group.shape[0]):
-            run_replica(r, edge_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
+            run_replica(r, edge_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
             close_slot(r, edge_s, state.slot[0], state, facts, out)
         state.slot[0] += 1
         edge_s = (state.slot[0] + 1) * slot_s
@@ -341,13 +358,8 @@ def advance_requests(
         else:
             out.routed[d, g] += 1
             r = _choose(g, u, now_s, plan, state, facts, arena, out)
-            run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
             # Ends at this very instant come before the arrival.
-            while state.next_s[r] <= now_s:
-                run_replica(
-                    r, np.nextafter(now_s, np.inf), plan.rtt_s, plan.circle_ok, state, facts,
-                    arena, out,
-                )  # fmt: skip
+            run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, True)
             arrive(r, now_s, d, chunk.input_tokens[i], chunk.output_tokens[i], state, facts, arena)
         i += 1
     state.cursor[0] = i
@@ -367,7 +379,7 @@ def settle_requests(
     """Process everything before `until_s`, so that counts hold then; changes no number."""
     _close_slots(until_s, plan, state, facts, arena, out)
     for r in range(facts.group.shape[0]):
-        run_replica(r, until_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out)
+        run_replica(r, until_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
 
 
 @njit

@@ -119,7 +119,7 @@ def make_transfer_out(n_flows: int, n_links: int, n_slots: int) -> TransferOut:
     )
 
 
-@njit
+@njit_inline
 def _meld(a: int, b: int, key: F8, left: I8, right: I8) -> int:
     """Meld two skew heaps (Sleator and Tarjan 1986) top-down, without recursion."""
     if a < 0:
@@ -168,7 +168,7 @@ def _carry(link: int, now_s: float, state: TransferState, paths: Paths, out: Tra
         s += 1
 
 
-@njit
+@njit_inline
 def _component(route: int, state: TransferState, paths: Paths) -> tuple[int, int]:
     """Collect the active routes and the links that share anything with `route`."""
     state.stamp[0] += 1
@@ -197,7 +197,7 @@ def _component(route: int, state: TransferState, paths: Paths) -> tuple[int, int
     return routes, links
 
 
-@njit
+@njit_inline
 def _fill(routes: int, links: int, state: TransferState, paths: Paths) -> None:
     """Progressive filling over the collected routes and links, into `state.fresh`."""
     for j in range(links):
@@ -243,7 +243,7 @@ def _find_end(r: int, state: TransferState) -> None:
         state.next_s[r] = state.virtual_s[r] + left / state.rate_gb_s[r]
 
 
-@njit
+@njit_inline
 def _refill(route: int, now_s: float, state: TransferState, paths: Paths, out: TransferOut) -> None:
     """Give new rates to everything `route` can touch."""
     routes, links = _component(route, state, paths)

@@ -68,6 +68,7 @@ class RequestPlane:
             np.zeros(n_demands + 1, dtype=np.int64),
             np.zeros(0, dtype=np.int32),
             np.zeros(0),
+            np.zeros(0),
             np.zeros((n_demands, n_groups)),
             np.where(np.isfinite(requests.rtt_s), requests.rtt_s, 0.0),
             requests.circle_ok.astype(np.uint8),
@@ -84,7 +85,10 @@ class RequestPlane:
         first = np.zeros(len(shares) + 1, dtype=np.int64)
         np.cumsum(np.bincount(row, minlength=len(shares)), out=first[1:])
         self._plan = self._plan._replace(
-            row=first, group=group.astype(np.int32), share=np.ascontiguousarray(shares[row, group])
+            row=first,
+            group=group.astype(np.int32),
+            share=np.ascontiguousarray(shares[row, group]),
+            upto=np.ascontiguousarray(np.cumsum(shares, axis=1)[row, group]),
         )
 
     def set_network(self, rtt_s: F8, circle_ok: B1, transfer_cny: F8) -> None:
@@ -166,9 +170,9 @@ class RequestPlane:
             attained=out.attained * k,
             in_flight=present * k,
             routed=out.routed * k,
-            ttft=out.ttft,
-            tpot=out.tpot,
-            e2e=out.e2e,
+            ttft=out.ttft.astype(np.int64),
+            tpot=out.tpot.astype(np.int64),
+            e2e=out.e2e.astype(np.int64),
             transfer_cny=self._transfer_cny * k,
             transfer_gb=float(routed_gb) * k,
         )

@@ -65,6 +65,7 @@ class Kernel:
             np.asarray([0, groups], dtype=np.int64),
             np.arange(groups, dtype=np.int32),
             np.asarray(shares, dtype=np.float64),
+            np.cumsum(shares),
             np.zeros((1, groups)),
             np.zeros((1, groups)),
             np.ones((1, groups), dtype=np.uint8),

@@ -115,7 +115,7 @@ def serve(
         np.asarray([n], dtype=np.int64),
     )  # fmt: skip
     plan = RoutingPlan(
-        np.asarray([0, 1]), np.zeros(1, dtype=np.int32), np.ones(1), np.zeros((1, 1)),
+        np.asarray([0, 1]), np.zeros(1, dtype=np.int32), np.ones(1), np.ones(1), np.zeros((1, 1)),
         np.zeros((1, 1)), np.ones((1, 1), dtype=np.uint8), np.zeros(1, dtype=np.int64),
     )  # fmt: skip
     advance_requests(chunk, plan, state, facts, arena, np.inf, out)
