@@ -11,7 +11,7 @@ import simpy
 
 __all__ = ["Network", "ReferenceFlow", "run_transfers"]
 
-#: Share of a flow's size that counts as rounding.
+#: Relative difference of two times that counts as rounding.
 ROUNDING = 1e-12
 
 
@@ -66,20 +66,19 @@ class Network:
         self.version += 1
         version = self.version
         self.share()
-        times = [
-            max(flow.left_gb, 0.0) / flow.rate_gb_s if flow.rate_gb_s > 0.0 else inf
-            for flow, _ in self.flows.values()
-        ]
-        if not times or min(times) == inf:
+        times = {
+            key: max(flow.left_gb, 0.0) / flow.rate_gb_s if flow.rate_gb_s > 0.0 else inf
+            for key, (flow, _) in self.flows.items()
+        }
+        least = min(times.values(), default=inf)
+        if least == inf:
             return
-        yield self.env.timeout(min(times))
+        yield self.env.timeout(least)
         if version != self.version:
             return
         self.progress()
-        done = [
-            key for key, (flow, _) in self.flows.items() if flow.left_gb <= ROUNDING * flow.size_gb
-        ]
-        for key in done:
+        # Those that were to end now do, whatever rounding has left of them.
+        for key in [key for key, time in times.items() if time <= least * (1.0 + ROUNDING)]:
             self.flows.pop(key)[1].succeed()
         self.env.process(self.watch())
 
