@@ -149,12 +149,14 @@ class RequestSource:
         expected = float((rate * lengths).sum())
         self._reserve(int(expected + 12.0 * np.sqrt(expected) + 64.0))
         saved = self._residual.copy(), self._gaps.copy(), self._marks.copy()
-        while not draw_arrivals(
-            rate, first, last, CELL_S, self._horizon_s, self._residual, self._gaps,
-            self._marks, self._class, self._laws, self._draws,
-        ):  # fmt: skip
-            self._residual[:], self._gaps[:], self._marks[:] = saved
-            self._reserve(2 * len(self._draws.arrival_s))
+        # The generator's words wrap around; interpreted, numpy would warn of it.
+        with np.errstate(over="ignore"):
+            while not draw_arrivals(
+                rate, first, last, CELL_S, self._horizon_s, self._residual, self._gaps,
+                self._marks, self._class, self._laws, self._draws,
+            ):  # fmt: skip
+                self._residual[:], self._gaps[:], self._marks[:] = saved
+                self._reserve(2 * len(self._draws.arrival_s))
         end_s = min(last * CELL_S, self._horizon_s)
         if len(self._bucket) != max(int(expected / 4), 2) + 1:
             self._bucket = np.zeros(max(int(expected / 4), 2) + 1, dtype=np.int64)

@@ -1,0 +1,92 @@
+"""Power, tariffs, carbon and water against numbers worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from computenet.energy import (
+    demand_charge_cny,
+    energy_cost_cny,
+    facility_energy_mwh,
+    hourly_matched_green_share,
+    hourly_to_slots,
+    location_carbon_kg,
+    month_index,
+    pool_it_energy_mwh,
+    site_sum,
+    water_m3,
+)
+
+START = datetime.fromisoformat("2025-07-07T00:00:00+08:00")
+
+
+def test_idle_plus_slope() -> None:
+    # 10 accelerators up for an hour at 100 + 50 W, and 4 busy for half an hour at 0.5 x 400 W.
+    energy = pool_it_energy_mwh(
+        np.asarray([100.0]), np.asarray([50.0]), np.asarray([400.0]), np.asarray([10]),
+        np.asarray([[3600.0]]), np.asarray([[4 * 1800.0 * 0.5]]),
+    )  # fmt: skip
+    assert energy[0, 0] == pytest.approx((10 * 150.0 + 400.0 * 4 * 0.5 * 0.5) / 1e6)
+
+
+def test_sites_add_pools_and_pue_multiplies() -> None:
+    pools = np.asarray([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    sites = site_sum(pools, np.asarray([1, 0, 1], dtype=np.int32), 2)
+    np.testing.assert_array_equal(sites, [[3.0, 4.0], [6.0, 8.0]])
+    np.testing.assert_array_equal(
+        facility_energy_mwh(sites, np.asarray([1.5, 1.0])), [[4.5, 6.0], [6.0, 8.0]]
+    )
+
+
+def table(july: float, august: float) -> np.ndarray:
+    out = np.zeros((12, 24))
+    out[6] = july + np.arange(24)
+    out[7] = august + np.arange(24)
+    return out
+
+
+def test_prices_follow_local_hours_and_months() -> None:
+    slots = hourly_to_slots(table(100, 500), START, 8.0, 900.0, 96, 86_400.0)
+    np.testing.assert_array_equal(slots, np.repeat(100.0 + np.arange(24), 4))
+    late = datetime.fromisoformat("2025-07-31T16:00:00+00:00")  # midnight of 1 August in Beijing
+    assert hourly_to_slots(table(100, 500), late, 8.0, 3600.0, 1, 3600.0)[0] == 500.0
+
+
+def test_a_slot_over_two_hours_takes_the_mean() -> None:
+    slots = hourly_to_slots(table(100, 500), START, 8.0, 5400.0, 2, 10_800.0)
+    np.testing.assert_allclose(slots, [(100 + 100 + 101) / 3, (101 + 102 + 102) / 3])
+
+
+def test_months_and_their_shares() -> None:
+    start = datetime.fromisoformat("2025-07-31T12:00:00+08:00")
+    index, share = month_index(start, 3600.0, 24, 86_400.0)
+    np.testing.assert_array_equal(index, [0] * 12 + [1] * 12)
+    np.testing.assert_allclose(share, [0.5 / 31, 0.5 / 31])
+
+
+def test_demand_charge_is_on_the_highest_slot_of_each_month() -> None:
+    power = np.asarray([[1.0, 3.0, 2.0, 5.0]])
+    charge = demand_charge_cny(
+        power, np.asarray([0, 0, 1, 1], dtype=np.int32), np.asarray([0.25, 0.5]),
+        np.asarray([40_000.0]),
+    )  # fmt: skip
+    assert charge[0] == pytest.approx(40_000 * (3.0 * 0.25 + 5.0 * 0.5))
+
+
+def test_money_carbon_water() -> None:
+    energy = np.asarray([[2.0, 3.0]])
+    np.testing.assert_array_equal(
+        energy_cost_cny(energy, np.asarray([[100.0, 200.0]])), [[200, 600]]
+    )
+    np.testing.assert_array_equal(location_carbon_kg(energy, np.asarray([500.0])), [[1000, 1500]])
+    np.testing.assert_array_equal(water_m3(energy, np.asarray([1.5])), [[3.0, 4.5]])
+
+
+def test_green_power_matched_by_the_hour() -> None:
+    # Half of 4 MWh is under contract, flat at 1 MWh a slot: the second slot uses 0.5 of it.
+    load = np.asarray([[3.5, 0.5]])
+    assert hourly_matched_green_share(load, np.asarray([0.5])) == pytest.approx(1.5 / 4.0)
+    assert hourly_matched_green_share(np.zeros((1, 2)), np.asarray([0.5])) == 0.0
