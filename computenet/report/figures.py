@@ -160,7 +160,7 @@ def wait_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
         )  # fmt: skip
     _style(figure, 340)
     figure.update_xaxes(type="log", title=label("axis_wait"))
-    figure.update_yaxes(type="log", title=label("axis_ccdf"), tickformat=".0e")
+    figure.update_yaxes(type="log", title=label("axis_ccdf"), tickformat=".3~%")
     figure.update_layout(legend={"y": -0.22})
     return figure
 

@@ -84,8 +84,9 @@ LABELS: dict[str, tuple[str, str]] = {
     "capacity_mean": ("All sites", "全部站点"),
     "other_sites": ("Other sites", "其他站点"),
     "slo": ("Service objectives met", "服务目标达成率"),
-    "slo_note": ("Share of requests within their TTFT and TPOT objectives, by region and class.",
-                 "满足 TTFT 与 TPOT 目标的请求占比,按区域与服务类别。"),
+    "slo_note": ("Share of requests within their TTFT and TPOT objectives and their latency "
+                 "circle, by region and class. A region with no site in the circle cannot meet it.",
+                 "满足 TTFT、TPOT 目标与时延圈的请求占比,按区域与服务类别;时延圈内无站点的区域无法达标。"),
     "slo_attainment": ("SLO attainment", "SLO 达成率"),
     "queues": ("Queues and waiting", "排队与等待"),
     "tab_waiting_jobs": ("Jobs waiting", "等待作业数"),

@@ -41,9 +41,15 @@ def make_manifest(
     compiled: CompiledScenario,
     policy: object,
     wall_s: dict[str, float],
-    recorded: bool,
+    recorded: dict[str, str] | None,
 ) -> dict[str, Any]:
-    """Return the manifest of a run."""
+    """Return the manifest of a run.
+
+    Parameters
+    ----------
+    recorded
+        SHA-256 of the traces replayed, by file name; ``None`` where demand was generated.
+    """
     text = dump_scenario(scenario)
     return {
         "computenet": computenet.__version__,
@@ -53,7 +59,7 @@ def make_manifest(
             "class": f"{type(policy).__module__}.{type(policy).__qualname__}",
             "parameters": dict(scenario.policy.parameters),
         },
-        "demand": "recorded" if recorded else "generated",
+        "demand": "generated" if recorded is None else "recorded",
         "sampling": {
             "factor": compiled.sampling,
             "notes": list(compiled.notes),
@@ -68,5 +74,5 @@ def make_manifest(
         },
         "wall_s": {name: round(value, 3) for name, value in wall_s.items()},
         "peak_rss_mb": round(peak_rss_mb(), 1),
-        "inputs": {"scenario_sha256": hashlib.sha256(text.encode()).hexdigest()},
+        "inputs": {"scenario.yaml": hashlib.sha256(text.encode()).hexdigest(), **(recorded or {})},
     }

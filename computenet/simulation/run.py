@@ -86,5 +86,7 @@ def run_scenario(
     )
     tables = make_tables(scenario, compiled, outcome, accounts)
     lap("results")
-    manifest = make_manifest(scenario, compiled, policy, wall, demand is not None)
+    manifest = make_manifest(
+        scenario, compiled, policy, wall, None if demand is None else demand.sha256
+    )
     return Results(scenario, summary, manifest, tables, audit)

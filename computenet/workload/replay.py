@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,14 @@ class ReplayDemand:
     days
         Length of the run: to the end of the last job if it started at once, and a day more,
         rounded up to whole days.
+    sha256
+        Hash of every trace file by name.
     """
 
     jobs: JobTable
     requests: RequestTable
     days: float
+    sha256: dict[str, str] = field(default_factory=dict)
 
 
 def assign_regions(tenant: np.ndarray, shares: np.ndarray, seed: int, name: str) -> np.ndarray:
@@ -120,4 +124,5 @@ def read_demand(
         float(table.arrival_s.max(initial=0.0)),
     )
     days = max(1.0, math.ceil((end + DRAIN_S) / 86_400.0))
-    return ReplayDemand(job_table, table, days), notices
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return ReplayDemand(job_table, table, days, hashes), notices

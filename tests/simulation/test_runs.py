@@ -150,4 +150,5 @@ def test_replay_of_jobs_and_requests_together(tmp_path) -> None:
     assert results.summary["jobs"]["completed"] == 200
     assert results.summary["requests"]["served"] == 100
     assert results.manifest["demand"] == "recorded"
+    assert set(results.manifest["inputs"]) == {"scenario.yaml", "jobs.csv", "requests.csv"}
     assert results.summary["requests"]["sampling"] == 1
