@@ -14,7 +14,7 @@ replica in index order: sums of floats then have one order, whatever cuts the co
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,16 @@ from numpy.typing import NDArray
 from computenet.kernels._jit import njit, njit_inline
 from computenet.kernels.histogram import N_BINS
 from computenet.kernels.replica import (
+    CURSOR,
+    DECODING,
+    FREE_NODE,
+    FREE_NODES,
+    NEXT_S,
+    PREFILLING,
+    QUEUE_HEAD,
+    QUEUE_TAIL,
+    SLOT,
+    TOKENS,
     ReplicaFacts,
     RequestOut,
     RequestState,
@@ -36,6 +46,7 @@ __all__ = [
     "RequestChunk",
     "RoutingPlan",
     "advance_requests",
+    "advance_requests_packed",
     "close_requests",
     "count_present",
     "fail_group",
@@ -124,20 +135,21 @@ def make_request_state(facts: ReplicaFacts) -> RequestState:
     """Return the state of idle replicas."""
     n, width = len(facts.group), int(facts.width[0])
 
-    def whole(size: int, value: int = 0) -> I8:
-        return np.full(size, value, dtype=np.int64)
+    def whole(size: int) -> I8:
+        return np.zeros(size, dtype=np.int64)
 
     def small(size: int) -> I4:
         return np.zeros(size, dtype=np.int32)
 
+    clock = np.zeros((n, 4))
+    clock[:, NEXT_S] = np.inf
+    count = np.zeros((n, 6), dtype=np.int64)
+    count[:, QUEUE_HEAD] = count[:, QUEUE_TAIL] = -1
+    scalar = whole(5)
+    scalar[FREE_NODE] = -1
     return RequestState(
-        virtual=np.zeros(n),
-        virtual_s=np.zeros(n),
-        next_s=np.full(n, np.inf),
-        decoding=whole(n),
-        prefilling=whole(n),
-        waiting=whole(n),
-        tokens=whole(n),
+        clock=clock,
+        count=count,
         decode_key=np.zeros(n * width),
         decode_slot=small(n * width),
         prefill_key=np.zeros(n * width),
@@ -148,16 +160,9 @@ def make_request_state(facts: ReplicaFacts) -> RequestState:
         demand=small(n * width),
         input=small(n * width),
         output=small(n * width),
-        queue_head=whole(n, -1),
-        queue_tail=whole(n, -1),
         integral=np.zeros((n, 4)),
-        integral_s=np.zeros(n),
-        cursor=whole(1),
-        slot=whole(1),
         turn=whole(len(facts.slots)),
-        free_node=whole(1, -1),
-        free_nodes=whole(1),
-        recorded=whole(1),
+        scalar=scalar,
     )
 
 
@@ -169,15 +174,15 @@ def make_arena() -> WaitArena:
 
 def grow_arena(arena: WaitArena, state: RequestState, wanted: int) -> WaitArena:
     """Return an arena with at least `wanted` free nodes; call it before a chunk."""
-    missing = wanted - int(state.free_nodes[0])
+    missing = wanted - int(state.scalar[FREE_NODES])
     if missing <= 0:
         return arena
     old = len(arena.following)
     extra = max(missing, old)
     following = np.concatenate([arena.following, np.arange(old + 1, old + extra + 1)])
-    following[-1] = state.free_node[0]
-    state.free_node[0] = old
-    state.free_nodes[0] += extra
+    following[-1] = state.scalar[FREE_NODE]
+    state.scalar[FREE_NODE] = old
+    state.scalar[FREE_NODES] += extra
 
     def longer(values: I4) -> I4:
         return np.concatenate([values, np.zeros(extra, dtype=np.int32)])
@@ -267,12 +272,12 @@ def _by_work(
             other += 1
         for r in (first + one, first + other):
             run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
-        nearer = state.tokens[first + one] <= state.tokens[first + other]
+        nearer = state.count[first + one, TOKENS] <= state.count[first + other, TOKENS]
         return int(first + one if nearer else first + other)
     best = first
     for r in range(first, first + n):
         run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
-        if state.tokens[r] < state.tokens[best]:
+        if state.count[r, TOKENS] < state.count[best, TOKENS]:
             best = r
     return int(best)
 
@@ -312,14 +317,14 @@ def _close_slots(
     """Close every slot that ends at or before `until_s`; return the end of the present one."""
     slot_s = facts.slot_s[0]
     last = out.integral.shape[1] - 1
-    edge_s = (state.slot[0] + 1) * slot_s
-    while edge_s <= until_s and state.slot[0] < last:
+    edge_s = (state.scalar[SLOT] + 1) * slot_s
+    while edge_s <= until_s and state.scalar[SLOT] < last:
         for r in range(facts.group.shape[0]):
             run_replica(r, edge_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
-            close_slot(r, edge_s, state.slot[0], state, facts, out)
-        state.slot[0] += 1
-        edge_s = (state.slot[0] + 1) * slot_s
-    if state.slot[0] == last:
+            close_slot(r, edge_s, state.scalar[SLOT], state, facts, out)
+        state.scalar[SLOT] += 1
+        edge_s = (state.scalar[SLOT] + 1) * slot_s
+    if state.scalar[SLOT] == last:
         return np.inf
     return float(edge_s)
 
@@ -334,15 +339,15 @@ def advance_requests(
     until_s: float,
     out: RequestOut,
 ) -> None:
-    """Take the chunk's arrivals before `until_s`, from `state.cursor` on, and close slots.
+    """Take the chunk's arrivals before `until_s`, from the cursor on, and close slots.
 
     Ends of decoding and prefill are processed when their replica is next looked at, in the order
     of their own times; call `settle_requests` before reading counts.
     """
-    i = state.cursor[0]
+    i = state.scalar[CURSOR]
     count = chunk.count[0]
-    edge_s = (state.slot[0] + 1) * facts.slot_s[0]
-    if state.slot[0] == out.integral.shape[1] - 1:
+    edge_s = (state.scalar[SLOT] + 1) * facts.slot_s[0]
+    if state.scalar[SLOT] == out.integral.shape[1] - 1:
         edge_s = np.inf
     while i < count:
         now_s = chunk.arrival_s[i]
@@ -362,9 +367,31 @@ def advance_requests(
             run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, True)
             arrive(r, now_s, d, chunk.input_tokens[i], chunk.output_tokens[i], state, facts, arena)
         i += 1
-    state.cursor[0] = i
+    state.scalar[CURSOR] = i
     if edge_s <= until_s and i == count:
         _close_slots(until_s, plan, state, facts, arena, out)
+
+
+@njit
+def advance_requests_packed(
+    chunk: tuple[Any, ...],
+    plan: tuple[Any, ...],
+    state: tuple[Any, ...],
+    facts: tuple[Any, ...],
+    arena: tuple[Any, ...],
+    until_s: float,
+    out: tuple[Any, ...],
+) -> None:
+    """Do `advance_requests` with plain tuples, which cross from Python in a third of the time."""
+    advance_requests(
+        RequestChunk(*chunk),
+        RoutingPlan(*plan),
+        RequestState(*state),
+        ReplicaFacts(*facts),
+        WaitArena(*arena),
+        until_s,
+        RequestOut(*out),
+    )
 
 
 @njit
@@ -394,7 +421,7 @@ def close_requests(
     """End the run: settle and write the integrals of the last slot."""
     settle_requests(plan, state, facts, arena, horizon_s, out)
     for r in range(facts.group.shape[0]):
-        close_slot(r, horizon_s, state.slot[0], state, facts, out)
+        close_slot(r, horizon_s, state.scalar[SLOT], state, facts, out)
 
 
 @njit
@@ -418,11 +445,11 @@ def count_present(state: RequestState, facts: ReplicaFacts, arena: WaitArena, pr
     """Add the requests running or waiting in all replicas to ``present``, ``(D,)``."""
     for r in range(facts.group.shape[0]):
         base = r * facts.width[0]
-        for i in range(state.decoding[r]):
+        for i in range(state.count[r, DECODING]):
             present[state.demand[base + state.decode_slot[base + i]]] += 1
-        for i in range(state.prefilling[r]):
+        for i in range(state.count[r, PREFILLING]):
             present[state.demand[base + state.prefill_slot[base + i]]] += 1
-        node = state.queue_head[r]
+        node = state.count[r, QUEUE_HEAD]
         while node >= 0:
             present[arena.demand[node]] += 1
             node = arena.following[node]

@@ -9,10 +9,9 @@ from computenet.kernels.job_queue import (
     COMPLETED,
     NOT_ARRIVED,
     JobInputs,
-    advance_jobs,
+    arrive_and_advance,
     make_job_out,
     make_job_state,
-    push_arrivals,
     settle_jobs,
     start_pool,
     stop_pool,
@@ -28,6 +27,8 @@ from computenet.simulation.transfer_plane import TransferPlane
 from computenet.workload.tables import JobTable
 
 __all__ = ["JobPlane"]
+
+NOTHING = np.zeros(0, dtype=np.int64), np.zeros(0)
 
 
 class JobPlane:
@@ -86,16 +87,17 @@ class JobPlane:
             count = self._route(first, last)
             self._submitted = last
             self._upcoming_s = float(table.submit_s[last]) if last < table.rows else np.inf
+        done, ready_s = NOTHING
         if count or transfers.next_end_s < until_s:
             done, ready_s = transfers.advance(self._placed, count, table.submit_s, until_s)
             if done.size > 1:
                 order = np.lexsort((done, ready_s))
                 done, ready_s = done[order], ready_s[order]
-            if done.size:
-                push_arrivals(done, ready_s, self._pool, len(done), self._state)
-                self._event_s = -np.inf
-        if self._event_s < until_s:
-            self._event_s = advance_jobs(self._state, self._inputs, until_s, self.out)
+        if done.size or self._event_s < until_s:
+            self._event_s = arrive_and_advance(
+                done, ready_s, self._pool, len(done), tuple(self._state), tuple(self._inputs),
+                until_s, tuple(self.out),
+            )  # fmt: skip
         self._quiet_s = min(self._upcoming_s, transfers.next_end_s, self._event_s)
 
     def _route(self, first: int, last: int) -> int:

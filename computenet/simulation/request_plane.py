@@ -8,11 +8,19 @@ import numpy as np
 
 from computenet.compiled import B1, F8, I8, CompiledScenario
 from computenet.kernels.arrivals import Draws
-from computenet.kernels.replica import BUSY, PREFILL
+from computenet.kernels.replica import (
+    BUSY,
+    CURSOR,
+    DECODING,
+    PREFILL,
+    PREFILLING,
+    QUEUED,
+    SLOT,
+)
 from computenet.kernels.requests import (
     RequestChunk,
     RoutingPlan,
-    advance_requests,
+    advance_requests_packed,
     close_requests,
     count_present,
     fail_group,
@@ -109,22 +117,22 @@ class RequestPlane:
         if until_s <= self._quiet_s:
             return
         while True:
-            advance_requests(
-                self._chunk, self._plan, self._state, self._facts, self._arena,
-                min(until_s, self._complete_s), self.out,
+            advance_requests_packed(
+                tuple(self._chunk), tuple(self._plan), tuple(self._state), tuple(self._facts),
+                tuple(self._arena), min(until_s, self._complete_s), tuple(self.out),
             )  # fmt: skip
-            at, count = int(self._state.cursor[0]), int(self._chunk.count[0])
+            at, count = int(self._state.scalar[CURSOR]), int(self._chunk.count[0])
             if at < count:
-                edge_s = (int(self._state.slot[0]) + 1) * self._compiled.slot_s
+                edge_s = (int(self._state.scalar[SLOT]) + 1) * self._compiled.slot_s
                 self._quiet_s = min(float(self._chunk.arrival_s[at]), edge_s)
                 return
             if until_s <= self._complete_s:
-                edge_s = (int(self._state.slot[0]) + 1) * self._compiled.slot_s
+                edge_s = (int(self._state.scalar[SLOT]) + 1) * self._compiled.slot_s
                 self._quiet_s = min(self._complete_s, edge_s)
                 return
             self._complete_s = self._source.next_chunk()
             self._chunk = _as_chunk(self._source.chunk)
-            self._state.cursor[0] = 0
+            self._state.scalar[CURSOR] = 0
             self._arena = grow_arena(self._arena, self._state, int(self._chunk.count[0]))
 
     def settle(self, now_s: float) -> None:
@@ -134,7 +142,7 @@ class RequestPlane:
     def running_by_group(self) -> F8:
         """Return requests running and waiting in the replicas of every group, ``(G,)``."""
         state = self._state
-        present = state.decoding + state.prefilling + state.waiting
+        present = state.count[:, DECODING] + state.count[:, PREFILLING] + state.count[:, QUEUED]
         counts: F8 = np.bincount(
             self._facts.group, weights=present, minlength=len(self._compiled.groups.ids)
         ).astype(np.float64)

@@ -7,7 +7,7 @@ import numpy as np
 from computenet.compiled import F8, I8, CompiledScenario
 from computenet.kernels.transfers import (
     Paths,
-    advance_transfers,
+    advance_transfers_packed,
     change_paths,
     make_transfer_out,
     make_transfer_state,
@@ -74,9 +74,9 @@ class TransferPlane:
 
         `route` and `size_gb` hold the route and the gigabytes of every flow.
         """
-        self.next_end_s = advance_transfers(
-            flows, start_s, self.route, self.size_gb, count, self._state, self._paths, until_s,
-            self._out,
+        self.next_end_s = advance_transfers_packed(
+            flows, start_s, self.route, self.size_gb, count, tuple(self._state),
+            tuple(self._paths), until_s, tuple(self._out),
         )  # fmt: skip
         first, self._reported = self._reported, int(self._out.count[0])
         return self._out.flow[first : self._reported], self._out.finish_s[first : self._reported]

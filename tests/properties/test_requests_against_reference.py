@@ -105,7 +105,7 @@ def test_kernel_equals_twin(rows: list[tuple[float, int, int]]) -> None:
 
 
 def everything(kernel: Kernel) -> list[np.ndarray[Any, Any]]:
-    return [*kernel.out, kernel.state.virtual, kernel.state.tokens, kernel.plan.credit]
+    return [*kernel.out, kernel.state.clock[:, :3], kernel.state.count, kernel.plan.credit]
 
 
 @quick
@@ -125,7 +125,7 @@ def test_split_invariance(rows, cuts, choice: int, split: int) -> None:
         kernel.finish()
         runs.append(everything(kernel))
     for name, whole, cut in zip(
-        (*kernel.out._fields, "virtual", "tokens", "credit"), *runs, strict=True
+        (*kernel.out._fields, "clock", "count", "credit"), *runs, strict=True
     ):
         # Requests are recorded as their replicas are looked at, so the order of rows may differ.
         if name == "record":
