@@ -14,7 +14,7 @@ from computenet.policies.costs import (
     request_facility_mwh,
 )
 from computenet.policies.protocol import Plan, SystemView
-from computenet.policies.shares import greedy_shares, job_room, job_use, request_room
+from computenet.policies.shares import greedy_plan
 
 
 class Greenest:
@@ -46,21 +46,4 @@ class Greenest:
         requests = request_facility_mwh(view) * carbon[compiled.groups.pool]
         if self.respect_circle:
             requests = outside_circle_last(requests, view)
-        return Plan(
-            greedy_shares(
-                requests,
-                view.request_arc_open,
-                view.request_rate_per_s,
-                request_room(view, self.headroom),
-                compiled.requests.replica_s,
-                compiled.groups.replicas_real.astype(np.float64),
-            ),
-            greedy_shares(
-                job_energy_mwh(view) * carbon,
-                view.job_arc_open,
-                view.job_load_accelerators,
-                job_room(view, self.headroom),
-                job_use(view),
-                compiled.pools.accelerators.astype(np.float64),
-            ),
-        )
+        return greedy_plan(view, requests, job_energy_mwh(view) * carbon, self.headroom)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from computenet.compiled import CompiledScenario
 from computenet.policies.protocol import Plan, SystemView
-from computenet.policies.shares import greedy_shares, job_room, job_use, request_room
+from computenet.policies.shares import greedy_plan
 
 
 class Nearest:
@@ -31,21 +31,4 @@ class Nearest:
         """Fill groups and pools in order of network time."""
         compiled = view.compiled
         oneway = np.repeat(compiled.jobs.oneway_ms, len(compiled.jobs.classes), axis=0)
-        return Plan(
-            greedy_shares(
-                view.rtt_s,
-                view.request_arc_open,
-                view.request_rate_per_s,
-                request_room(view, self.headroom),
-                compiled.requests.replica_s,
-                compiled.groups.replicas_real.astype(np.float64),
-            ),
-            greedy_shares(
-                oneway[:, compiled.pools.site],
-                view.job_arc_open,
-                view.job_load_accelerators,
-                job_room(view, self.headroom),
-                job_use(view),
-                compiled.pools.accelerators.astype(np.float64),
-            ),
-        )
+        return greedy_plan(view, view.rtt_s, oneway[:, compiled.pools.site], self.headroom)

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.kernels.fill import fill_arcs
-from computenet.policies.protocol import SystemView
+from computenet.policies.protocol import Plan, SystemView
 
 __all__ = [
+    "greedy_plan",
     "greedy_shares",
     "job_room",
     "job_use",
@@ -97,3 +98,34 @@ def job_use(view: SystemView) -> F8:
     regions = len(view.compiled.regions)
     every: F8 = np.tile(use, (regions, 1))
     return every
+
+
+def greedy_plan(view: SystemView, requests: F8, jobs: F8, headroom: float) -> Plan:
+    """Return the plan that fills groups and pools to `headroom` in order of score, lowest first.
+
+    Parameters
+    ----------
+    requests
+        ``(D, G)`` score of request arcs.
+    jobs
+        ``(Q, P)`` score of job arcs.
+    """
+    compiled = view.compiled
+    return Plan(
+        greedy_shares(
+            requests,
+            view.request_arc_open,
+            view.request_rate_per_s,
+            request_room(view, headroom),
+            compiled.requests.replica_s,
+            compiled.groups.replicas_real.astype(np.float64),
+        ),
+        greedy_shares(
+            jobs,
+            view.job_arc_open,
+            view.job_load_accelerators,
+            job_room(view, headroom),
+            job_use(view),
+            compiled.pools.accelerators.astype(np.float64),
+        ),
+    )

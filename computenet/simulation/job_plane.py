@@ -6,15 +6,17 @@ import numpy as np
 
 from computenet.compiled import F8, CompiledScenario
 from computenet.kernels.job_queue import (
-    COMPLETED,
-    NOT_ARRIVED,
-    JobInputs,
     arrive_and_advance,
-    make_job_out,
-    make_job_state,
     settle_jobs,
     start_pool,
     stop_pool,
+)
+from computenet.kernels.job_state import (
+    COMPLETED,
+    NOT_ARRIVED,
+    JobInputs,
+    make_job_out,
+    make_job_state,
 )
 from computenet.kernels.route_jobs import route_jobs
 from computenet.simulation.totals import (

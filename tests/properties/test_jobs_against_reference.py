@@ -8,17 +8,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from computenet.kernels.job_queue import (
-    COMPLETED,
-    JobInputs,
-    JobOut,
-    JobState,
     advance_jobs,
-    make_job_out,
-    make_job_state,
     push_arrivals,
     settle_jobs,
     start_pool,
     stop_pool,
+)
+from computenet.kernels.job_state import (
+    COMPLETED,
+    JobInputs,
+    JobOut,
+    JobState,
+    make_job_out,
+    make_job_state,
 )
 from computenet.simulation.reference import ReferenceJob, ReferencePool, run_jobs
 

@@ -9,12 +9,14 @@ import pytest
 from scipy import stats
 
 from computenet.kernels.job_queue import (
+    advance_jobs,
+    push_arrivals,
+)
+from computenet.kernels.job_state import (
     FCFS,
     JobInputs,
-    advance_jobs,
     make_job_out,
     make_job_state,
-    push_arrivals,
 )
 from computenet.kernels.requests import (
     RequestChunk,

@@ -109,10 +109,10 @@ class SwfReader:
                 io.StringIO("\n".join(rows)), sep=r"\s+", header=None, dtype=str
             ).apply(pd.to_numeric, errors="coerce")
             data = table.to_numpy(dtype=np.float64)
-            for row in np.flatnonzero(~np.isfinite(data).all(axis=1)):
-                problems.append(  # noqa: PERF401
-                    Problem(f"{where}: line {lines[row]}", rows[row][:60], "is not all numbers")
-                )
+            problems += [
+                Problem(f"{where}: line {lines[row]}", rows[row][:60], "is not all numbers")
+                for row in np.flatnonzero(~np.isfinite(data).all(axis=1))
+            ]
             unknown = np.flatnonzero(data[:, SUBMIT] < 0.0)
             problems += [
                 Problem(f"{where}: line {lines[row]}", rows[row][:60], "the time is missing")
