@@ -41,7 +41,7 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
         _section(
             "map",
             label("map"),
-            _draw(map_figure(run, names, label), lang, "map"),
+            _draw(map_figure(run, names, label), lang, "map", NARROW),
             note=map_note(run, label),
             foot=f"{label('map_source')}: {ground().source}",
         ),
@@ -116,11 +116,25 @@ def _queues(run: RunView, names: Names, label: Labels) -> str:
     return _section("queues", label("queues"), body, note=label("wait_note", n=f"{unstarted:,}"))
 
 
-def _draw(figure: go.Figure, lang: Lang, key: str) -> str:
+#: On a narrow screen the map has no room for names: sites shrink, a touch shows what they are.
+NARROW = """
+var map = document.getElementById("{plot_id}");
+if (map.clientWidth < 600) {
+  map.data.forEach(function (trace, i) {
+    if (trace.mode !== "markers+text") return;
+    var size = trace.marker.size.map(function (s) { return 0.5 * s; });
+    Plotly.restyle(map, {mode: "markers", "marker.size": [size], "marker.showscale": false}, [i]);
+  });
+  Plotly.relayout(map, {showlegend: false});
+}
+"""
+
+
+def _draw(figure: go.Figure, lang: Lang, key: str, script: str | None = None) -> str:
     figure.update_layout(font={"family": FONT[lang], "size": 12, "color": "#22313a"})
     config: dict[str, Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
     html: str = to_html(
-        figure, include_plotlyjs=False, full_html=False, config=config, div_id=f"figure-{key}",
+        figure, include_plotlyjs=False, full_html=False, config=config, div_id=f"figure-{key}", post_script=script,
         default_width="100%",
     )  # fmt: skip
     return f'<div class="figure {key}">{html}</div>'
