@@ -134,7 +134,8 @@ def _draw(figure: go.Figure, lang: Lang, key: str, script: str | None = None) ->
     figure.update_layout(font={"family": FONT[lang], "size": 12, "color": "#22313a"})
     config: dict[str, Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
     html: str = to_html(
-        figure, include_plotlyjs=False, full_html=False, config=config, div_id=f"figure-{key}", post_script=script,
+        figure, include_plotlyjs=False, full_html=False, config=config,
+        div_id=f"figure-{key}", post_script=script,
         default_width="100%",
     )  # fmt: skip
     return f'<div class="figure {key}">{html}</div>'

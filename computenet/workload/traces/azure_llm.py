@@ -17,6 +17,7 @@ from computenet.errors import Problem, TraceError
 from computenet.workload.tables import RequestTable
 from computenet.workload.traces.columns import csv_columns, numbers
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
 __all__ = ["AzureLlmReader"]
@@ -48,13 +49,15 @@ class AzureLlmReader:
 
     name = "azure-llm"
 
-    def sniff(self, head: str) -> bool:
+    def sniff(self, content: Content) -> bool:
         """Return whether the header has the three columns."""
+        head = content.head
         names = {name.strip() for name in head.split("\n", 1)[0].split(",")}
         return set(COLUMNS) <= names
 
-    def read(self, text: str, where: str, *, strict: bool) -> Trace:
+    def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the requests."""
+        text, where = content.text, content.where
         table = csv_columns(text, where, COLUMNS)
         problems: list[Problem] = []
         stamps = [_nanoseconds(stamp) for stamp in table["TIMESTAMP"]]

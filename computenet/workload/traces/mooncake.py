@@ -11,6 +11,7 @@ import numpy as np
 from computenet.errors import Problem, TraceError
 from computenet.workload.tables import RequestTable
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
 __all__ = ["MooncakeReader", "prefix_hits"]
@@ -65,13 +66,15 @@ class MooncakeReader:
 
     name = "mooncake"
 
-    def sniff(self, head: str) -> bool:
+    def sniff(self, content: Content) -> bool:
         """Return whether the first line is an object with the three fields."""
+        head = content.head
         first = head.lstrip().split("\n", 1)[0]
         return first.startswith("{") and all(f'"{name}"' in first for name in FIELDS[:2])
 
-    def read(self, text: str, where: str, *, strict: bool) -> Trace:
+    def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the requests."""
+        text, where = content.text, content.where
         rows: list[dict[str, Any]] = []
         problems: list[Problem] = []
         faults = 0

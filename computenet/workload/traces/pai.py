@@ -13,6 +13,7 @@ from computenet.errors import Problem, TraceError
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import csv_columns, numbers
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
 __all__ = ["PaiReader", "time_unit_s"]
@@ -45,13 +46,15 @@ class PaiReader:
 
     name = "pai"
 
-    def sniff(self, head: str) -> bool:
+    def sniff(self, content: Content) -> bool:
         """Return whether the header has the three columns."""
+        head = content.head
         names = {name.strip() for name in head.split("\n", 1)[0].split(",")}
         return set(COLUMNS) <= names
 
-    def read(self, text: str, where: str, *, strict: bool) -> Trace:
+    def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs."""
+        text, where = content.text, content.where
         table = csv_columns(text, where, COLUMNS)
         problems: list[Problem] = []
         columns: list[F8] = []

@@ -10,7 +10,7 @@ from typing import Any
 from computenet.errors import InputError, Problem, TraceError, nearest
 from computenet.workload.traces.azure_llm import AzureLlmReader
 from computenet.workload.traces.mooncake import MooncakeReader
-from computenet.workload.traces.opening import read_text
+from computenet.workload.traces.opening import read_content
 from computenet.workload.traces.pai import PaiReader
 from computenet.workload.traces.swf import SwfReader
 from computenet.workload.traces.trace import Trace, TraceReader
@@ -24,8 +24,6 @@ BUILT_IN: tuple[type[TraceReader], ...] = (
     MooncakeReader,
     SwfReader,
 )
-#: Characters that `sniff` sees.
-HEAD = 4096
 
 
 @cache
@@ -79,12 +77,11 @@ def read_trace(path: str | Path, *, format: str = "auto", strict: bool = False) 
             ],
             "trace cannot be read",
         )
-    text = read_text(where)
-    head = text[:HEAD]
+    content = read_content(where)
+    first = content.head.split("\n", 1)[0][:80] or repr(content.raw[:16])
     if format == "auto":
-        found = [reader for reader in readers.values() if reader.sniff(head)]
+        found = [reader for reader in readers.values() if reader.sniff(content)]
         if not found:
-            first = head.splitlines()[0] if head.splitlines() else ""
             raise TraceError(
                 [
                     Problem(
@@ -98,11 +95,9 @@ def read_trace(path: str | Path, *, format: str = "auto", strict: bool = False) 
         reader = found[0]
     else:
         reader = readers[format]
-        if not reader.sniff(head):
-            raise TraceError(
-                [Problem(str(where), head.splitlines()[0], f"does not begin like {format}")]
-            )
-    trace = reader.read(text, str(where), strict=strict)
+        if not reader.sniff(content):
+            raise TraceError([Problem(str(where), first, f"does not begin like {format}")])
+    trace = reader.read(content, strict=strict)
     trace.figures["format"] = reader.name
     trace.figures["bytes"] = where.stat().st_size
     return trace

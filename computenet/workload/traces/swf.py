@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from computenet.errors import Problem, TraceError
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
 __all__ = ["SwfReader"]
@@ -40,8 +41,9 @@ class SwfReader:
 
     name = "swf"
 
-    def sniff(self, head: str) -> bool:
+    def sniff(self, content: Content) -> bool:
         """Return whether the file begins with comments or a line of 18 numbers."""
+        head = content.head
         lines = [line for line in head.split("\n") if line.strip()]
         body = [line for line in lines if not line.lstrip().startswith(";")]
         if not body:
@@ -50,8 +52,9 @@ class SwfReader:
             return len(body) < len(lines) or _is_row(body[0])
         return _is_row(body[0])
 
-    def read(self, text: str, where: str, *, strict: bool) -> Trace:
+    def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs whose run time and processors are known; the others are counted."""
+        text, where = content.text, content.where
         header, header_lines, data = self._parse(text, where)
         submit, wait, run = data[:, SUBMIT], data[:, WAIT], data[:, RUN]
         procs, asked, status = data[:, PROCS], data[:, ASKED], data[:, STATUS]

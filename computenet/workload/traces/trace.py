@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from computenet.workload.tables import JobTable, RequestTable
+from computenet.workload.traces.opening import Content
 
 __all__ = ["Trace", "TraceReader"]
 
@@ -37,19 +38,17 @@ class TraceReader(Protocol):
     #: Name for ``--format``.
     name: str
 
-    def sniff(self, head: str) -> bool:
-        """Return whether the first lines of a file are of this format."""
+    def sniff(self, content: Content) -> bool:
+        """Return whether a file is of this format, by its head."""
         ...
 
-    def read(self, text: str, where: str, *, strict: bool) -> Trace:
+    def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the trace.
 
         Parameters
         ----------
-        text
+        content
             The whole file.
-        where
-            The file's name for messages.
         strict
             Refuse rows out of order instead of sorting them.
 
