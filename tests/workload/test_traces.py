@@ -24,6 +24,22 @@ REAL = (
     "mooncake/conversation_trace.jsonl.gz",
     "swf/HPC2N-2002-2.2-head.swf.gz",
     "swf/NASA-iPSC-1993-3.1-cln.swf.gz",
+    "philly/philly.csv.gz",
+    "acme/kalos_gpu_jobs_head800.csv.gz",
+    "alibaba-openb-2023/openb_pod_list_default.csv.gz",
+    "alibaba-openb-2023/openb_pod_list_gpushare40.csv.gz",
+    "alibaba-openb-2023/openb_pod_list_gpuspec33.csv.gz",
+    "alibaba-openb-2023/openb_node_list_all_node.csv",
+    "alibaba-openb-2023/openb_node_list_gpu_node.csv",
+    "alibaba-spot-2026/node_info_df.csv.gz",
+    "alibaba-dlrm-2025/disaggregated_DLRM_trace.csv.gz",
+    "alibaba-genai-2026/lora_request_trace.csv.gz",
+    "opendc/surf_week/tasks.parquet",
+    "opendc/bitbrains-small/tasks.parquet",
+    "opendc/surf_week/fragments.parquet",
+    "opendc/bitbrains-small/fragments.parquet",
+    "opendc/carbon/2022-01-01_2022-12-31_DE.parquet",
+    "opendc/carbon/2022-01-01_2022-12-31_FR.parquet",
 )
 PAI = "arrival_time,length,cpus\n0,600,1\n30,900,8\n60,1200,2\n"
 AZURE = (

@@ -16,8 +16,10 @@ I8 = NDArray[np.int64]
 
 
 def plain(value: Any) -> Any:
-    """Return a number as ``int`` where it is whole, else as ``float``."""
+    """Return a number as ``int`` where it is whole to 12 digits, else as ``float``."""
     number = float(value)
+    if not number.is_integer():
+        number = float(f"{number:.12g}")
     return int(number) if number.is_integer() else number
 
 

@@ -8,10 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from computenet.errors import InputError, Problem, TraceError, nearest
+from computenet.workload.traces.acme import AcmeReader
 from computenet.workload.traces.azure_llm import AzureLlmReader
+from computenet.workload.traces.dlrm import DlrmReader
+from computenet.workload.traces.genai import GenaiReader
 from computenet.workload.traces.mooncake import MooncakeReader
+from computenet.workload.traces.openb import OpenbNodesReader, OpenbPodsReader
+from computenet.workload.traces.opendc import (
+    OpenDcCarbonReader,
+    OpenDcFragmentsReader,
+    OpenDcTasksReader,
+)
 from computenet.workload.traces.opening import read_content
 from computenet.workload.traces.pai import PaiReader
+from computenet.workload.traces.philly import PhillyReader
+from computenet.workload.traces.spot_nodes import SpotNodesReader
 from computenet.workload.traces.swf import SwfReader
 from computenet.workload.traces.trace import Trace, TraceReader
 
@@ -23,6 +34,16 @@ BUILT_IN: tuple[type[TraceReader], ...] = (
     AzureLlmReader,
     MooncakeReader,
     SwfReader,
+    AcmeReader,
+    DlrmReader,
+    GenaiReader,
+    OpenbNodesReader,
+    OpenbPodsReader,
+    OpenDcCarbonReader,
+    OpenDcFragmentsReader,
+    OpenDcTasksReader,
+    PhillyReader,
+    SpotNodesReader,
 )
 
 

@@ -1,0 +1,138 @@
+"""Alibaba GPU cluster 2023 "openb" (FGD, ATC'23): pods, and the nodes they ran on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from computenet.workload.tables import JobTable
+from computenet.workload.traces.columns import counts, csv_columns, has_columns, numbers
+from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.opening import Content
+from computenet.workload.traces.trace import Trace
+
+__all__ = ["OpenbNodesReader", "OpenbPodsReader"]
+
+PODS = (
+    "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec", "qos", "pod_phase",
+    "creation_time", "deletion_time", "scheduled_time",
+)  # fmt: skip
+NODES = ("sn", "cpu_milli", "memory_mib", "gpu", "model")
+
+
+class OpenbPodsReader:
+    """Pods. A share of a GPU takes a whole accelerator in a replay, and is counted."""
+
+    name = "openb-pods"
+
+    def sniff(self, content: Content) -> bool:
+        """Return whether the header has the pods' columns."""
+        return has_columns(content.head, PODS)
+
+    def read(self, content: Content, *, strict: bool) -> Trace:
+        """Return the GPU pods that were scheduled."""
+        where = content.where
+        table = csv_columns(content.text, where, PODS)
+
+        def column(name: str, *, empty: bool = False) -> np.ndarray:
+            return numbers(table[name], name, where, least=0.0, empty=empty)
+
+        submit, ends = column("creation_time"), column("deletion_time", empty=True)
+        scheduled = column("scheduled_time", empty=True)
+        count, milli = column("num_gpu"), column("gpu_milli")
+        cores, memory = column("cpu_milli") / 1000.0, column("memory_mib")
+        gpus = count * milli / 1000.0
+        run, wait = ends - scheduled, scheduled - submit
+        known = np.isfinite(run)
+        order, notices = order_of(submit, where, 2, strict=strict)
+        shared = (count == 1.0) & (milli < 1000.0)
+        figures: dict[str, Any] = {
+            "kind": "jobs",
+            "rows": len(submit),
+            **arrival_figures(submit),
+            "rows_with_duration": int(known.sum()),
+            **distribution("duration_s", run[known], shown=("mean", "p50", "p99", "max", "min")),
+            **distribution("gpus", gpus, shown=("mean", "max")),
+            "gpu_hours": plain((run * gpus)[known].sum() / 3600.0),
+            **distribution("cores", cores, shown=("mean", "max")),
+            "core_hours": plain((run * cores)[known].sum() / 3600.0),
+            "status_counts": counts(table["pod_phase"]),
+            "rows_pending_no_schedule": int(
+                ((table["pod_phase"] == "Pending").to_numpy() & ~np.isfinite(scheduled)).sum()
+            ),
+            **distribution("queue_wait", wait[np.isfinite(wait)], shown=()),
+            "queue_wait_mean_s": plain(np.nanmean(wait)) if known.any() else None,
+            "queue_wait_p99_s": plain(np.nanquantile(wait, 0.99)) if known.any() else None,
+            "qos_counts": counts(table["qos"]),
+            "gpu_spec_rows": int((table["gpu_spec"] != "").sum()),
+            "num_gpu_counts": counts(table["num_gpu"]),
+            "gpu_rows": int((count > 0.0).sum()),
+            "fractional_gpu_rows": int(shared.sum()),
+            "gpus_requested_sum": plain(round(float(gpus.sum()), 9)),
+            "cpu_cores_requested_sum": plain(round(float(cores.sum()), 9)),
+            "memory_mib_sum": plain(memory.sum()),
+            "memory_zero_rows": int((memory == 0.0).sum()),
+        }
+        usable = known & (count > 0.0) & (run >= 0.0)
+        for words, left in (
+            ("never scheduled", ~known),
+            ("without a GPU", known & (count == 0.0)),
+            ("deleted before they were scheduled", known & (count > 0.0) & (run < 0.0)),
+        ):
+            if left.any():
+                notices.append(f"{int(left.sum()):,} pods {words} are not replayed")
+        if (shared & usable).any():
+            notices.append(
+                f"{int((shared & usable).sum()):,} pods that share a GPU take a whole accelerator"
+            )
+        kept = order[usable[order]]
+        jobs = JobTable.of(
+            submit[kept],
+            run[kept],
+            np.ceil(gpus[kept]).astype(np.int64),
+            job_id=kept.astype(np.int64),
+            recorded_wait_s=np.maximum(wait[kept], 0.0),
+        )
+        return Trace(jobs, None, figures, tuple(notices))
+
+
+class OpenbNodesReader:
+    """Nodes: what the cluster is made of; nothing to replay."""
+
+    name = "openb-nodes"
+
+    def sniff(self, content: Content) -> bool:
+        """Return whether the header has the nodes' columns."""
+        return has_columns(content.head, NODES)
+
+    def read(self, content: Content, *, strict: bool) -> Trace:
+        """Return the figures of the nodes."""
+        where = content.where
+        table = csv_columns(content.text, where, NODES)
+        gpus = numbers(table["gpu"], "gpu", where, least=0.0, whole=True)
+        cores = numbers(table["cpu_milli"], "cpu_milli", where, least=0.0) / 1000.0
+        memory = numbers(table["memory_mib"], "memory_mib", where, least=0.0)
+        return Trace(
+            None,
+            None,
+            {
+                "kind": "nodes",
+                "rows": len(table),
+                "gpus": int(gpus.sum()),
+                "cpu_cores": plain(cores.sum()),
+                "memory_mib": plain(memory.sum()),
+                **by_model(table["model"], gpus),
+            },
+        )
+
+
+def by_model(model: pd.Series, gpus: np.ndarray) -> dict[str, dict[str, int]]:
+    """Return accelerators and nodes of each model; no model is ``nan``."""
+    names = model.where(model != "", "nan")
+    held = pd.Series(gpus).groupby(names.to_numpy()).sum()
+    return {
+        "gpus_by_model": {str(key): int(held[key]) for key in sorted(held.index)},
+        "nodes_by_model": counts(model),
+    }

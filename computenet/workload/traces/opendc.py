@@ -1,0 +1,185 @@
+"""OpenDC's parquet: tasks, fragments of their CPU use, and carbon intensity.
+
+Times are epoch milliseconds, UTC. Tasks are not sorted; ``cpu_capacity`` and ``cpu_usage`` are MHz
+of all cores of a task together.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet as pq
+
+from computenet.errors import Problem, TraceError
+from computenet.workload.tables import JobTable
+from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.opening import Content
+from computenet.workload.traces.trace import Trace
+
+__all__ = ["OpenDcCarbonReader", "OpenDcFragmentsReader", "OpenDcTasksReader"]
+
+MAGIC = b"PAR1"
+TASKS = ("id", "submission_time", "duration", "cpu_count", "cpu_capacity")
+FRAGMENTS = ("id", "duration", "cpu_usage")
+CARBON = ("timestamp", "carbon_intensity")
+
+
+def _columns(content: Content) -> list[str]:
+    if content.raw[:4] != MAGIC:
+        return []
+    try:
+        return list(pq.read_schema(io.BytesIO(content.raw)).names)
+    except (pyarrow.ArrowException, OSError):
+        return []
+
+
+def _table(content: Content, wanted: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        table: pd.DataFrame = pq.read_table(io.BytesIO(content.raw)).to_pandas()
+    except (pyarrow.ArrowException, OSError) as error:
+        message = str(error).splitlines()[0]
+        raise TraceError([Problem(content.where, None, f"is damaged: {message}")]) from error
+    if table.empty:
+        raise TraceError([Problem(content.where, None, "has columns but no rows")])
+    problems = [
+        Problem(content.where, name, f"{int(table[name].isna().sum())} rows have no value")
+        for name in wanted
+        if table[name].isna().any()
+    ]
+    if problems:
+        raise TraceError(problems)
+    return table
+
+
+def _milliseconds(values: pd.Series) -> np.ndarray:
+    """Return epoch milliseconds of integers or of timestamps."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        stamps = values.to_numpy(dtype="datetime64[ms]")
+        return np.asarray(stamps.astype(np.int64), dtype=np.float64)
+    return values.to_numpy(dtype=np.float64)
+
+
+class OpenDcTasksReader:
+    """Tasks, replayed as jobs of their cores."""
+
+    name = "opendc-tasks"
+
+    def sniff(self, content: Content) -> bool:
+        """Return whether it is parquet with the tasks' columns."""
+        return set(TASKS) <= set(_columns(content))
+
+    def read(self, content: Content, *, strict: bool) -> Trace:
+        """Return the tasks."""
+        where = content.where
+        table = _table(content, TASKS)
+        epoch = _milliseconds(table["submission_time"])
+        duration = table["duration"].to_numpy(dtype=np.float64) / 1000.0
+        cores = table["cpu_count"].to_numpy(dtype=np.float64)
+        wrong = np.flatnonzero((duration < 0.0) | (cores < 1.0))
+        if wrong.size:
+            raise TraceError(
+                [
+                    Problem(
+                        f"{where}: row {wrong[0] + 1}",
+                        None,
+                        f"negative duration or no cores ({wrong.size} such rows)",
+                    )
+                ]
+            )
+        submit = (epoch - epoch.min()) / 1000.0
+        order, notices = order_of(submit, where, 1, strict=strict)
+        figures: dict[str, Any] = {
+            "kind": "tasks",
+            "rows": len(table),
+            **arrival_figures(submit),
+            "rows_with_duration": len(duration),
+            **distribution("duration_s", duration, shown=("mean", "p50", "p99", "max", "min")),
+            **distribution("cores", cores, shown=("mean", "max")),
+            "core_hours": plain((duration * cores).sum() / 3600.0),
+            "first_submit_epoch_ms": int(epoch.min()),
+            "last_submit_epoch_ms": int(epoch.max()),
+            "columns": list(table.columns),
+            "ids": int(table["id"].nunique()),
+            "cpu_capacity_mhz_sum": plain(table["cpu_capacity"].sum()),
+            "sorted_by_submit": bool((np.diff(submit) >= 0.0).all()),
+        }
+        jobs = JobTable.of(
+            submit[order],
+            duration[order],
+            cores[order].astype(np.int64),
+            job_id=order.astype(np.int64),
+        )
+        return Trace(jobs, None, figures, tuple(notices))
+
+
+class OpenDcFragmentsReader:
+    """Fragments: the CPU use of tasks over time; described, not replayed."""
+
+    name = "opendc-fragments"
+
+    def sniff(self, content: Content) -> bool:
+        """Return whether it is parquet with the fragments' columns."""
+        columns = set(_columns(content))
+        return set(FRAGMENTS) <= columns and "submission_time" not in columns
+
+    def read(self, content: Content, *, strict: bool) -> Trace:
+        """Return the figures of the fragments."""
+        table = _table(content, FRAGMENTS)
+        length = table["duration"].to_numpy(dtype=np.float64)
+        usage = table["cpu_usage"].to_numpy(dtype=np.float64)
+        total = float(length.sum())
+        return Trace(
+            None,
+            None,
+            {
+                "kind": "fragments",
+                "rows": len(table),
+                "ids": int(table["id"].nunique()),
+                "duration_ms_sum": plain(total),
+                "duration_ms_min": plain(length.min()),
+                "duration_ms_max": plain(length.max()),
+                "cpu_usage_mhz_mean_unweighted": plain(usage.mean()),
+                "cpu_usage_mhz_mean_time_weighted": plain((usage * length).sum() / total)
+                if total
+                else None,
+                "cpu_usage_mhz_max": plain(usage.max()),
+                "mhz_hours": plain((usage * length).sum() / 3.6e6),
+            },
+        )
+
+
+class OpenDcCarbonReader:
+    """Carbon intensity over time; described, not replayed."""
+
+    name = "opendc-carbon"
+
+    def sniff(self, content: Content) -> bool:
+        """Return whether it is parquet with the two columns."""
+        return set(CARBON) <= set(_columns(content))
+
+    def read(self, content: Content, *, strict: bool) -> Trace:
+        """Return the figures of the series."""
+        table = _table(content, CARBON)
+        values = table["carbon_intensity"].to_numpy(dtype=np.float64)
+        times = pd.to_datetime(table["timestamp"])
+        steps = times.sort_values().diff().dropna().dt.total_seconds().astype(np.int64)
+        seconds, often = np.unique(steps.to_numpy(dtype=np.int64), return_counts=True)
+        return Trace(
+            None,
+            None,
+            {
+                "kind": "carbon_series",
+                "rows": len(table),
+                "first_timestamp": str(times.min()),
+                "last_timestamp": str(times.max()),
+                "step_s": int(seconds[often.argmax()]) if often.size else None,
+                "step_counts": {
+                    str(key): int(value) for key, value in zip(seconds, often, strict=True)
+                },
+                **distribution("value", values, shown=("mean", "min", "max", "p99")),
+            },
+        )
