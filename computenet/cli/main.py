@@ -209,9 +209,8 @@ def replay(
         strict=strict,
         overrides=_overrides(pairs),
     )
-    if not as_json:
-        for notice in prepared.notices:
-            typer.echo(f"note: {notice}", err=True)
+    for notice in prepared.notices:
+        typer.echo(f"note: {notice}", err=True)
     with progress(prepared.scenario, quiet=as_json) as report:
         results = study.run_replay(prepared, progress=report)
     if out is not None:

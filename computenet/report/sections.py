@@ -342,7 +342,7 @@ def provenance(run: RunView, label: Labels) -> str:
     rows = (
         ("version", f"computenet {m['computenet']}"),
         ("seed", str(m["seed"])),
-        ("notes", "; ".join(str(note) for note in m["sampling"]["notes"]) or "–"),
+        ("notes", "; ".join([*m["sampling"]["notes"], *m["notices"]]) or "–"),
         ("wall", wall),
         ("peak_rss", f"{m['peak_rss_mb']:,.0f} MB"),
         ("machine", machine),

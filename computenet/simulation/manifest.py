@@ -6,13 +6,16 @@ import hashlib
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 import computenet
 from computenet.compiled import CompiledScenario
 from computenet.scenario import Scenario, dump_scenario
+
+if TYPE_CHECKING:
+    from computenet.workload.replay import ReplayDemand
 
 __all__ = ["make_manifest"]
 
@@ -41,14 +44,14 @@ def make_manifest(
     compiled: CompiledScenario,
     policy: object,
     wall_s: dict[str, float],
-    recorded: dict[str, str] | None,
+    recorded: ReplayDemand | None,
 ) -> dict[str, Any]:
     """Return the manifest of a run.
 
     Parameters
     ----------
     recorded
-        SHA-256 of the traces replayed, by file name; ``None`` where demand was generated.
+        The demand replayed; ``None`` where it was generated.
     """
     text = dump_scenario(scenario)
     return {
@@ -74,5 +77,9 @@ def make_manifest(
         },
         "wall_s": {name: round(value, 3) for name, value in wall_s.items()},
         "peak_rss_mb": round(peak_rss_mb(), 1),
-        "inputs": {"scenario.yaml": hashlib.sha256(text.encode()).hexdigest(), **(recorded or {})},
+        "notices": list(recorded.notices) if recorded else [],
+        "inputs": {
+            "scenario.yaml": hashlib.sha256(text.encode()).hexdigest(),
+            **(recorded.sha256 if recorded else {}),
+        },
     }

@@ -86,7 +86,5 @@ def run_scenario(
     )
     tables = make_tables(scenario, compiled, outcome, accounts)
     lap("results")
-    manifest = make_manifest(
-        scenario, compiled, policy, wall, None if demand is None else demand.sha256
-    )
+    manifest = make_manifest(scenario, compiled, policy, wall, demand)
     return Results(scenario, summary, manifest, tables, audit)

@@ -35,12 +35,15 @@ class ReplayDemand:
         rounded up to whole days.
     sha256
         Hash of every trace file by name.
+    notices
+        What was sorted, left out or assumed.
     """
 
     jobs: JobTable
     requests: RequestTable
     days: float
     sha256: dict[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 def assign_regions(tenant: np.ndarray, shares: np.ndarray, seed: int, name: str) -> np.ndarray:
@@ -91,6 +94,13 @@ def read_demand(
             problems.extend(error.problems)
             continue
         notices += [f"{path.name}: {notice}" for notice in trace.notices]
+        if trace.jobs is None and trace.requests is None:
+            problems.append(
+                Problem(
+                    str(path), None, f"a {trace.figures['kind']} file holds nothing to replay",
+                    "a trace of jobs or requests",
+                )
+            )  # fmt: skip
         if trace.jobs is not None:
             jobs.append(trace.jobs)
         if trace.requests is not None:
@@ -125,4 +135,4 @@ def read_demand(
     )
     days = max(1.0, math.ceil((end + DRAIN_S) / 86_400.0))
     hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-    return ReplayDemand(job_table, table, days, hashes), notices
+    return ReplayDemand(job_table, table, days, hashes, tuple(notices)), notices

@@ -16,30 +16,16 @@ from computenet.workload.traces import describe_trace, read_trace, reader_names
 from computenet.workload.traces.mooncake import prefix_hits
 
 ROOT = os.environ.get("COMPUTENET_TRACES")
+#: Figures of these are of a serving engine, not of a trace.
+NO_TRACE = ("vllm-measured/",)
 REAL = (
-    "alibaba-pai-2020/pai-100k.csv.gz",
-    "alibaba-pai-2020/pai_1k.csv",
-    "azure-vm-2017/azure-100k.csv.gz",
-    "azure-llm-2023/AzureLLMInferenceTrace_conv.csv.gz",
-    "mooncake/conversation_trace.jsonl.gz",
-    "swf/HPC2N-2002-2.2-head.swf.gz",
-    "swf/NASA-iPSC-1993-3.1-cln.swf.gz",
-    "philly/philly.csv.gz",
-    "acme/kalos_gpu_jobs_head800.csv.gz",
-    "alibaba-openb-2023/openb_pod_list_default.csv.gz",
-    "alibaba-openb-2023/openb_pod_list_gpushare40.csv.gz",
-    "alibaba-openb-2023/openb_pod_list_gpuspec33.csv.gz",
-    "alibaba-openb-2023/openb_node_list_all_node.csv",
-    "alibaba-openb-2023/openb_node_list_gpu_node.csv",
-    "alibaba-spot-2026/node_info_df.csv.gz",
-    "alibaba-dlrm-2025/disaggregated_DLRM_trace.csv.gz",
-    "alibaba-genai-2026/lora_request_trace.csv.gz",
-    "opendc/surf_week/tasks.parquet",
-    "opendc/bitbrains-small/tasks.parquet",
-    "opendc/surf_week/fragments.parquet",
-    "opendc/bitbrains-small/fragments.parquet",
-    "opendc/carbon/2022-01-01_2022-12-31_DE.parquet",
-    "opendc/carbon/2022-01-01_2022-12-31_FR.parquet",
+    sorted(
+        name
+        for name in json.loads((Path(ROOT) / "reference.json").read_text(encoding="utf-8"))
+        if not name.startswith(NO_TRACE)
+    )
+    if ROOT
+    else ["every file"]
 )
 PAI = "arrival_time,length,cpus\n0,600,1\n30,900,8\n60,1200,2\n"
 AZURE = (

@@ -12,6 +12,9 @@ from computenet.errors import Problem, TraceError, nearest
 
 __all__ = ["counts", "csv_columns", "has_columns", "numbers", "wall_clock"]
 
+#: Largest number that is read, and largest count (tokens, accelerators): beyond is no data.
+MOST, MOST_WHOLE = 1e15, 2e9
+
 
 def csv_columns(text: str, where: str, wanted: tuple[str, ...]) -> pd.DataFrame:
     """Return the wanted columns of CSV text as strings, at least one row.
@@ -101,7 +104,8 @@ def numbers(
     valid = pd.to_numeric(clean, errors="coerce").notna()
     # The float parser of the conversion above may miss the nearest number by a bit or two.
     found = np.asarray(clean.where(valid, "nan").to_numpy(dtype=object), dtype=np.float64)
-    wrong = ~np.isfinite(found) | (found < least)
+    most = MOST_WHOLE if whole else MOST
+    wrong = ~np.isfinite(found) | (found < least) | (found > most)
     if empty:
         wrong &= (values.str.strip() != "").to_numpy()
     if whole:
@@ -118,7 +122,7 @@ def numbers(
                     value,
                     (f"{name} is missing" if not value.strip() else f"{name} cannot be used")
                     + more,
-                    f"{kind}, at least {least:g}",
+                    f"{kind}, {least:g} to {most:g}",
                 )
             ]
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from computenet.errors import Problem, TraceError
 
-__all__ = ["arrival_figures", "distribution", "order_of", "plain"]
+__all__ = ["arrival_figures", "distribution", "mean_known", "order_of", "plain"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -32,20 +32,21 @@ def arrival_figures(submit_s: F8, *, per_minute: bool = False) -> dict[str, Any]
     times = np.sort(submit_s)
     first, last = float(times[0]), float(times[-1])
     gaps = np.diff(times)
-    hours = np.bincount(((times - first) // 3600.0).astype(np.int64))
+    hours = np.unique((times - first) // 3600.0, return_counts=True)
+    n_hours = int(hours[0][-1]) + 1
     out: dict[str, Any] = {
         "submit_first_s": plain(first),
         "submit_last_s": plain(last),
         "span_s": plain(last - first),
         "interarrival_mean_s": plain(gaps.mean()) if gaps.size else None,
         "interarrival_p99_s": plain(np.quantile(gaps, 0.99)) if gaps.size else None,
-        "hours": len(hours),
-        "peak_hour_count": int(hours.max()),
-        "mean_hour_count": plain(len(times) / len(hours)),
+        "hours": n_hours,
+        "peak_hour_count": int(hours[1].max()),
+        "mean_hour_count": plain(len(times) / n_hours),
     }
     if per_minute:
-        minutes = np.bincount(((times - first) // 60.0).astype(np.int64))
-        out["peak_minute_count"] = int(minutes.max())
+        minutes = np.unique((times - first) // 60.0, return_counts=True)
+        out["peak_minute_count"] = int(minutes[1].max())
     return out
 
 
@@ -58,6 +59,12 @@ def distribution(name: str, values: F8, *, shown: tuple[str, ...]) -> dict[str, 
         else None
         for part in shown
     }
+
+
+def mean_known(values: F8) -> Any:
+    """Return the mean of the values that are not NaN; ``None`` without any."""
+    known = values[np.isfinite(values)]
+    return plain(known.mean()) if known.size else None
 
 
 def order_of(times: F8, where: str, first_line: int, *, strict: bool) -> tuple[I8, list[str]]:

@@ -17,7 +17,12 @@ from computenet.workload.traces.columns import (
     numbers,
     wall_clock,
 )
-from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.figures import (
+    arrival_figures,
+    distribution,
+    mean_known,
+    order_of,
+)
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
@@ -67,9 +72,9 @@ class GenaiReader:
             "predict_type_counts": counts(table["predict_type"]),
             "groups": len(set(table["groupId"]) - {""}),
             "base_models": len(set(table["checkpoint_model_version_id"]) - {""}),
-            "images_per_prompt_mean": plain(np.nanmean(images)),
-            "steps_mean": plain(np.nanmean(steps)),
-            "lora_mean": plain(np.nanmean(lora)),
+            "images_per_prompt_mean": mean_known(images),
+            "steps_mean": mean_known(steps),
+            "lora_mean": mean_known(lora),
             "rows_null_prompt": int((table["prompt_length"].str.strip() == "").sum()),
         }
         notices.append("requests without tokens run as jobs of one accelerator")

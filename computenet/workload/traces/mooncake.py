@@ -10,6 +10,7 @@ import numpy as np
 
 from computenet.errors import Problem, TraceError
 from computenet.workload.tables import RequestTable
+from computenet.workload.traces.columns import MOST, MOST_WHOLE
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
@@ -51,6 +52,8 @@ def _fault(row: Any) -> str | None:
             return f"{name} is no number"
         if not math.isfinite(value) or value < 0:
             return f"{name} is negative or not finite"
+        if value > (MOST if name == "timestamp" else MOST_WHOLE):
+            return f"{name} is too large"
         if name != "timestamp" and value != int(value):
             return f"{name} is not whole"
     hashes = row.get("hash_ids")

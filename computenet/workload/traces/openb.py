@@ -9,7 +9,13 @@ import pandas as pd
 
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import counts, csv_columns, has_columns, numbers
-from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.figures import (
+    arrival_figures,
+    distribution,
+    mean_known,
+    order_of,
+    plain,
+)
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
@@ -62,8 +68,7 @@ class OpenbPodsReader:
             "rows_pending_no_schedule": int(
                 ((table["pod_phase"] == "Pending").to_numpy() & ~np.isfinite(scheduled)).sum()
             ),
-            **distribution("queue_wait", wait[np.isfinite(wait)], shown=()),
-            "queue_wait_mean_s": plain(np.nanmean(wait)) if known.any() else None,
+            "queue_wait_mean_s": mean_known(wait),
             "queue_wait_p99_s": plain(np.nanquantile(wait, 0.99)) if known.any() else None,
             "qos_counts": counts(table["qos"]),
             "gpu_spec_rows": int((table["gpu_spec"] != "").sum()),

@@ -10,7 +10,10 @@ from typing import Any
 from computenet.errors import InputError, Problem, TraceError, nearest
 from computenet.workload.traces.acme import AcmeReader
 from computenet.workload.traces.azure_llm import AzureLlmReader
+from computenet.workload.traces.burstgpt import BurstGptReader
+from computenet.workload.traces.cluster_log import ClusterLogReader
 from computenet.workload.traces.dlrm import DlrmReader
+from computenet.workload.traces.gavel import GavelReader, GavelThroughputsReader
 from computenet.workload.traces.genai import GenaiReader
 from computenet.workload.traces.mooncake import MooncakeReader
 from computenet.workload.traces.openb import OpenbNodesReader, OpenbPodsReader
@@ -22,6 +25,15 @@ from computenet.workload.traces.opendc import (
 from computenet.workload.traces.opening import read_content
 from computenet.workload.traces.pai import PaiReader
 from computenet.workload.traces.philly import PhillyReader
+from computenet.workload.traces.series import (
+    HeliosMinutesReader,
+    HeliosQuotaReader,
+    HourlySeriesReader,
+    SamplesReader,
+    SpotSeriesReader,
+    SummaryReader,
+)
+from computenet.workload.traces.servegen import ServeGenLengthsReader, ServeGenRatesReader
 from computenet.workload.traces.spot_nodes import SpotNodesReader
 from computenet.workload.traces.swf import SwfReader
 from computenet.workload.traces.trace import Trace, TraceReader
@@ -44,6 +56,18 @@ BUILT_IN: tuple[type[TraceReader], ...] = (
     OpenDcTasksReader,
     PhillyReader,
     SpotNodesReader,
+    BurstGptReader,
+    ClusterLogReader,
+    GavelReader,
+    GavelThroughputsReader,
+    ServeGenLengthsReader,
+    ServeGenRatesReader,
+    HeliosMinutesReader,
+    HeliosQuotaReader,
+    HourlySeriesReader,
+    SamplesReader,
+    SpotSeriesReader,
+    SummaryReader,
 )
 
 

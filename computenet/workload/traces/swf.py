@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from computenet.errors import Problem, TraceError
 from computenet.workload.tables import JobTable
+from computenet.workload.traces.columns import MOST
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
@@ -113,8 +114,12 @@ class SwfReader:
             ).apply(pd.to_numeric, errors="coerce")
             data = table.to_numpy(dtype=np.float64)
             problems += [
-                Problem(f"{where}: line {lines[row]}", rows[row][:60], "is not all numbers")
-                for row in np.flatnonzero(~np.isfinite(data).all(axis=1))
+                Problem(
+                    f"{where}: line {lines[row]}",
+                    rows[row][:60],
+                    "is not all numbers, or some are too large",
+                )
+                for row in np.flatnonzero(~(np.abs(data) <= MOST).all(axis=1))
             ]
             unknown = np.flatnonzero(data[:, SUBMIT] < 0.0)
             problems += [
