@@ -32,8 +32,9 @@ VIRTUAL, VIRTUAL_S, NEXT_S, INTEGRAL_S = 0, 1, 2, 3
 #: Columns of `RequestState.count`: requests by stage, tokens present, nodes of the waiting queue.
 DECODING, PREFILLING, QUEUED, TOKENS, QUEUE_HEAD, QUEUE_TAIL = 0, 1, 2, 3, 4, 5
 #: Places of `RequestState.scalar`: next request of the chunk, accounting slot, free nodes of the
-#: arena (head and number), requests recorded one by one.
-CURSOR, SLOT, FREE_NODE, FREE_NODES, RECORDED = 0, 1, 2, 3, 4
+#: arena (head and number), requests recorded one by one, requests present (ends not yet looked at
+#: included), and whether any was there or came since the last slot edge.
+CURSOR, SLOT, FREE_NODE, FREE_NODES, RECORDED, PRESENT, FRESH = 0, 1, 2, 3, 4, 5, 6
 
 
 class ReplicaFacts(NamedTuple):
@@ -72,7 +73,7 @@ class RequestState(NamedTuple):
     output: I4
     integral: F8  # (N, 4) since the last slot edge
     turn: I8  # (G,) round-robin
-    scalar: I8  # (5,)
+    scalar: I8  # (7,)
 
 
 class WaitArena(NamedTuple):
@@ -225,6 +226,7 @@ def _finish(
         tpot_s = (now_s - state.first_s[at]) / (made - 1)
         out.tpot[d, bin_index(1000.0 * tpot_s)] += 1
     out.served[d] += 1
+    state.scalar[PRESENT] -= 1
     if ttft_s <= facts.ttft_slo_s[d] and tpot_s <= facts.tpot_slo_s[d] and circle_ok[d, g]:
         out.attained[d] += 1
     out.tokens_in[g, state.scalar[SLOT]] += state.input[at]
@@ -337,6 +339,8 @@ def arrive(
     """Give a request to a replica whose events before `now_s` are processed."""
     g = facts.group[r]
     _integrate(r, now_s, state)
+    state.scalar[PRESENT] += 1
+    state.scalar[FRESH] = 1
     state.count[r, TOKENS] += tokens_in + tokens_out
     if state.count[r, DECODING] + state.count[r, PREFILLING] < facts.slots[g]:
         _admit(r, g, now_s, now_s, demand, tokens_in, tokens_out, state, facts)
@@ -411,4 +415,5 @@ def drop_all(
     state.clock[r, NEXT_S] = np.inf
     for i in range(facts.slots[facts.group[r]]):
         state.free_slot[base + i] = i
+    state.scalar[PRESENT] -= dropped
     return dropped

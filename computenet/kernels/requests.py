@@ -26,8 +26,10 @@ from computenet.kernels.replica import (
     DECODING,
     FREE_NODE,
     FREE_NODES,
+    FRESH,
     NEXT_S,
     PREFILLING,
+    PRESENT,
     QUEUE_HEAD,
     QUEUE_TAIL,
     SLOT,
@@ -145,7 +147,7 @@ def make_request_state(facts: ReplicaFacts) -> RequestState:
     clock[:, NEXT_S] = np.inf
     count = np.zeros((n, 6), dtype=np.int64)
     count[:, QUEUE_HEAD] = count[:, QUEUE_TAIL] = -1
-    scalar = whole(5)
+    scalar = whole(7)
     scalar[FREE_NODE] = -1
     return RequestState(
         clock=clock,
@@ -319,9 +321,12 @@ def _close_slots(
     last = out.integral.shape[1] - 1
     edge_s = (state.scalar[SLOT] + 1) * slot_s
     while edge_s <= until_s and state.scalar[SLOT] < last:
-        for r in range(facts.group.shape[0]):
-            run_replica(r, edge_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
-            close_slot(r, edge_s, state.scalar[SLOT], state, facts, out)
+        # Nobody there at its start, nobody came: every integral of the slot is zero.
+        if state.scalar[FRESH] == 1:
+            for r in range(facts.group.shape[0]):
+                run_replica(r, edge_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
+                close_slot(r, edge_s, state.scalar[SLOT], state, facts, out)
+            state.scalar[FRESH] = 1 if state.scalar[PRESENT] > 0 else 0
         state.scalar[SLOT] += 1
         edge_s = (state.scalar[SLOT] + 1) * slot_s
     if state.scalar[SLOT] == last:
@@ -405,6 +410,8 @@ def settle_requests(
 ) -> None:
     """Process everything before `until_s`, so that counts hold then; changes no number."""
     _close_slots(until_s, plan, state, facts, arena, out)
+    if state.scalar[PRESENT] == 0:
+        return
     for r in range(facts.group.shape[0]):
         run_replica(r, until_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, False)
 
