@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from computenet.results import Results, load_run
     from computenet.scenario import Scenario
     from computenet.study import Comparison, compare, load, replay, simulate
-    from computenet.workload.traces import describe_trace, read_trace
+    from computenet.workload.traces import (
+        convert_trace,
+        describe_trace,
+        read_trace,
+        scale_trace,
+    )
 
 __version__ = "0.1.0"
 
@@ -29,12 +34,14 @@ _HOME = {
     "Scenario": "computenet.scenario",
     "SystemView": "computenet.policies",
     "check_policy": "computenet.policies",
+    "convert_trace": "computenet.workload.traces",
     "compare": "computenet.study",
     "describe_trace": "computenet.workload.traces",
     "load": "computenet.study",
     "load_run": "computenet.results",
     "read_trace": "computenet.workload.traces",
     "replay": "computenet.study",
+    "scale_trace": "computenet.workload.traces",
     "simulate": "computenet.study",
 }
 
@@ -47,11 +54,13 @@ __all__ = [
     "SystemView",
     "check_policy",
     "compare",
+    "convert_trace",
     "describe_trace",
     "load",
     "load_run",
     "read_trace",
     "replay",
+    "scale_trace",
     "simulate",
 ]
 

@@ -313,3 +313,54 @@ def trace_describe(
     from computenet.cli.show import print_facts
 
     print_facts(figures)
+
+
+FormatOpt = Annotated[str, typer.Option("--format", help="Reader, or auto to tell by the content.")]
+TargetArg = Annotated[Path, typer.Argument(metavar="TARGET", help=".parquet, .csv(.gz), .swf(.gz)")]
+ReplaceOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+
+
+@trace_app.command("convert")
+def trace_convert(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    target: TargetArg,
+    format_: FormatOpt = "auto",
+    overwrite: ReplaceOpt = False,
+) -> None:
+    """Write a trace in computenet's own format, or as SWF."""
+    from computenet.workload.traces import convert_trace
+
+    for notice in convert_trace(trace, target, format=format_, overwrite=overwrite):
+        typer.echo(f"note: {notice}", err=True)
+    typer.echo(str(target))
+
+
+@trace_app.command("scale")
+def trace_scale(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    target: TargetArg,
+    from_h: Annotated[float, typer.Option(help="Begin of the window, h.")] = 0.0,
+    to_h: Annotated[float | None, typer.Option(help="End of the window, h.")] = None,
+    keep: Annotated[float, typer.Option(help="Share of the rows kept.")] = 1.0,
+    load: Annotated[float, typer.Option(help="How many times as fast arrivals come.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 1,
+    format_: FormatOpt = "auto",
+    overwrite: ReplaceOpt = False,
+) -> None:
+    """Cut a window out of a trace, thin it, or change its load."""
+    from computenet.workload.traces import scale_trace
+
+    notices = scale_trace(
+        trace,
+        target,
+        format=format_,
+        from_h=from_h,
+        to_h=to_h,
+        keep=keep,
+        load=load,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    for notice in notices:
+        typer.echo(f"note: {notice}", err=True)
+    typer.echo(str(target))

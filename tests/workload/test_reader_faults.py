@@ -58,6 +58,7 @@ SAMPLES: dict[str, bytes] = {
     "samples": b"value,container_ip,timestamp_anon\n0.5,,1662858720.0\n",
     "spot-series": b'{"metadata": {"gap_seconds": 195}, "data": [0, 1, 1, 0]}',
     "cluster-summary": b"id,job_num,gpu_job_num,avg_run_time_gpu\nSeren,1,1,3.5\n",
+    "native": b"submit_s,duration_s,accelerators,user\n0,60,8,3\n5,70,1,-1\n",
     "opendc-tasks": parquet(
         id=[1], submission_time=[0], duration=[5000], cpu_count=[4], cpu_capacity=[8000.0]
     ),

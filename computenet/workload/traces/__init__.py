@@ -2,5 +2,14 @@
 
 from computenet.workload.traces.reading import describe_trace, read_trace, reader_names
 from computenet.workload.traces.trace import Trace, TraceReader
+from computenet.workload.traces.writing import convert_trace, scale_trace
 
-__all__ = ["Trace", "TraceReader", "describe_trace", "read_trace", "reader_names"]
+__all__ = [
+    "Trace",
+    "TraceReader",
+    "convert_trace",
+    "describe_trace",
+    "read_trace",
+    "reader_names",
+    "scale_trace",
+]

@@ -16,6 +16,7 @@ from computenet.workload.traces.dlrm import DlrmReader
 from computenet.workload.traces.gavel import GavelReader, GavelThroughputsReader
 from computenet.workload.traces.genai import GenaiReader
 from computenet.workload.traces.mooncake import MooncakeReader
+from computenet.workload.traces.native import NativeReader
 from computenet.workload.traces.openb import OpenbNodesReader, OpenbPodsReader
 from computenet.workload.traces.opendc import (
     OpenDcCarbonReader,
@@ -46,6 +47,7 @@ BUILT_IN: tuple[type[TraceReader], ...] = (
     AzureLlmReader,
     MooncakeReader,
     SwfReader,
+    NativeReader,
     AcmeReader,
     DlrmReader,
     GenaiReader,

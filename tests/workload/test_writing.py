@@ -1,0 +1,82 @@
+"""Traces written and read back, cut, thinned and loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from computenet.errors import InputError
+from computenet.workload.tables import JobTable, RequestTable
+from computenet.workload.traces import convert_trace, read_trace, scale_trace
+
+PAI = "arrival_time,length,cpus\n" + "".join(
+    f"{60 * i},{300 + i},{1 + i % 9}\n" for i in range(500)
+)
+AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
+    f"2023-11-16 18:{i // 60:02d}:{i % 60:02d}.1234567,{i + 1},{2 * i + 1}\n" for i in range(600)
+)
+
+
+def table_of(path: Path) -> JobTable | RequestTable:
+    trace = read_trace(path)
+    table = trace.jobs if trace.jobs is not None else trace.requests
+    assert table is not None
+    return table
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "csv.gz", "swf", "swf.gz"])
+def test_jobs_survive(tmp_path: Path, suffix: str) -> None:
+    source, target = tmp_path / "pai.csv", tmp_path / f"out.{suffix}"
+    source.write_text(PAI)
+    notices = convert_trace(source, target)
+    assert notices == ["500 of 500 rows written"]
+    before, after = table_of(source), table_of(target)
+    assert isinstance(before, JobTable)
+    for name in ("job_id", "submit_s", "duration_s", "estimate_s", "accelerators", "user"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name), err_msg=name)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_requests_survive(tmp_path: Path, suffix: str) -> None:
+    source, target = tmp_path / "azure.csv", tmp_path / f"out.{suffix}"
+    source.write_text(AZURE)
+    convert_trace(source, target)
+    before, after = table_of(source), table_of(target)
+    assert isinstance(before, RequestTable)
+    for name in ("arrival_s", "input_tokens", "output_tokens"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    with pytest.raises(InputError, match="SWF holds jobs"):
+        convert_trace(source, tmp_path / "out.swf")
+
+
+def test_window_thinning_and_load(tmp_path: Path) -> None:
+    source = tmp_path / "pai.csv"
+    source.write_text(PAI)
+    scale_trace(source, tmp_path / "window.csv", from_h=1.0, to_h=2.0)
+    window = table_of(tmp_path / "window.csv")
+    assert isinstance(window, JobTable)
+    np.testing.assert_array_equal(window.submit_s, np.arange(60) * 60.0)
+    scale_trace(source, tmp_path / "fast.csv", load=2.0)
+    fast = table_of(tmp_path / "fast.csv")
+    assert isinstance(fast, JobTable)
+    np.testing.assert_array_equal(fast.submit_s, np.arange(500) * 30.0)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        scale_trace(source, tmp_path / f"{name}.csv", keep=0.3, seed=seed)
+    kept = [table_of(tmp_path / f"{name}.csv").rows for name in "abc"]
+    assert abs(kept[0] - 150) < 50
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert (tmp_path / "a.csv").read_bytes() != (tmp_path / "c.csv").read_bytes()
+
+
+def test_all_faults_at_once_and_nothing_written(tmp_path: Path) -> None:
+    source, taken = tmp_path / "pai.csv", tmp_path / "taken.xyz"
+    source.write_text(PAI)
+    taken.write_text("mine")
+    with pytest.raises(InputError, match="5 problems"):
+        scale_trace(source, taken, keep=0.0, load=-1.0, from_h=5.0, to_h=4.0)
+    with pytest.raises(InputError, match="no row is left"):
+        scale_trace(source, tmp_path / "none.csv", from_h=1000.0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pai.csv", "taken.xyz"]
+    assert taken.read_text() == "mine"
