@@ -351,7 +351,7 @@ def compare_runs(directories: Sequence[str | Path]) -> Comparison:
 def listing() -> dict[str, list[dict[str, str]]]:
     """Return what is built in: topologies, workloads, scenarios, policies, traces."""
     from computenet.scenario import list_scenarios, list_topologies, list_workloads
-    from computenet.workload.traces import reader_names
+    from computenet.workload.traces import reader_titles
 
     def rows(pairs: Mapping[str, str]) -> list[dict[str, str]]:
         return [{"name": name, "title": title} for name, title in pairs.items()]
@@ -361,7 +361,7 @@ def listing() -> dict[str, list[dict[str, str]]]:
         "workloads": rows(list_workloads()),
         "scenarios": rows(list_scenarios()),
         "policies": rows({name: _first_line(name) for name in policy_names()}),
-        "traces": rows({name: f"trace reader {name}" for name in reader_names()}),
+        "traces": rows(reader_titles()),
     }
 
 

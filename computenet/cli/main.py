@@ -37,6 +37,24 @@ JsonOpt = Annotated[bool, typer.Option("--json", help="Print the summary as JSON
 LangOpt = Annotated[str, typer.Option(help="Language of the report: en or zh.")]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import computenet
+
+        typer.echo(f"computenet {computenet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Simulate a national network of computing hubs: data, compute, power and network."""
+
+
 def run() -> None:
     """Run the command line; the exit status is 0 fine, 1 the run failed, 2 bad input."""
     for stream in (sys.stdout, sys.stderr):

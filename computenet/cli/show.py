@@ -132,14 +132,14 @@ def key_figures(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
             ("utilisation", _percent(capacity["utilisation"])),
             (
                 "EFLOPS FP16 installed / delivered",
-                f"{capacity['eflops_fp16_installed']:,.1f} / "
-                f"{capacity['eflops_fp16_delivered']:,.1f}",
+                f"{_sized(capacity['eflops_fp16_installed'])} / "
+                f"{_sized(capacity['eflops_fp16_delivered'])}",
             ),
         ],
         "energy": [
             (
                 "facility, PUE",
-                f"{energy['facility_mwh']:,.0f} MWh, "
+                f"{_sized(energy['facility_mwh'])} MWh, "
                 + ("-" if energy["pue"] is None else f"{energy['pue']:.3f}"),
             ),
             (
@@ -147,18 +147,27 @@ def key_figures(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
                 f"{_percent(energy['green_share'])}, "
                 f"{_percent(energy['hourly_matched_green_share'])}",
             ),
-            ("carbon", f"{summary['carbon']['kg'] / 1000:,.0f} t CO2"),
-            ("water", f"{summary['water']['m3']:,.0f} m3"),
+            ("carbon", f"{_sized(summary['carbon']['kg'] / 1000)} t CO2"),
+            ("water", f"{_sized(summary['water']['m3'])} m3"),
         ],
         "cost": [
             (
                 "energy + network = total",
-                f"{cost['energy_cny'] / 1e6:,.2f} + {cost['network_cny'] / 1e6:,.2f} = "
-                f"{cost['total_cny'] / 1e6:,.2f} million CNY",
+                f"{_money(cost['energy_cny'])} + {_money(cost['network_cny'])} = "
+                f"{_money(cost['total_cny'])} CNY",
             ),
             ("work done in the west", _percent(summary["network"]["west_share"])),
         ],
     }
+
+
+def _sized(value: float) -> str:
+    """Return a number with three digits at least: 154,037 or 12.3 or 0.0253."""
+    return f"{value:,.0f}" if abs(value) >= 100.0 else f"{value:.3g}"
+
+
+def _money(value: float) -> str:
+    return f"{value / 1e6:,.2f} million" if abs(value) >= 1e6 else f"{value:,.0f}"
 
 
 def _percent(value: float | None) -> str:

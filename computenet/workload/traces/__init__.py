@@ -1,6 +1,11 @@
 """Recorded demand: one reader a format, found by name or by content."""
 
-from computenet.workload.traces.reading import describe_trace, read_trace, reader_names
+from computenet.workload.traces.reading import (
+    describe_trace,
+    read_trace,
+    reader_names,
+    reader_titles,
+)
 from computenet.workload.traces.trace import Trace, TraceReader
 from computenet.workload.traces.writing import convert_trace, scale_trace
 
@@ -11,5 +16,6 @@ __all__ = [
     "describe_trace",
     "read_trace",
     "reader_names",
+    "reader_titles",
     "scale_trace",
 ]

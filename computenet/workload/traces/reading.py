@@ -39,7 +39,7 @@ from computenet.workload.traces.spot_nodes import SpotNodesReader
 from computenet.workload.traces.swf import SwfReader
 from computenet.workload.traces.trace import Trace, TraceReader
 
-__all__ = ["describe_trace", "read_trace", "reader_names"]
+__all__ = ["describe_trace", "read_trace", "reader_names", "reader_titles"]
 
 GROUP = "computenet.trace_readers"
 BUILT_IN: tuple[type[TraceReader], ...] = (
@@ -88,6 +88,14 @@ def _readers() -> dict[str, TraceReader]:
 def reader_names() -> list[str]:
     """Return the names of the formats that can be read."""
     return list(_readers())
+
+
+def reader_titles() -> dict[str, str]:
+    """Return what every format is, by name."""
+    return {
+        name: (type(reader).__doc__ or name).strip().splitlines()[0]
+        for name, reader in _readers().items()
+    }
 
 
 def read_trace(path: str | Path, *, format: str = "auto", strict: bool = False) -> Trace:
