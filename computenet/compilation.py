@@ -35,7 +35,7 @@ from computenet.units import KWH_PER_MWH, SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["compile_scenario"]
 
-DISCIPLINES = {"fcfs": 0, "easy": 1}
+DISCIPLINES = {"fcfs": 0, "easy": 1, "sjf": 2, "ljf": 3, "smallest-area": 4}
 
 
 def compile_scenario(scenario: Scenario) -> CompiledScenario:

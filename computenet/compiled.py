@@ -46,7 +46,7 @@ class PoolArrays:
     active_w: F8  # per accelerator at activity 1, above idle
     overhead_w: F8  # server overhead, per accelerator
     fp16_tflops: F8  # per accelerator
-    discipline: I4  # 0 FCFS, 1 EASY
+    discipline: I4  # 0 FCFS, 1 EASY, 2 SJF, 3 LJF, 4 smallest area
     accelerator: tuple[str, ...]  # accelerator type
 
 

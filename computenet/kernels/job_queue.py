@@ -9,6 +9,10 @@ EASY backfill (Lifka, JSSPP 1995): the head of the queue gets a reservation at t
 the expected ends of the running jobs free enough accelerators, and a later job may start now if it
 is expected to end before that time or uses only accelerators the head will not need. Expected ends
 come from the users' estimates; a job past its estimate is expected to end now.
+
+Shortest, longest and smallest-area first order the queue by the user's estimate, its negative, or
+estimate times gang, the job submitted first among equals; a head that does not fit holds up the
+rest.
 """
 
 from __future__ import annotations
@@ -22,12 +26,15 @@ from computenet.kernels._jit import njit, njit_inline
 from computenet.kernels.job_state import (
     COMPLETED,
     EASY,
+    LJF,
     RUNNING,
+    SMALLEST_AREA,
     WAITING,
     JobInputs,
     JobOut,
     JobState,
 )
+from computenet.kernels.skew_heap import meld
 
 __all__ = [
     "advance_jobs",
@@ -235,14 +242,19 @@ def _backfill(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
 
 @njit_inline
 def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
-    """Start what may start; the queue is in order of ready time, then job index."""
+    """Start what may start, in the order of the discipline; a head that does not fit waits."""
     if state.available[p] == 0:
         return
     head = state.queue_head[p]
     while head >= 0 and inputs.accelerators[head] <= state.free[p]:
-        state.queue_head[p] = state.following[head]
-        if state.queue_head[p] < 0:
-            state.queue_tail[p] = -1
+        if inputs.discipline[p] > EASY:
+            state.queue_head[p] = meld(
+                state.following[head], state.right[head], state.rank, state.following, state.right
+            )
+        else:
+            state.queue_head[p] = state.following[head]
+            if state.queue_head[p] < 0:
+                state.queue_tail[p] = -1
         _start(head, p, now_s, state, inputs)
         head = state.queue_head[p]
     if inputs.discipline[p] == EASY and head >= 0 and state.waiting[p] > 1 and state.free[p] > 0:
@@ -251,10 +263,24 @@ def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
 
 @njit_inline
 def _enqueue(job: int, p: int, state: JobState, inputs: JobInputs) -> None:
-    """Put a job into the queue at its place by (ready time, index)."""
+    """Put a job into the queue at its place by (ready time, index), or by rank."""
     state.status[job] = WAITING
     state.waiting[p] += 1
     state.waiting_accelerators[p] += inputs.accelerators[job]
+    discipline = inputs.discipline[p]
+    if discipline > EASY:
+        rank = inputs.estimate_s[job]
+        if discipline == LJF:
+            rank = -rank
+        elif discipline == SMALLEST_AREA:
+            rank *= inputs.accelerators[job]
+        state.rank[job] = rank
+        state.following[job] = -1
+        state.right[job] = -1
+        state.queue_head[p] = meld(
+            state.queue_head[p], job, state.rank, state.following, state.right
+        )
+        return
     following, ready_s = state.following, state.ready_s
     tail = state.queue_tail[p]
     if tail < 0:

@@ -11,8 +11,11 @@ __all__ = [
     "COMPLETED",
     "EASY",
     "FCFS",
+    "LJF",
     "NOT_ARRIVED",
     "RUNNING",
+    "SJF",
+    "SMALLEST_AREA",
     "WAITING",
     "JobInputs",
     "JobOut",
@@ -25,7 +28,8 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 
-FCFS, EASY = 0, 1
+#: First come first served; with EASY backfill; shortest, longest, smallest area first.
+FCFS, EASY, SJF, LJF, SMALLEST_AREA = 0, 1, 2, 3, 4
 NOT_ARRIVED, WAITING, RUNNING, COMPLETED = 0, 1, 2, 3
 
 
@@ -57,9 +61,11 @@ class JobState(NamedTuple):
     accounted_s: F8  # (P,) time up to which integrals are written
     pending_head: I8  # (P,) jobs on their way, by ready time
     pending_tail: I8
-    queue_head: I8  # (P,) waiting jobs
+    queue_head: I8  # (P,) waiting jobs: a list by ready time, or the top of a heap by rank
     queue_tail: I8
-    following: I8  # (n,) next job in whichever list the job is
+    following: I8  # (n,) next job in whichever list the job is, or its left child in the heap
+    right: I8  # (n,) its right child
+    rank: F8  # (n,) what orders the heap
     pool: I4  # (n,)
     status: I8  # (n,)
     ready_s: F8  # (n,)
@@ -112,6 +118,8 @@ def make_job_state(n_jobs: int, n_classes: int, pool_size: I8) -> JobState:
         queue_head=whole(pools, -1),
         queue_tail=whole(pools, -1),
         following=whole(n_jobs, -1),
+        right=whole(n_jobs, -1),
+        rank=real(n_jobs),
         pool=np.full(n_jobs, -1, dtype=np.int32),
         status=whole(n_jobs),
         ready_s=real(n_jobs, np.nan),

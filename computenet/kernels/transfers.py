@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.kernels._jit import njit, njit_inline
+from computenet.kernels.skew_heap import meld
 
 __all__ = [
     "Paths",
@@ -118,31 +119,6 @@ def make_transfer_out(n_flows: int, n_links: int, n_slots: int) -> TransferOut:
         np.zeros(1, dtype=np.int64),
         np.zeros((n_links, n_slots)),
     )
-
-
-@njit_inline
-def _meld(a: int, b: int, key: F8, left: I8, right: I8) -> int:
-    """Meld two skew heaps (Sleator and Tarjan 1986) top-down, without recursion."""
-    if a < 0:
-        return b
-    if b < 0:
-        return a
-    if key[b] < key[a] or (key[b] == key[a] and b < a):
-        a, b = b, a
-    root = a
-    while True:
-        rest = right[a]
-        right[a] = left[a]
-        if rest < 0:
-            left[a] = b
-            break
-        if key[b] < key[rest] or (key[b] == key[rest] and b < rest):
-            left[a] = b
-            a, b = b, rest
-        else:
-            left[a] = rest
-            a = rest
-    return root
 
 
 @njit_inline
@@ -324,7 +300,7 @@ def advance_transfers(
             top = state.root[ending]
             state.virtual_gb[ending] = state.key_gb[top]
             state.virtual_s[ending] = end_s
-            state.root[ending] = _meld(
+            state.root[ending] = meld(
                 state.left[top], state.right[top], state.key_gb, state.left, state.right
             )
             state.active[ending] -= 1
@@ -348,7 +324,7 @@ def advance_transfers(
         state.key_gb[f] = state.virtual_gb[r] + size
         state.left[f] = -1
         state.right[f] = -1
-        state.root[r] = _meld(state.root[r], f, state.key_gb, state.left, state.right)
+        state.root[r] = meld(state.root[r], f, state.key_gb, state.left, state.right)
         state.active[r] += 1
         _refill(r, begin_s, state, paths, out)
 

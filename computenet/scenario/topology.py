@@ -51,7 +51,11 @@ class PoolSpec(Sourced):
     serving_share: Share = Field(
         default=0.0, description="share of the accelerators set aside for inference replicas"
     )
-    discipline: Literal["fcfs", "easy"] = "easy"
+    discipline: Literal["fcfs", "easy", "sjf", "ljf", "smallest-area"] = Field(
+        default="easy",
+        description="first come first served, with EASY backfill, shortest, longest or smallest "
+        "area first by the users' estimates",
+    )
 
 
 class TargetsSpec(Sourced):

@@ -16,6 +16,7 @@ from computenet.kernels.job_queue import (
 )
 from computenet.kernels.job_state import (
     COMPLETED,
+    EASY,
     JobInputs,
     JobOut,
     JobState,
@@ -25,6 +26,7 @@ from computenet.kernels.job_state import (
 from computenet.simulation.reference import ReferenceJob, ReferencePool, run_jobs
 
 SLOT_S = 60.0
+ORDERS = ("ready", "ready", "shortest", "longest", "smallest")
 HORIZON_S = 1200.0
 SIZES = np.asarray([4, 8], dtype=np.int64)
 
@@ -68,14 +70,14 @@ def kernel(rows, discipline, speed=(1.0, 0.5)) -> tuple[JobInputs, JobState, Job
 
 
 @quick
-@given(jobs_of, st.tuples(st.integers(0, 1), st.integers(0, 1)))
+@given(jobs_of, st.tuples(st.integers(0, 4), st.integers(0, 4)))
 def test_kernel_equals_twin(rows, discipline) -> None:
     inputs, state, out = kernel(rows, discipline)
     advance_jobs(state, inputs, HORIZON_S, out)
     settle_jobs(state, inputs, HORIZON_S, out)
     env = simpy.Environment()
     pools = [
-        ReferencePool(env, int(size), speed, bool(kind), SLOT_S)
+        ReferencePool(env, int(size), speed, kind == EASY, ORDERS[kind], SLOT_S)
         for size, speed, kind in zip(SIZES, (1.0, 0.5), discipline, strict=True)
     ]
     jobs = [
@@ -102,11 +104,12 @@ def everything(state: JobState, out: JobOut) -> list[np.ndarray]:
     jobs_of,
     st.lists(st.integers(0, 800).map(lambda n: n / 4.0), max_size=12),
     st.tuples(times, st.integers(1, 200).map(lambda n: n / 8.0)),
+    st.tuples(st.integers(0, 4), st.integers(0, 4)),
 )
-def test_split_invariance_with_an_outage(rows, cuts, outage) -> None:
+def test_split_invariance_with_an_outage(rows, cuts, outage, discipline) -> None:
     runs = []
     for some in ([], sorted(cuts)):
-        inputs, state, out = kernel(rows, (0, 1))
+        inputs, state, out = kernel(rows, discipline)
         down_s, up_s = outage[0], outage[0] + outage[1]
         marks = sorted([(cut, 0) for cut in some] + [(down_s, 1), (up_s, 2)])
         for time_s, what in marks:
@@ -166,3 +169,21 @@ def test_easy_starts_a_short_job_and_never_delays_the_head() -> None:
         inputs, state, out = kernel(rows, (discipline, 0))
         advance_jobs(state, inputs, HORIZON_S, out)
         assert state.start_s.tolist() == starts
+
+
+def test_order_of_the_queue_by_discipline() -> None:
+    rows = [
+        (0.0, 4, 10.0, 10.0, 0),
+        (1.0, 4, 5.0, 30.0, 0),  # long by its estimate
+        (2.0, 4, 5.0, 20.0, 0),
+        (3.0, 2, 5.0, 25.0, 0),  # the smallest area, 50
+    ]
+    for discipline, starts in (
+        (0, [0.0, 10.0, 15.0, 20.0]),
+        (2, [0.0, 20.0, 10.0, 15.0]),
+        (3, [0.0, 10.0, 20.0, 15.0]),
+        (4, [0.0, 20.0, 15.0, 10.0]),
+    ):
+        inputs, state, out = kernel(rows, (discipline, 0))
+        advance_jobs(state, inputs, HORIZON_S, out)
+        assert state.start_s.tolist() == starts, discipline

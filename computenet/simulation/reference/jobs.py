@@ -36,6 +36,8 @@ class ReferencePool:
 
     Attributes
     ----------
+    order
+        ``ready`` (first come first served), ``shortest``, ``longest`` or ``smallest`` (area).
     busy_by_slot
         Accelerator-seconds in each accounting slot.
     """
@@ -44,6 +46,7 @@ class ReferencePool:
     size: int
     speed: float = 1.0
     backfill: bool = False
+    order: str = "ready"
     slot_s: float = 900.0
     free: int = 0
     queue: list[ReferenceJob] = field(default_factory=list)
@@ -120,13 +123,20 @@ class ReferencePool:
         self.running.append((self.env.now + self.expected_s(job), job))
         self.started.pop(job.index).succeed()
 
+    def key(self, job: ReferenceJob) -> tuple[float, int]:
+        """Return what orders the queue."""
+        by = {
+            "ready": job.ready_s,
+            "shortest": job.estimate_s,
+            "longest": -job.estimate_s,
+            "smallest": job.estimate_s * job.accelerators,
+        }
+        return by[self.order], job.index
+
     def enqueue(self, job: ReferenceJob) -> simpy.Event:
-        """Put a job into the queue, in order of arrival; return the event of its start."""
+        """Put a job into the queue at its place; return the event of its start."""
         place = len(self.queue)
-        while place and (self.queue[place - 1].ready_s, self.queue[place - 1].index) > (
-            job.ready_s,
-            job.index,
-        ):
+        while place and self.key(self.queue[place - 1]) > self.key(job):
             place -= 1
         self.queue.insert(place, job)
         event: simpy.Event = self.env.event()
