@@ -34,6 +34,15 @@ __all__ = [
     "validate",
 ]
 
+#: Fields of the workload that only its generators read.
+_GENERATORS = (
+    "workload.scale",
+    "workload.request_rate_per_day",
+    "workload.request_shape",
+    "workload.job_shape",
+    "workload.bursts",
+)
+
 Source = str | Path | Mapping[str, Any] | Scenario
 OnProgress = "Callable[[Progress], None] | None"
 
@@ -139,6 +148,15 @@ def prepare_replay(
     from computenet.workload.replay import read_demand
 
     make_policy(policy, {})
+    unused = [path for path in overrides or {} if path.startswith(_GENERATORS)]
+    if unused:
+        raise InputError(
+            [
+                Problem(path, None, "shapes generated demand and is not used in a replay")
+                for path in unused
+            ],
+            "nothing was run",
+        )
     changes: dict[str, object] = {"policy": policy, "run.sampling": 1, **(overrides or {})}
     if seed is not None:
         changes["seed"] = seed

@@ -34,7 +34,7 @@ SetOpt = Annotated[
 OutOpt = Annotated[Path | None, typer.Option(help="Run directory to write.")]
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, nothing else.")]
-LangOpt = Annotated[str, typer.Option(help="Language of the report: en or zh.")]
+LangOpt = Annotated[str | None, typer.Option(help="Language of the report: en (default) or zh.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -111,7 +111,20 @@ def _load(
     return study.load(scenario, overrides=overrides)
 
 
-def _language(lang: str) -> str:
+def _needs_out(out: Path | None, overwrite: bool, lang: str | None) -> None:
+    """Refuse options that say how a run is written where none is."""
+    unused = [("--overwrite", overwrite), ("--lang", lang is not None)]
+    problems = [
+        Problem(name, None, "is not used without --out", "--out DIR")
+        for name, given in unused
+        if given and out is None
+    ]
+    if problems:
+        raise InputError(problems, "nothing was run")
+
+
+def _language(lang: str | None) -> str:
+    lang = "en" if lang is None else lang
     if lang not in ("en", "zh"):
         raise InputError(
             [Problem("--lang", lang, "is no language of the report", allowed="en, zh")]
@@ -172,7 +185,7 @@ def simulate(
     pairs: SetOpt = None,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
-    lang: LangOpt = "en",
+    lang: LangOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
     """Simulate a scenario and, with --out, write the run directory and its report."""
@@ -180,14 +193,15 @@ def simulate(
     from computenet.cli.show import print_summary, progress
     from computenet.results.storage import require_free
 
-    _language(lang)
+    language = _language(lang)
+    _needs_out(out, overwrite, lang)
     loaded = _load(scenario, days, policy, seed, pairs)
     if out is not None:
         require_free(out, overwrite=overwrite)
     with progress(loaded, quiet=as_json) as report:
         results = study.simulate(loaded, progress=report)
     if out is not None:
-        study.save(results, out, overwrite=overwrite, lang=lang)
+        study.save(results, out, overwrite=overwrite, lang=language)
     if as_json:
         _print_json(results.summary)
         return
@@ -207,7 +221,7 @@ def replay(
     pairs: SetOpt = None,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
-    lang: LangOpt = "en",
+    lang: LangOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
     """Replay recorded jobs and requests on a topology."""
@@ -215,7 +229,8 @@ def replay(
     from computenet.cli.show import print_summary, progress
     from computenet.results.storage import require_free
 
-    _language(lang)
+    language = _language(lang)
+    _needs_out(out, overwrite, lang)
     if out is not None:
         require_free(out, overwrite=overwrite)
     prepared = study.prepare_replay(
@@ -232,7 +247,7 @@ def replay(
     with progress(prepared.scenario, quiet=as_json) as report:
         results = study.run_replay(prepared, progress=report)
     if out is not None:
-        study.save(results, out, overwrite=overwrite, lang=lang)
+        study.save(results, out, overwrite=overwrite, lang=language)
     if as_json:
         _print_json(results.summary)
         return
@@ -252,7 +267,7 @@ def compare(
     pairs: SetOpt = None,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
-    lang: LangOpt = "en",
+    lang: LangOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
     """Compare policies on one scenario, or runs made earlier."""
@@ -260,7 +275,8 @@ def compare(
     from computenet.cli.show import print_comparison, progress
     from computenet.results.storage import require_free
 
-    _language(lang)
+    language = _language(lang)
+    _needs_out(out, overwrite, lang)
     if policies is not None:
         if len(what) != 1:
             raise InputError(
@@ -274,7 +290,7 @@ def compare(
         with progress(scenario, quiet=as_json, runs=names) as report:
             comparison = study.compare(scenario, policies=names, progress=report)
         if out is not None:
-            comparison.save(out, overwrite=overwrite, lang=lang)
+            comparison.save(out, overwrite=overwrite, lang=language)
     else:
         unused = [
             name
@@ -301,7 +317,7 @@ def compare(
 @app.command()
 def report(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
-    lang: LangOpt = "en",
+    lang: LangOpt = None,
     out: Annotated[Path | None, typer.Option(help="File to write; RUN/report.html.")] = None,
 ) -> None:
     """Write the HTML report of a run."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from computenet.compiled import F8, CompiledScenario
+from computenet.errors import InputError, Problem
 from computenet.kernels.arrivals import Draws
 from computenet.scenario import Scenario
 from computenet.scenario.workload import ShapeSpec
@@ -52,6 +53,18 @@ def demand_of(
 ) -> Demand:
     """Return the demand of a run."""
     if recorded is not None:
+        if compiled.sampling > 1:
+            raise InputError(
+                [
+                    Problem(
+                        "run.sampling",
+                        compiled.sampling,
+                        "recorded demand is replayed whole, never sampled",
+                        "1",
+                    )
+                ],
+                "nothing was run",
+            )
         return Demand(
             recorded.jobs,
             TableSource(recorded.requests, compiled, scenario.seed),

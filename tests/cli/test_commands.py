@@ -83,6 +83,9 @@ def test_bad_input_is_one_block_and_exit_2(tmp_path: Path) -> None:
         ("simulate", "two-hubs", "--policy", "neerest"),
         ("simulate", "two-hubs", "--set", "nonsense"),
         ("simulate", "two-hubs", "--lang", "fr"),
+        ("simulate", "two-hubs", "--lang", "zh"),
+        ("simulate", "two-hubs", "--overwrite"),
+        ("compare", tmp_path, tmp_path, "--overwrite"),
         ("compare", "two-hubs", "--policies", "nearest,nearest"),
         ("compare", "two-hubs"),
         ("compare", tmp_path, tmp_path, "--days", "3"),
@@ -172,6 +175,10 @@ def test_replay_and_describe(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "rows out of order" in done.stderr
     assert "1 rejected" in done.stdout or "/ 1" in done.stdout
+    for setting in ("run.sampling=10", "workload.scale=2"):
+        done = run("replay", trace, "--topology", "two-hubs", "--set", setting)
+        assert done.returncode == 2, setting
+        assert setting.partition("=")[0] in done.stderr
     done = run("replay", trace, "--topology", "two-hubs", "--strict")
     assert done.returncode == 2
     assert "line 3" in done.stderr
