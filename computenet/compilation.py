@@ -20,6 +20,17 @@ from computenet.compiled import (
 )
 from computenet.energy.tariff import hourly_to_slots, month_index
 from computenet.errors import InputError, Problem
+from computenet.kernels.job_state import (
+    CONSERVATIVE,
+    EASY,
+    FAIR_SHARE,
+    FCFS,
+    LJF,
+    MULTIFACTOR,
+    PREEMPTIVE,
+    SJF,
+    SMALLEST_AREA,
+)
 from computenet.network import shortest_routes
 from computenet.scenario import Scenario
 from computenet.scenario.topology import TariffSpec
@@ -33,9 +44,25 @@ from computenet.serving import (
 )
 from computenet.units import KWH_PER_MWH, SECONDS_PER_HOUR, WATTS_PER_MW
 
-__all__ = ["compile_scenario"]
+__all__ = ["DISCIPLINES", "compile_scenario"]
 
-DISCIPLINES = {"fcfs": 0, "easy": 1, "sjf": 2, "ljf": 3, "smallest-area": 4}
+DISCIPLINES = {
+    "fcfs": FCFS,
+    "easy": EASY,
+    "conservative": CONSERVATIVE,
+    "sjf": SJF,
+    "ljf": LJF,
+    "smallest-area": SMALLEST_AREA,
+    "multifactor": MULTIFACTOR,
+    "fair-share": FAIR_SHARE,
+    "preemptive": PREEMPTIVE,
+}
+#: Reservations of conservative backfill where a pool names none: enough for dense schedules, few
+#: enough for a pass to be quick (Slurm's bf_max_job_test is the same limit, 500 by default).
+BACKFILL_DEPTH = 50
+#: Waiting time that a step of priority is worth, and the half-life of past use: the latter is
+#: Slurm's PriorityDecayHalfLife, the former is judgement.
+PRIORITY_WEIGHT_S, USAGE_HALF_LIFE_S = 86_400.0, 7 * 86_400.0
 
 
 def compile_scenario(scenario: Scenario) -> CompiledScenario:
@@ -67,6 +94,7 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
         slot_s=scenario.run.slot_s,
         epoch_s=scenario.run.epoch_s,
         sampling=scenario.run.sampling,
+        kill_at_estimate=scenario.run.kill_at_estimate,
         restart_s=scenario.run.restart_s,
         month_of_slot=month_of_slot,
         month_share=month_share,
@@ -83,6 +111,10 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
 
 def _index(ids: list[str]) -> dict[str, int]:
     return {name: index for index, name in enumerate(ids)}
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
 
 
 def _array(values: list[float]) -> F8:
@@ -164,7 +196,21 @@ def _pools(scenario: Scenario) -> PoolArrays:
         ),
         fp16_tflops=_array([kind.fp16_tflops for kind in kinds]),
         discipline=np.asarray(
-            [DISCIPLINES[pool.discipline] for pool in topology.pools], dtype=np.int32
+            [DISCIPLINES[scenario.run.discipline or pool.discipline] for pool in topology.pools],
+            dtype=np.int32,
+        ),
+        backfill_depth=np.asarray(
+            [pool.backfill_depth or BACKFILL_DEPTH for pool in topology.pools], dtype=np.int64
+        ),
+        priority_weight_s=_array(
+            [_or(pool.priority_weight_s, PRIORITY_WEIGHT_S) for pool in topology.pools]
+        ),
+        size_weight_s=_array([_or(pool.size_weight_s, 0.0) for pool in topology.pools]),
+        usage_half_life_s=_array(
+            [_or(pool.usage_half_life_s, USAGE_HALF_LIFE_S) for pool in topology.pools]
+        ),
+        accelerators_per_server=np.asarray(
+            [kind.accelerators_per_server for kind in kinds], dtype=np.int64
         ),
         accelerator=tuple(kind.id for kind in kinds),
     )
@@ -207,6 +253,7 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
         speed=speed,
         activity=_array([item.activity for item in classes]),
         checkpoint_s=np.full(len(classes), scenario.run.checkpoint_interval_s),
+        priority=np.asarray([item.priority for item in classes], dtype=np.int64),
         oneway_ms=oneway_ms,
         transfer_cny_per_gb=price,
         data_gb_per_accelerator_s=_array([_data_per_work(item) for item in classes]),

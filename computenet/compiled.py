@@ -46,7 +46,12 @@ class PoolArrays:
     active_w: F8  # per accelerator at activity 1, above idle
     overhead_w: F8  # server overhead, per accelerator
     fp16_tflops: F8  # per accelerator
-    discipline: I4  # 0 FCFS, 1 EASY, 2 SJF, 3 LJF, 4 smallest area
+    discipline: I4  # codes of `computenet.kernels.job_state`
+    backfill_depth: I8  # reservations of conservative backfill
+    priority_weight_s: F8  # multifactor
+    size_weight_s: F8
+    usage_half_life_s: F8  # fair share
+    accelerators_per_server: I8
     accelerator: tuple[str, ...]  # accelerator type
 
 
@@ -58,6 +63,7 @@ class JobDemandArrays:
     speed: F8  # (C, P) relative to the reference accelerator; 0 = does not run there
     activity: F8  # (C,) share of ``active_w`` drawn while running
     checkpoint_s: F8  # (C,) run time between checkpoints; 0 = none
+    priority: I8  # (C,) larger goes first
     oneway_ms: F8  # (R, I) one-way latency
     transfer_cny_per_gb: F8  # (R, I)
     data_gb_per_accelerator_s: F8  # (C,) input data of a mean job over its work
@@ -123,6 +129,7 @@ class CompiledScenario:
     slot_s: float
     epoch_s: float
     sampling: int
+    kill_at_estimate: bool  # a job is stopped once it has run for its estimate
     restart_s: float  # overhead of restarting an interrupted job
     month_of_slot: I4  # (S,) running month number, for demand charges
     month_share: F8  # (months,) share of the calendar month that the run covers

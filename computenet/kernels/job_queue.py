@@ -1,18 +1,31 @@
-"""Jobs at pools: gangs, FCFS and EASY backfill, outages; exact and split-invariant.
+"""Jobs at pools: gangs, queues and outages; exact and split-invariant.
 
 Pools do not affect one another between two control events, so each advances alone. What happens
 at one instant at one pool happens in this order: every finish (by job index), every arrival (by
 job index), then one scheduling pass; a job of zero work that the pass starts finishes at the same
 instant, and the three steps repeat.
 
-EASY backfill (Lifka, JSSPP 1995): the head of the queue gets a reservation at the earliest time
-the expected ends of the running jobs free enough accelerators, and a later job may start now if it
-is expected to end before that time or uses only accelerators the head will not need. Expected ends
-come from the users' estimates; a job past its estimate is expected to end now.
+Disciplines, of which all but backfill let a head that does not fit hold up the rest:
 
-Shortest, longest and smallest-area first order the queue by the user's estimate, its negative, or
-estimate times gang, the job submitted first among equals; a head that does not fit holds up the
-rest.
+- First come first served, by ready time.
+- EASY backfill (Lifka, JSSPP 1995): the head of the queue gets a reservation at the earliest time
+  the expected ends of the running jobs free enough accelerators, and a later job may start now if
+  it is expected to end before that time or uses only accelerators the head will not need.
+- Conservative backfill (Mu'alem and Feitelson, IEEE TPDS 12(6), 2001): every waiting job, up to a
+  depth, has a reservation that no later job may delay. Reservations are made anew, in turn, at
+  each pass, which is the schedule compressed when a job ends early.
+- Shortest, longest and smallest area first: by the user's estimate, its negative, or estimate
+  times gang.
+- Multifactor: by waiting time plus weights for the class's priority and the gang (Slurm's
+  multifactor priority, with an age factor that is never capped, so nobody starves). As all wait
+  at one pace the order of two jobs never changes.
+- Fair share: the tenant that has used least, past use halved every half-life; a start is charged
+  what it is expected to use and put right when it ends.
+- Preemptive: by the class's priority; a head that does not fit stops running jobs of lower
+  priority, which fall back to their last checkpoint and wait at their old place.
+
+Expected ends come from the users' estimates; a job past its estimate is expected to end now.
+Among equals the job that was ready first goes first, then the lowest index.
 """
 
 from __future__ import annotations
@@ -23,18 +36,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.kernels._jit import njit, njit_inline
+from computenet.kernels.job_backfill import conservative_backfill, easy_backfill
+from computenet.kernels.job_lanes import charge, dequeue, enqueue, first_waiting, refund
+from computenet.kernels.job_running import (
+    account,
+    ends_remove,
+    expected_s,
+    fall_back,
+    heap_remove,
+    keeps_ends,
+    start,
+)
 from computenet.kernels.job_state import (
     COMPLETED,
+    CONSERVATIVE,
     EASY,
-    LJF,
-    RUNNING,
-    SMALLEST_AREA,
-    WAITING,
+    FAIR_SHARE,
+    PREEMPTIVE,
     JobInputs,
     JobOut,
     JobState,
 )
-from computenet.kernels.skew_heap import meld
 
 __all__ = [
     "advance_jobs",
@@ -51,193 +73,37 @@ I4 = NDArray[np.int32]
 
 
 @njit_inline
-def _account(p: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOut) -> None:
-    """Write the integrals of pool `p` up to `now_s`, split at slot edges."""
-    slot_s = inputs.slot_s[0]
-    last = state.accounted_s[p]
-    if now_s <= last:
-        return
-    classes = state.busy.shape[1]
-    slots = out.waiting_s.shape[1]
-    s = min(int(last / slot_s), slots - 1)
-    while last < now_s:
-        edge = (s + 1) * slot_s
-        if edge <= last:
-            s += 1
-            continue
-        until = min(edge, now_s)
-        if s == slots - 1:
-            until = now_s
-        length = until - last
-        for c in range(classes):
-            if state.busy[p, c]:
-                out.busy_s[p, c, s] += length * state.busy[p, c]
-        if state.waiting[p]:
-            out.waiting_s[p, s] += length * state.waiting[p]
-            out.waiting_accelerator_s[p, s] += length * state.waiting_accelerators[p]
-        last = until
-        s += 1
-    state.accounted_s[p] = now_s
+def _preempt(p: int, head: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
+    """Stop jobs of lower priority until `head` fits, where stopping them all would do.
 
-
-@njit_inline
-def _heap_push(p: int, time_s: float, job: int, state: JobState) -> None:
-    base = state.arena[p]
-    i = state.running[p]
-    heap_s, heap_job = state.heap_s, state.heap_job
-    while i > 0:
-        up = (i - 1) >> 1
-        if heap_s[base + up] < time_s or (
-            heap_s[base + up] == time_s and heap_job[base + up] < job
-        ):
-            break
-        heap_s[base + i] = heap_s[base + up]
-        heap_job[base + i] = heap_job[base + up]
-        i = up
-    heap_s[base + i] = time_s
-    heap_job[base + i] = job
-    state.running[p] += 1
-
-
-@njit_inline
-def _heap_pop(p: int, state: JobState) -> int:
-    base = state.arena[p]
-    heap_s, heap_job = state.heap_s, state.heap_job
-    top = heap_job[base]
-    n = state.running[p] - 1
-    state.running[p] = n
-    time_s, job = heap_s[base + n], heap_job[base + n]
-    i = 0
-    while True:
-        down = 2 * i + 1
-        if down >= n:
-            break
-        right = down + 1
-        if right < n and (
-            heap_s[base + right] < heap_s[base + down]
-            or (
-                heap_s[base + right] == heap_s[base + down]
-                and heap_job[base + right] < heap_job[base + down]
-            )
-        ):
-            down = right
-        if time_s < heap_s[base + down] or (
-            time_s == heap_s[base + down] and job < heap_job[base + down]
-        ):
-            break
-        heap_s[base + i] = heap_s[base + down]
-        heap_job[base + i] = heap_job[base + down]
-        i = down
-    heap_s[base + i] = time_s
-    heap_job[base + i] = job
-    return int(top)
-
-
-@njit_inline
-def _ends_insert(p: int, time_s: float, job: int, state: JobState) -> None:
-    """Insert an expected end; called before the job joins the heap."""
-    base = state.arena[p]
-    ends_s, ends_job = state.ends_s, state.ends_job
-    i = base + state.running[p]
-    while i > base and ends_s[i - 1] > time_s:
-        ends_s[i] = ends_s[i - 1]
-        ends_job[i] = ends_job[i - 1]
-        i -= 1
-    ends_s[i] = time_s
-    ends_job[i] = job
-
-
-@njit_inline
-def _ends_remove(p: int, time_s: float, job: int, state: JobState) -> None:
-    """Remove a job's expected end; called before the job leaves the heap."""
-    base = state.arena[p]
-    last = base + state.running[p] - 1
-    ends_s, ends_job = state.ends_s, state.ends_job
-    i = base + np.searchsorted(ends_s[base : last + 1], time_s)
-    while ends_job[i] != job:
-        i += 1
-    while i < last:
-        ends_s[i] = ends_s[i + 1]
-        ends_job[i] = ends_job[i + 1]
-        i += 1
-
-
-@njit_inline
-def _run_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
-    """Return the run time still to do, restart overhead included."""
-    speed = inputs.speed[inputs.job_class[job], p]
-    rest = inputs.work_s[job] / speed - state.saved_s[job]
-    if state.restarts[job] > 0:
-        rest += inputs.restart_s[0]
-    return float(rest)
-
-
-@njit_inline
-def _expected_s(job: int, p: int, state: JobState, inputs: JobInputs) -> float:
-    """Return the run time the scheduler expects, from the estimate."""
-    speed = inputs.speed[inputs.job_class[job], p]
-    rest = max(inputs.estimate_s[job] / speed - state.saved_s[job], 0.0)
-    if state.restarts[job] > 0:
-        rest += inputs.restart_s[0]
-    return float(rest)
-
-
-@njit_inline
-def _start(job: int, p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
-    gang = inputs.accelerators[job]
-    if np.isnan(state.start_s[job]):
-        state.start_s[job] = now_s
-    state.segment_s[job] = now_s
-    state.status[job] = RUNNING
-    state.free[p] -= gang
-    state.busy[p, inputs.job_class[job]] += gang
-    state.waiting[p] -= 1
-    state.waiting_accelerators[p] -= gang
-    if inputs.discipline[p] == EASY:
-        _ends_insert(p, now_s + _expected_s(job, p, state, inputs), job, state)
-    _heap_push(p, now_s + _run_s(job, p, state, inputs), job, state)
-
-
-@njit_inline
-def _backfill(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
-    """Start jobs behind the head that do not delay it."""
-    following = state.following
-    head = state.queue_head[p]
+    The lowest priority goes first, the latest start among equals, then the highest index.
+    """
+    mine = inputs.lane[inputs.job_class[head]]
     need = inputs.accelerators[head]
+    within_reach = state.free[p]
+    for c in range(inputs.lane.shape[0]):
+        if inputs.lane[c] > mine:
+            within_reach += state.busy[p, c]
+    if within_reach < need:
+        return
     base = state.arena[p]
-    will_be_free = state.free[p]
-    shadow_s = np.inf
-    for i in range(base, base + state.running[p]):
-        will_be_free += inputs.accelerators[state.ends_job[i]]
-        if will_be_free >= need:
-            shadow_s = max(state.ends_s[i], now_s)
-            # Every job expected to end by then frees its accelerators too.
-            k = i + 1
-            while k < base + state.running[p] and max(state.ends_s[k], now_s) <= shadow_s:
-                will_be_free += inputs.accelerators[state.ends_job[k]]
-                k += 1
-            break
-    extra = will_be_free - need
-    before = head
-    job = following[head]
-    while job >= 0 and state.free[p] > 0:
-        after = following[job]
-        gang = inputs.accelerators[job]
-        starts = False
-        if gang <= state.free[p]:
-            if now_s + _expected_s(job, p, state, inputs) <= shadow_s:
-                starts = True
-            elif gang <= extra:
-                starts = True
-                extra -= gang
-        if starts:
-            following[before] = after
-            if after < 0:
-                state.queue_tail[p] = before
-            _start(job, p, now_s, state, inputs)
-        else:
-            before = job
-        job = after
+    while state.free[p] < need:
+        victim, place, lowest = -1, -1, mine
+        for i in range(state.running[p]):
+            job = state.heap_job[base + i]
+            its = inputs.lane[inputs.job_class[job]]
+            if its <= mine or its < lowest:
+                continue
+            later = victim < 0 or its > lowest
+            if not later:
+                gap_s = state.segment_s[job] - state.segment_s[victim]
+                later = gap_s > 0.0 or (gap_s == 0.0 and job > victim)
+            if later:
+                victim, place, lowest = job, i, its
+        heap_remove(p, place, state)
+        fall_back(victim, p, now_s, state, inputs)
+        state.free[p] += inputs.accelerators[victim]
+        enqueue(victim, p, state, inputs)
 
 
 @njit_inline
@@ -245,64 +111,26 @@ def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
     """Start what may start, in the order of the discipline; a head that does not fit waits."""
     if state.available[p] == 0:
         return
-    head = state.queue_head[p]
-    while head >= 0 and inputs.accelerators[head] <= state.free[p]:
-        if inputs.discipline[p] > EASY:
-            state.queue_head[p] = meld(
-                state.following[head], state.right[head], state.rank, state.following, state.right
-            )
-        else:
-            state.queue_head[p] = state.following[head]
-            if state.queue_head[p] < 0:
-                state.queue_tail[p] = -1
-        _start(head, p, now_s, state, inputs)
-        head = state.queue_head[p]
-    if inputs.discipline[p] == EASY and head >= 0 and state.waiting[p] > 1 and state.free[p] > 0:
-        _backfill(p, now_s, state, inputs)
-
-
-@njit_inline
-def _enqueue(job: int, p: int, state: JobState, inputs: JobInputs) -> None:
-    """Put a job into the queue at its place by (ready time, index), or by rank."""
-    state.status[job] = WAITING
-    state.waiting[p] += 1
-    state.waiting_accelerators[p] += inputs.accelerators[job]
     discipline = inputs.discipline[p]
-    if discipline > EASY:
-        rank = inputs.estimate_s[job]
-        if discipline == LJF:
-            rank = -rank
-        elif discipline == SMALLEST_AREA:
-            rank *= inputs.accelerators[job]
-        state.rank[job] = rank
-        state.following[job] = -1
-        state.right[job] = -1
-        state.queue_head[p] = meld(
-            state.queue_head[p], job, state.rank, state.following, state.right
-        )
+    if discipline == CONSERVATIVE:
+        conservative_backfill(p, now_s, state, inputs)
         return
-    following, ready_s = state.following, state.ready_s
-    tail = state.queue_tail[p]
-    if tail < 0:
-        state.queue_head[p] = job
-        state.queue_tail[p] = job
-        following[job] = -1
-        return
-    if ready_s[tail] < ready_s[job] or (ready_s[tail] == ready_s[job] and tail < job):
-        following[tail] = job
-        following[job] = -1
-        state.queue_tail[p] = job
-        return
-    before = np.int64(-1)
-    here = state.queue_head[p]
-    while ready_s[here] < ready_s[job] or (ready_s[here] == ready_s[job] and here < job):
-        before = here
-        here = following[here]
-    following[job] = here
-    if before < 0:
-        state.queue_head[p] = job
-    else:
-        following[before] = job
+    while True:
+        job = first_waiting(p, state, inputs)
+        if job < 0:
+            return
+        if inputs.accelerators[job] > state.free[p]:
+            if discipline != PREEMPTIVE:
+                break
+            _preempt(p, job, now_s, state, inputs)
+            if inputs.accelerators[job] > state.free[p]:
+                break
+        dequeue(p, state, inputs)
+        if discipline == FAIR_SHARE:
+            charge(job, p, now_s, state, inputs)
+        start(job, p, now_s, state, inputs)
+    if discipline == EASY and state.waiting[p] > 1 and state.free[p] > 0:
+        easy_backfill(p, now_s, state, inputs)
 
 
 @njit_inline
@@ -347,15 +175,18 @@ def advance_jobs(state: JobState, inputs: JobInputs, until_s: float, out: JobOut
             earliest = min(earliest, now_s)
             continue
         base = state.arena[p]
-        easy = inputs.discipline[p] == EASY
+        ends = keeps_ends(p, inputs)
+        fair = inputs.discipline[p] == FAIR_SHARE
         while now_s < until_s:
-            _account(p, now_s, state, inputs, out)
+            account(p, now_s, state, inputs, out)
             while state.running[p] > 0 and state.heap_s[base] == now_s:
                 job = state.heap_job[base]
-                if easy:
-                    expected = state.segment_s[job] + _expected_s(job, p, state, inputs)
-                    _ends_remove(p, expected, job, state)
-                _heap_pop(p, state)
+                if ends:
+                    expected = state.segment_s[job] + expected_s(job, p, state, inputs)
+                    ends_remove(p, expected, job, state)
+                elif fair:
+                    refund(job, p, now_s, state, inputs)
+                heap_remove(p, 0, state)
                 state.status[job] = COMPLETED
                 state.finish_s[job] = now_s
                 state.free[p] += inputs.accelerators[job]
@@ -365,7 +196,7 @@ def advance_jobs(state: JobState, inputs: JobInputs, until_s: float, out: JobOut
                 state.pending_head[p] = state.following[job]
                 if state.pending_head[p] < 0:
                     state.pending_tail[p] = -1
-                _enqueue(job, p, state, inputs)
+                enqueue(job, p, state, inputs)
             _schedule(p, now_s, state, inputs)
             now_s = _next_event(p, state)
         state.next_event_s[p] = now_s
@@ -397,15 +228,14 @@ def arrive_and_advance(
 def settle_jobs(state: JobState, inputs: JobInputs, until_s: float, out: JobOut) -> None:
     """Write the integrals up to `until_s`; only at the end of a run."""
     for p in range(state.free.shape[0]):
-        _account(p, until_s, state, inputs, out)
+        account(p, until_s, state, inputs, out)
 
 
 @njit
 def stop_pool(p: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOut) -> int:
     """Take a pool down: running jobs fall back to their last checkpoint and wait in place.
 
-    All events before `now_s` must have been processed. What a job did since its checkpoint, and
-    the overhead of a restart it had just paid, are lost: held accelerators, no progress.
+    All events before `now_s` must have been processed.
 
     Returns
     -------
@@ -414,26 +244,16 @@ def stop_pool(p: int, now_s: float, state: JobState, inputs: JobInputs, out: Job
     """
     if state.available[p] == 0:
         return 0
-    _account(p, now_s, state, inputs, out)
+    account(p, now_s, state, inputs, out)
     base = state.arena[p]
     stopped = state.running[p]
     state.running[p] = 0
     for i in range(base, base + stopped):
         job = state.heap_job[i]
-        gang = inputs.accelerators[job]
-        elapsed = now_s - state.segment_s[job]
-        useful = elapsed
-        if state.restarts[job] > 0:
-            useful = max(elapsed - inputs.restart_s[0], 0.0)
-        every = inputs.checkpoint_s[inputs.job_class[job]]
-        kept = state.saved_s[job]
-        if every > 0.0:
-            kept = max(kept, np.floor((kept + useful) / every) * every)
-        state.lost_accelerator_s[job] += (elapsed - (kept - state.saved_s[job])) * gang
-        state.saved_s[job] = kept
-        state.restarts[job] += 1
-        state.busy[p, inputs.job_class[job]] -= gang
-        _enqueue(job, p, state, inputs)
+        if inputs.discipline[p] == FAIR_SHARE:
+            refund(job, p, now_s, state, inputs)
+        fall_back(job, p, now_s, state, inputs)
+        enqueue(job, p, state, inputs)
     state.available[p] = 0
     state.free[p] = 0
     state.next_event_s[p] = _next_event(p, state)
@@ -445,7 +265,7 @@ def start_pool(p: int, now_s: float, state: JobState, inputs: JobInputs, out: Jo
     """Bring a pool back: it is empty, and its queue is scheduled at once."""
     if state.available[p] == 1:
         return
-    _account(p, now_s, state, inputs, out)
+    account(p, now_s, state, inputs, out)
     state.available[p] = 1
     state.free[p] = state.size[p]
     _schedule(p, now_s, state, inputs)

@@ -5,13 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.kernels._jit import njit
+from computenet.kernels._jit import njit, njit_inline
 
 __all__ = ["route_jobs"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
+B1 = NDArray[np.bool_]
+
+
+@njit_inline
+def _gang(job: int, p: int, accelerators: I8, whole_nodes: I4, per_server: I8) -> int:
+    """Return what a job takes of a pool: its gang, or all servers that hold it."""
+    gang = accelerators[job]
+    if whole_nodes[job]:
+        gang = (gang + per_server[p] - 1) // per_server[p] * per_server[p]
+    return int(gang)
 
 
 @njit
@@ -19,8 +29,12 @@ def route_jobs(
     first: int,
     last: int,
     demand: I4,
+    kind: I4,
+    allowed: B1,
     job_class: I4,
     accelerators: I8,
+    whole_nodes: I4,
+    per_server: I8,
     estimate_s: F8,
     share: F8,
     credit: F8,
@@ -47,8 +61,15 @@ def route_jobs(
     ----------
     first, last
         Jobs ``first .. last - 1``, in order of submission.
-    demand, job_class, accelerators, estimate_s
-        ``(n,)`` demand row, class, gang size, expected run time at speed 1.
+    demand, job_class, estimate_s
+        ``(n,)`` demand row, class, expected run time at speed 1.
+    kind, allowed
+        ``(n,)`` kind of accelerators asked for, -1 = any; ``(kinds, P)`` pools of each kind.
+    accelerators, whole_nodes
+        ``(n,)`` gang size and 1 = takes whole servers; the gang is rounded up to those of its pool
+        (written).
+    per_server
+        ``(P,)`` accelerators of a server.
     share
         ``(Q, P)`` the plan.
     credit
@@ -64,7 +85,8 @@ def route_jobs(
     price_cny_per_gb
         ``(R, I)``.
     pool
-        ``(n,)`` written; -1 = no pool is large enough or runs the class.
+        ``(n,)`` written; -1 = no pool is large enough or runs the class. A job that has a pool
+        already keeps it.
     route, transfer_cny
         ``(n,)`` written: ``region * I + site`` and the price of moving the data.
     placed
@@ -73,25 +95,36 @@ def route_jobs(
     pools = size.shape[0]
     count = 0
     for job in range(first, last):
-        q, c, gang = demand[job], job_class[job], accelerators[job]
-        work = gang * estimate_s[job]
-        best, most = -1, -np.inf
-        for p in range(pools):
-            if share[q, p] <= 0.0:
-                continue
-            credit[q, p] += share[q, p] * work
-            if credit[q, p] > most and speed[c, p] > 0.0 and gang <= size[p]:
-                best, most = p, credit[q, p]
-        if best >= 0:
-            credit[q, best] -= work
-        else:
+        q, c, k = demand[job], job_class[job], kind[job]
+        work = accelerators[job] * estimate_s[job]
+        best, most = pool[job], -np.inf
+        if best < 0:
             for p in range(pools):
-                if speed[c, p] <= 0.0 or gang > size[p]:
+                if share[q, p] <= 0.0:
                     continue
-                if best < 0 or (up[p], size[p]) > (up[best], size[best]):
-                    best = p
+                credit[q, p] += share[q, p] * work
+                if (
+                    credit[q, p] > most
+                    and speed[c, p] > 0.0
+                    and (k < 0 or allowed[k, p])
+                    and _gang(job, p, accelerators, whole_nodes, per_server) <= size[p]
+                ):
+                    best, most = np.int32(p), credit[q, p]
+            if best >= 0:
+                credit[q, best] -= work
+            else:
+                for p in range(pools):
+                    if (
+                        speed[c, p] <= 0.0
+                        or (k >= 0 and not allowed[k, p])
+                        or _gang(job, p, accelerators, whole_nodes, per_server) > size[p]
+                    ):
+                        continue
+                    if best < 0 or (up[p], size[p]) > (up[best], size[best]):
+                        best = np.int32(p)
         pool[job] = best
         if best >= 0:
+            accelerators[job] = _gang(job, best, accelerators, whole_nodes, per_server)
             r, i = region[job], site[best]
             route[job] = r * price_cny_per_gb.shape[1] + i
             transfer_cny[job] = data_gb[job] * price_cny_per_gb[r, i]

@@ -187,6 +187,11 @@ def _example_compiled() -> CompiledScenario:
         overhead_w=_row(250.0, 200.0, 250.0),
         fp16_tflops=_row(312.0, 192.0, 312.0),
         discipline=np.asarray([0, 1, 1], dtype=np.int32),
+        backfill_depth=np.full(3, 50, dtype=np.int64),
+        priority_weight_s=np.zeros(3),
+        size_weight_s=np.zeros(3),
+        usage_half_life_s=np.full(3, np.inf),
+        accelerators_per_server=np.full(3, 8, dtype=np.int64),
         accelerator=("x", "y", "x"),
     )
     groups = GroupArrays(
@@ -228,6 +233,7 @@ def _example_compiled() -> CompiledScenario:
         slot_s=900.0,
         epoch_s=900.0,
         sampling=1,
+        kill_at_estimate=False,
         restart_s=900.0,
         month_of_slot=np.zeros(8, dtype=np.int32),
         month_share=_row(7200.0 / (31 * 86400.0)),
@@ -248,6 +254,7 @@ def _example_compiled() -> CompiledScenario:
             speed=np.asarray([[1.0, 0.6, 1.0], [1.0, 0.0, 1.0]]),
             activity=_row(0.6, 0.85),
             checkpoint_s=_row(1800.0, 1800.0),
+            priority=np.zeros(2, dtype=np.int64),
             oneway_ms=oneway,
             transfer_cny_per_gb=np.asarray([[0.01, 0.05], [0.05, 0.01]]),
             data_gb_per_accelerator_s=_row(1e-3, 1e-4),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from computenet.errors import Problem, nearest
+from computenet.scenario.topology import PARAMETERS
 
 __all__ = ["reference_problems"]
 
@@ -32,6 +33,8 @@ def reference_problems(raw: Mapping[str, Any]) -> list[Problem]:
         problems += _workload(workload)
     if isinstance(topology, Mapping):
         problems += _events(raw, topology)
+    if isinstance(topology, Mapping) and isinstance(workload, Mapping):
+        problems += _disciplines(raw, topology, workload)
     return problems
 
 
@@ -152,6 +155,34 @@ def _workload(workload: Mapping[str, Any]) -> list[Problem]:
         out.append(
             Problem("workload.request_rate_per_day", rate, "there is no service class to ask", "0")
         )
+    return out
+
+
+def _disciplines(
+    raw: Mapping[str, Any], topology: Mapping[str, Any], workload: Mapping[str, Any]
+) -> list[Problem]:
+    """Return what a discipline would need or does not use."""
+    out: list[Problem] = []
+    run = raw.get("run")
+    chosen = run.get("discipline") if isinstance(run, Mapping) else None
+    pools = _records(topology, "pools")
+    used = {chosen} if chosen else {pool.get("discipline", "easy") for pool in pools}
+    for pool in pools if chosen else []:
+        for name, discipline in PARAMETERS.items():
+            if pool.get(name) is not None and discipline != chosen:
+                path = f"topology.pools.{pool.get('id')}.{name}"
+                out.append(Problem(path, pool[name], f"is not used: run.discipline is {chosen}"))
+    if not used & {"multifactor", "preemptive"}:
+        out += [
+            Problem(
+                f"workload.job_classes.{item.get('name')}.priority",
+                item["priority"],
+                "is not used: no pool is multifactor or preemptive",
+                "0, or run.discipline=preemptive",
+            )
+            for item in _records(workload, "job_classes")
+            if item.get("priority")
+        ]
     return out
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from computenet.scenario.common import Identifier, Name, NonNegative, Positive, Spec
-from computenet.scenario.topology import TopologySpec
+from computenet.scenario.topology import Discipline, TopologySpec
 from computenet.scenario.workload import WorkloadSpec
 
 ParameterValue = bool | int | float | str
@@ -38,6 +38,12 @@ class RunSpec(Spec):
     )
     restart_s: NonNegative = Field(
         default=900.0, description="overhead of restarting an interrupted job, s"
+    )
+    kill_at_estimate: bool = Field(
+        default=False, description="a job is stopped once it has run for its user's estimate"
+    )
+    discipline: Discipline | None = Field(
+        default=None, description="discipline of every pool, in place of the pools' own"
     )
     replica_choice: Literal["round-robin", "random", "least-work", "two-choices"] = "random"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from computenet.scenario.common import (
     Identifier,
@@ -18,6 +18,10 @@ from computenet.scenario.common import (
 Latitude = Annotated[float, Field(ge=-90.0, le=90.0)]
 Longitude = Annotated[float, Field(ge=-180.0, le=180.0)]
 Pue = Annotated[float, Field(ge=1.0, le=3.0)]
+Discipline = Literal[
+    "fcfs", "easy", "conservative", "sjf", "ljf", "smallest-area", "multifactor", "fair-share",
+    "preemptive",
+]  # fmt: skip
 Band = Literal["critical", "peak", "flat", "valley", "deep_valley"]
 
 
@@ -51,11 +55,46 @@ class PoolSpec(Sourced):
     serving_share: Share = Field(
         default=0.0, description="share of the accelerators set aside for inference replicas"
     )
-    discipline: Literal["fcfs", "easy", "sjf", "ljf", "smallest-area"] = Field(
+    discipline: Discipline = Field(
         default="easy",
-        description="first come first served, with EASY backfill, shortest, longest or smallest "
-        "area first by the users' estimates",
+        description="first come first served, EASY or conservative backfill; shortest, longest or "
+        "smallest area first by the users' estimates; multifactor priority; fair share by tenant; "
+        "preemptive by class",
     )
+    backfill_depth: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None, description="reservations conservative backfill holds at most; 50"
+    )
+    priority_weight_s: NonNegative | None = Field(
+        default=None,
+        description="multifactor: waiting time that one step of a class's priority is worth, s; "
+        "one day",
+    )
+    size_weight_s: Annotated[float, Field(ge=-1e9, le=1e9)] | None = Field(
+        default=None,
+        description="multifactor: waiting time that a gang as large as the pool is worth, s; 0",
+    )
+    usage_half_life_s: Annotated[float, Field(ge=3600)] | None = Field(
+        default=None,
+        description="fair share: time in which a tenant's past use counts half, s; seven days",
+    )
+
+    @model_validator(mode="after")
+    def _parameters_belong(self) -> PoolSpec:
+        for name, discipline in PARAMETERS.items():
+            if getattr(self, name) is not None and self.discipline != discipline:
+                raise ValueError(
+                    f"{name} is used by the discipline {discipline} only, not by {self.discipline}"
+                )
+        return self
+
+
+#: Parameters of one discipline.
+PARAMETERS = {
+    "backfill_depth": "conservative",
+    "priority_weight_s": "multifactor",
+    "size_weight_s": "multifactor",
+    "usage_half_life_s": "fair-share",
+}
 
 
 class TargetsSpec(Sourced):

@@ -90,6 +90,10 @@ class JobClassSpec(Sourced):
     )
     weekend_factor: NonNegative = Field(description="weekend submissions over those of weekdays")
     activity: Share = Field(description="share of an accelerator's dynamic power while running")
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = Field(
+        default=0,
+        description="larger goes first; read by pools of discipline multifactor or preemptive",
+    )
     in_progress: bool = Field(
         default=False, description="runs of this class are under way when the scenario starts"
     )

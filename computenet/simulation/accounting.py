@@ -20,6 +20,8 @@ from computenet.energy import (
 from computenet.results.audit import Audit, relative_residual
 from computenet.simulation.totals import (
     COMPLETED,
+    JOB_STATES,
+    KILLED,
     RUNNING,
     WAITING,
     JobRecords,
@@ -139,7 +141,7 @@ def audit_run(
         relative_residual(accounts.total_cny, sum(by_site) + accounts.network_cny),
         relative_residual(sum(by_site), price_of_load),
     )
-    counted = int(np.bincount(jobs.state, minlength=6).sum())
+    counted = int(np.bincount(jobs.state, minlength=len(JOB_STATES)).sum())
     return Audit(
         energy_mwh=relative_residual(float(accounts.facility_mwh.sum()), load_mwh),
         work_accelerator_s=relative_residual(
@@ -168,10 +170,11 @@ def job_residence_accelerator_s(compiled: CompiledScenario, jobs: JobRecords) ->
     placed = np.maximum(jobs.pool, 0)
     speed = compiled.jobs.speed[jobs.job_class, placed]
     run_s = jobs.work_s / np.where(speed > 0.0, speed, 1.0)
-    lost_s = jobs.lost_accelerator_s / np.maximum(jobs.accelerators, 1)
+    lost_s = jobs.lost_accelerator_s / jobs.held_accelerators
     restart = np.where(jobs.restarts > 0, compiled.restart_s, 0.0)
+    ended = (jobs.state == COMPLETED) | (jobs.state == KILLED)
     held_s = np.select(
-        [jobs.state == COMPLETED, jobs.state == RUNNING, jobs.state == WAITING],
+        [ended, jobs.state == RUNNING, jobs.state == WAITING],
         [
             run_s + lost_s + restart,
             jobs.saved_s + lost_s + (compiled.horizon_s - jobs.segment_s),
@@ -179,5 +182,5 @@ def job_residence_accelerator_s(compiled: CompiledScenario, jobs: JobRecords) ->
         ],
         0.0,
     )
-    held: F8 = held_s * jobs.accelerators
+    held: F8 = held_s * jobs.held_accelerators
     return held

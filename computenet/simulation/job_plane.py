@@ -14,12 +14,13 @@ from computenet.kernels.job_queue import (
 from computenet.kernels.job_state import (
     COMPLETED,
     NOT_ARRIVED,
-    JobInputs,
+    make_job_inputs,
     make_job_out,
     make_job_state,
 )
 from computenet.kernels.route_jobs import route_jobs
 from computenet.simulation.totals import (
+    KILLED,
     NOT_SUBMITTED,
     REJECTED,
     TRANSFERRING,
@@ -41,21 +42,40 @@ class JobPlane:
     ) -> None:
         pools, jobs = compiled.pools, compiled.jobs
         n, n_classes = table.rows, len(jobs.classes)
+        # Shares of accelerators are counted in thousandths, of which any are as good as others:
+        # packing without fragmentation.
+        self._units = units = 1000 if bool((table.share < 1.0).any()) else 1
+        gang = np.maximum(np.rint(table.accelerators * table.share * units), 1).astype(np.int64)
+        work_s = table.duration_s
+        if compiled.kill_at_estimate:
+            work_s = np.minimum(work_s, table.estimate_s)
+        self._size = pools.accelerators * units
+        self._per_server = pools.accelerators_per_server * units
+        self._allowed = np.asarray(
+            [[name in kind.split("|") for name in pools.accelerator] for kind in table.kinds],
+            dtype=np.bool_,
+        ).reshape(len(table.kinds), len(pools.ids))
         self._compiled = compiled
         self._table = table
         self._transfers = transfers
-        self._inputs = JobInputs(
+        self._inputs = make_job_inputs(
             job_class=table.job_class,
-            accelerators=table.accelerators,
-            work_s=table.duration_s,
+            accelerators=gang,
+            work_s=work_s,
             estimate_s=table.estimate_s,
+            tenant=table.user,
             speed=np.where(jobs.speed > 0.0, jobs.speed, 1.0),
             checkpoint_s=jobs.checkpoint_s,
-            restart_s=np.asarray([compiled.restart_s]),
+            priority=jobs.priority,
+            restart_s=compiled.restart_s,
             discipline=pools.discipline,
-            slot_s=np.asarray([compiled.slot_s]),
+            depth=pools.backfill_depth,
+            priority_weight_s=pools.priority_weight_s,
+            size_weight_s=pools.size_weight_s,
+            half_life_s=pools.usage_half_life_s,
+            slot_s=compiled.slot_s,
         )
-        self._state = make_job_state(n, n_classes, pools.accelerators)
+        self._state = make_job_state(self._inputs, self._size)
         self.out = make_job_out(len(pools.ids), n_classes, compiled.n_slots)
         self._demand = (table.region * n_classes + table.job_class).astype(np.int32)
         n_demands = len(compiled.regions) * n_classes
@@ -106,8 +126,9 @@ class JobPlane:
         """Give new jobs their pools; return how many have one."""
         table, compiled = self._table, self._compiled
         count = route_jobs(
-            first, last, self._demand, table.job_class, table.accelerators, table.estimate_s,
-            self._share, self._credit, compiled.jobs.speed, compiled.pools.accelerators,
+            first, last, self._demand, table.kind, self._allowed, table.job_class,
+            self._inputs.accelerators, table.whole_nodes, self._per_server, table.estimate_s,
+            self._share, self._credit, compiled.jobs.speed, self._size,
             self._state.available, compiled.pools.site, table.region, table.data_gb,
             self._transfers.routes.price_cny_per_gb, self._pool, self._transfers.route,
             self._transfer_cny, self._placed,
@@ -133,11 +154,11 @@ class JobPlane:
 
     def free(self) -> F8:
         """Return free accelerators, ``(P,)``."""
-        return self._state.free.astype(np.float64)
+        return self._state.free / self._units
 
     def waiting_accelerators(self) -> F8:
         """Return accelerators asked for by waiting jobs, ``(P,)``."""
-        return self._state.waiting_accelerators.astype(np.float64)
+        return self._state.waiting_accelerators / self._units
 
     def submitted(self) -> int:
         """Return jobs submitted so far."""
@@ -154,7 +175,7 @@ class JobPlane:
         speed = self._compiled.jobs.speed[table.job_class[present], self._pool[present]]
         load: F8 = np.bincount(
             self._demand[present],
-            weights=table.accelerators[present] * speed,
+            weights=self._inputs.accelerators[present] / self._units * speed,
             minlength=len(self._share),
         ).astype(np.float64)
         return load
@@ -162,9 +183,13 @@ class JobPlane:
     def finish(self, horizon_s: float) -> JobRecords:
         """Close the run."""
         settle_jobs(self._state, self._inputs, horizon_s, self.out)
+        self.out.busy_s[:] /= self._units
+        self.out.waiting_accelerator_s[:] /= self._units
         state, table = self._state, self._table
+        cut = self._inputs.work_s < table.duration_s
         code = state.status.copy()
         submitted = np.arange(table.rows) < self._submitted
+        code[(state.status == COMPLETED) & cut] = KILLED
         code[~submitted] = NOT_SUBMITTED
         code[submitted & (self._pool < 0)] = REJECTED
         code[submitted & (self._pool >= 0) & (state.status == NOT_ARRIVED)] = TRANSFERRING
@@ -173,14 +198,15 @@ class JobPlane:
             job_class=table.job_class,
             region=table.region,
             accelerators=table.accelerators,
+            held_accelerators=self._inputs.accelerators / self._units,
             submit_s=table.submit_s,
-            work_s=table.duration_s,
+            work_s=self._inputs.work_s,
             data_gb=table.data_gb,
             pool=self._pool,
             ready_s=state.ready_s,
             start_s=state.start_s,
             finish_s=state.finish_s,
-            lost_accelerator_s=state.lost_accelerator_s,
+            lost_accelerator_s=state.lost_accelerator_s / self._units,
             restarts=state.restarts,
             saved_s=state.saved_s,
             segment_s=state.segment_s,

@@ -15,6 +15,7 @@ from computenet.simulation.accounting import Accounts, slot_lengths_s
 from computenet.simulation.totals import (
     COMPLETED,
     JOB_STATES,
+    KILLED,
     NOT_SUBMITTED,
     REJECTED,
     RUNNING,
@@ -159,14 +160,14 @@ def _jobs(jobs: JobRecords) -> dict[str, Any]:
     turnaround = jobs.finish_s[done] - jobs.submit_s[done]
     residence = jobs.finish_s[done] - jobs.start_s[done]
     slowdown = np.maximum(turnaround / np.maximum(residence, SLOWDOWN_BOUND_S), 1.0)
-    goodput = float((jobs.work_s[done] * jobs.accelerators[done]).sum())
+    goodput = float((jobs.work_s[done] * jobs.held_accelerators[done]).sum())
     return {
         "submitted": submitted,
         "completed": int(count[COMPLETED]),
         "running": int(count[RUNNING]),
         "waiting": int(count[WAITING] + count[TRANSFERRING]),
         "transferring": int(count[TRANSFERRING]),
-        "failed": 0,
+        "failed": int(count[KILLED]),
         "rejected": int(count[REJECTED]),
         "restarts": int(jobs.restarts.sum()),
         "wait_s": spread(wait),

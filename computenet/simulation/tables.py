@@ -62,6 +62,7 @@ def _jobs(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
             "pool": _category(jobs.pool, compiled.pools.ids),
             "site": _category(site, compiled.sites.ids),
             "accelerators": jobs.accelerators,
+            "held_accelerators": jobs.held_accelerators,
             "submit_s": jobs.submit_s,
             "ready_s": jobs.ready_s,
             "start_s": jobs.start_s,

@@ -9,8 +9,10 @@ from computenet.compiled import F8, I4, I8
 __all__ = ["JobRecords", "LinkTotals", "PoolTotals", "RequestTotals"]
 
 #: States of a job, by code.
-JOB_STATES = ("not_submitted", "waiting", "running", "completed", "transferring", "rejected")
-NOT_SUBMITTED, WAITING, RUNNING, COMPLETED, TRANSFERRING, REJECTED = range(6)
+JOB_STATES = (
+    "not_submitted", "waiting", "running", "completed", "transferring", "rejected", "killed",
+)  # fmt: skip
+NOT_SUBMITTED, WAITING, RUNNING, COMPLETED, TRANSFERRING, REJECTED, KILLED = range(7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,9 @@ class JobRecords:
     job_class: I4
     region: I4
     accelerators: I8
+    held_accelerators: F8  # with shares of accelerators and whole servers
     submit_s: F8
-    work_s: F8
+    work_s: F8  # cut at the estimate where jobs are stopped then
     data_gb: F8
     pool: I4  # -1 = rejected or not submitted
     ready_s: F8

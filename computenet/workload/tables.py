@@ -39,8 +39,16 @@ class JobTable:
         ``(n,)`` waiting time on record; NaN where there is none.
     job_class, region
         ``(n,)`` indices; 0 until assigned.
-    job_classes
-        Names of the classes.
+    share
+        ``(n,)`` part of each accelerator the job holds, above 0, at most 1.
+    whole_nodes
+        ``(n,)`` 1 = takes whole servers.
+    kind
+        ``(n,)`` index of the accelerator types it may run on; -1 = any.
+    site
+        ``(n,)`` index of the site where it ran on record; -1 = unknown.
+    job_classes, kinds
+        Names of the classes; accelerator types of each kind, joined by ``|``.
     """
 
     job_id: I8
@@ -53,16 +61,23 @@ class JobTable:
     recorded_wait_s: F8
     job_class: I4
     region: I4
+    share: F8
+    whole_nodes: I4
+    kind: I4
+    site: I4
     job_classes: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        rows = {len(getattr(self, field.name)) for field in fields(self)[:-1]}
+        rows = {len(getattr(self, field.name)) for field in fields(self)[:-2]}
         if len(rows) != 1:
             raise ValueError("columns of a table have one length")
         if self.rows and (np.diff(self.submit_s) < 0.0).any():
             raise ValueError("jobs are not sorted by submission")
         if self.rows and int(self.accelerators.min()) < 1:
             raise ValueError("a gang has at least 1 accelerator")
+        if self.rows and not (self.share.min() > 0.0 and self.share.max() <= 1.0):
+            raise ValueError("a share of an accelerator is above 0 and at most 1")
 
     @property
     def rows(self) -> int:
@@ -83,7 +98,12 @@ class JobTable:
         recorded_wait_s: F8 | None = None,
         job_class: I4 | None = None,
         region: I4 | None = None,
+        share: F8 | None = None,
+        whole_nodes: I4 | None = None,
+        kind: I4 | None = None,
+        site: I4 | None = None,
         job_classes: tuple[str, ...] = (),
+        kinds: tuple[str, ...] = (),
     ) -> JobTable:
         """Return a table with defaults for what is not given; sorts by submission, stably."""
         n = len(submit_s)
@@ -107,7 +127,12 @@ class JobTable:
             recorded_wait_s=column(recorded_wait_s, np.nan, "f8"),
             job_class=column(job_class, 0, "i4"),
             region=column(region, 0, "i4"),
+            share=column(share, 1.0, "f8"),
+            whole_nodes=column(whole_nodes, 0, "i4"),
+            kind=column(kind, -1, "i4"),
+            site=column(site, -1, "i4"),
             job_classes=job_classes,
+            kinds=kinds,
         )
 
     @classmethod
@@ -182,7 +207,10 @@ class RequestTable:
 
 
 def concat_jobs(tables: Sequence[JobTable]) -> JobTable:
-    """Return the rows of several tables in order of time; tenants of different tables differ."""
+    """Return the rows of several tables in order of time; tenants of different tables differ.
+
+    Kinds are those of the first table; all have the same.
+    """
     if len(tables) == 1:
         return tables[0]
     users: list[I4] = []
@@ -203,4 +231,9 @@ def concat_jobs(tables: Sequence[JobTable]) -> JobTable:
         user=np.concatenate(users),
         data_gb=joined("data_gb"),
         recorded_wait_s=joined("recorded_wait_s"),
+        share=joined("share"),
+        whole_nodes=joined("whole_nodes").astype(np.int32),
+        kind=joined("kind").astype(np.int32),
+        site=joined("site").astype(np.int32),
+        kinds=tables[0].kinds if tables else (),
     )

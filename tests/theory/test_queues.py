@@ -14,7 +14,7 @@ from computenet.kernels.job_queue import (
 )
 from computenet.kernels.job_state import (
     FCFS,
-    JobInputs,
+    make_job_inputs,
     make_job_out,
     make_job_state,
 )
@@ -49,18 +49,15 @@ def within(values: np.ndarray, theory: float) -> None:
 
 def waits_of_jobs(arrival_s: np.ndarray, work_s: np.ndarray, servers: int) -> np.ndarray:
     n = len(arrival_s)
-    inputs = JobInputs(
-        job_class=np.zeros(n, dtype=np.int32),
+    inputs = make_job_inputs(
         accelerators=np.ones(n, dtype=np.int64),
         work_s=work_s,
         estimate_s=work_s,
         speed=np.ones((1, 1)),
-        checkpoint_s=np.zeros(1),
-        restart_s=np.zeros(1),
         discipline=np.asarray([FCFS], dtype=np.int32),
-        slot_s=np.asarray([1e9]),
+        slot_s=1e9,
     )
-    state = make_job_state(n, 1, np.asarray([servers]))
+    state = make_job_state(inputs, np.asarray([servers]))
     push_arrivals(np.arange(n), arrival_s, np.zeros(n, dtype=np.int32), n, state)
     advance_jobs(state, inputs, np.inf, make_job_out(1, 1, 1))
     return state.start_s - arrival_s

@@ -1,14 +1,16 @@
-"""Jobs at pools in plain SimPy: gangs, FCFS and EASY backfill, deficit-credit routing."""
+"""Jobs at pools in plain SimPy: gangs, every discipline, deficit-credit routing."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from math import inf, nan
+from math import floor, inf, isnan, nan
 from typing import Any
 
 import simpy
 from simpy.events import EventPriority
+
+from computenet.simulation.reference.disciplines import schedule
 
 __all__ = ["ReferenceJob", "ReferencePool", "route_by_credit", "run_jobs"]
 
@@ -26,8 +28,15 @@ class ReferenceJob:
     work_s: float
     estimate_s: float
     pool: int = 0
+    tenant: int = 0
+    priority: int = 0
     start_s: float = nan
     finish_s: float = nan
+    segment_s: float = nan
+    saved_s: float = 0.0
+    lost_accelerator_s: float = 0.0
+    restarts: int = 0
+    process: simpy.Process | None = None
 
 
 @dataclass(slots=True)
@@ -36,8 +45,10 @@ class ReferencePool:
 
     Attributes
     ----------
-    order
-        ``ready`` (first come first served), ``shortest``, ``longest`` or ``smallest`` (area).
+    discipline
+        As a scenario names it.
+    checkpoint_s, restart_s
+        What a preempted job keeps and what a restart costs.
     busy_by_slot
         Accelerator-seconds in each accounting slot.
     """
@@ -45,16 +56,24 @@ class ReferencePool:
     env: simpy.Environment
     size: int
     speed: float = 1.0
-    backfill: bool = False
-    order: str = "ready"
+    discipline: str = "fcfs"
     slot_s: float = 900.0
+    checkpoint_s: float = 0.0
+    restart_s: float = 0.0
+    depth: int = 100
+    priority_weight_s: float = 0.0
+    size_weight_s: float = 0.0
+    half_life_s: float = inf
     free: int = 0
     queue: list[ReferenceJob] = field(default_factory=list)
     running: list[tuple[float, ReferenceJob]] = field(default_factory=list)
     started: dict[int, simpy.Event] = field(default_factory=dict)
+    usage: dict[int, float] = field(default_factory=dict)
+    charged: dict[int, tuple[float, float]] = field(default_factory=dict)
     busy_by_slot: dict[int, float] = field(default_factory=dict)
     accounted_s: float = 0.0
     pass_is_due: bool = False
+    available: bool = True
 
     def __post_init__(self) -> None:
         self.free = self.size
@@ -84,72 +103,86 @@ class ReferencePool:
 
     def expected_s(self, job: ReferenceJob) -> float:
         """Return how long the scheduler expects a job to run here."""
-        return job.estimate_s / self.speed
+        rest = max(job.estimate_s / self.speed - job.saved_s, 0.0)
+        return rest + self.restart_s if job.restarts else rest
+
+    def run_s(self, job: ReferenceJob) -> float:
+        """Return how long a job will run here."""
+        rest = job.work_s / self.speed - job.saved_s
+        return rest + self.restart_s if job.restarts else rest
 
     def schedule(self) -> None:
         """Start what may start."""
         self.pass_is_due = False
         self.account()
-        while self.queue and self.queue[0].accelerators <= self.free:
-            self.start(self.queue.pop(0))
-        if not self.backfill or len(self.queue) < 2 or self.free < 1:
-            return
-        now, need = self.env.now, self.queue[0].accelerators
-        ends = sorted((max(end, now), job.accelerators) for end, job in self.running)
-        will_be_free, shadow_s = self.free, inf
-        for end, gang in ends:
-            if end > shadow_s:
-                break
-            will_be_free += gang
-            if will_be_free >= need and shadow_s == inf:
-                shadow_s = end
-        extra = will_be_free - need
-        for job in self.queue[1:]:
-            if self.free <= 0:
-                break
-            if job.accelerators > self.free:
-                continue
-            if now + self.expected_s(job) <= shadow_s:
-                self.queue.remove(job)
-                self.start(job)
-            elif job.accelerators <= extra:
-                extra -= job.accelerators
-                self.queue.remove(job)
-                self.start(job)
+        if self.available:
+            schedule(self)
+
+    def take_down(self) -> None:
+        """Stop everything; what is free is out of reach too."""
+        self.account()
+        self.available = False
+        for _, job in list(self.running):
+            self.stop(job)
+        self.free = self.size
+
+    def bring_up(self) -> None:
+        """Serve the queue again."""
+        self.available = True
+        self.call_pass()
 
     def start(self, job: ReferenceJob) -> None:
-        """Give a job its accelerators."""
+        """Take a job out of the queue and give it its accelerators."""
+        self.queue.remove(job)
         self.free -= job.accelerators
+        if isnan(job.start_s):
+            job.start_s = self.env.now
+        job.segment_s = self.env.now
         self.running.append((self.env.now + self.expected_s(job), job))
         self.started.pop(job.index).succeed()
 
-    def key(self, job: ReferenceJob) -> tuple[float, int]:
-        """Return what orders the queue."""
-        by = {
-            "ready": job.ready_s,
-            "shortest": job.estimate_s,
-            "longest": -job.estimate_s,
-            "smallest": job.estimate_s * job.accelerators,
-        }
-        return by[self.order], job.index
+    def enqueue(self, job: ReferenceJob) -> None:
+        """Put a job into the queue."""
+        self.queue.append(job)
+        self.started[job.index] = self.env.event()
 
-    def enqueue(self, job: ReferenceJob) -> simpy.Event:
-        """Put a job into the queue at its place; return the event of its start."""
-        place = len(self.queue)
-        while place and self.key(self.queue[place - 1]) > self.key(job):
-            place -= 1
-        self.queue.insert(place, job)
-        event: simpy.Event = self.env.event()
-        self.started[job.index] = event
-        self.call_pass()
-        return event
+    def stop(self, job: ReferenceJob) -> None:
+        """Send a running job back to its last checkpoint and into the queue."""
+        elapsed = self.env.now - job.segment_s
+        useful = max(elapsed - self.restart_s, 0.0) if job.restarts else elapsed
+        kept = job.saved_s
+        if self.checkpoint_s > 0.0:
+            whole = floor((kept + useful) / self.checkpoint_s)
+            kept = max(kept, whole * self.checkpoint_s)
+        job.lost_accelerator_s += (elapsed - (kept - job.saved_s)) * job.accelerators
+        job.saved_s = kept
+        self._leave(job)
+        job.restarts += 1
+        self.enqueue(job)
+        assert job.process is not None
+        job.process.interrupt()
 
     def release(self, job: ReferenceJob) -> None:
         """Take the accelerators of a finished job back."""
         self.account()
+        self._leave(job)
+        self.call_pass()
+
+    def _leave(self, job: ReferenceJob) -> None:
         self.free += job.accelerators
         self.running = [entry for entry in self.running if entry[1] is not job]
-        self.call_pass()
+        if job.index in self.charged:
+            weight, expected_s = self.charged.pop(job.index)
+            used_s = self.env.now - job.segment_s
+            self.usage[job.tenant] += (used_s - expected_s) * job.accelerators * weight
+
+
+def _at(env: simpy.Environment, time_s: float, do: Callable[[], None]) -> None:
+    """Do something at a time, before anything else of that instant."""
+    event = env.event()
+    event._ok, event._value = True, None
+    event.callbacks.append(lambda _: do())
+    env.schedule(event, priority=EventPriority(0), delay=time_s)
 
 
 def _life(
@@ -157,9 +190,15 @@ def _life(
 ) -> Generator[simpy.Event, Any, None]:
     pool = pools[job.pool]
     yield env.timeout(job.ready_s)
-    yield pool.enqueue(job)
-    job.start_s = env.now
-    yield env.timeout(job.work_s / pool.speed)
+    pool.enqueue(job)
+    pool.call_pass()
+    while True:
+        yield pool.started[job.index]
+        try:
+            yield env.timeout(pool.run_s(job))
+            break
+        except simpy.Interrupt:
+            continue
     job.finish_s = env.now
     pool.release(job)
 
@@ -189,10 +228,17 @@ def run_jobs(
     jobs: Sequence[ReferenceJob],
     pools: Sequence[ReferencePool],
     until_s: float = inf,
+    outages: Sequence[tuple[int, float, float]] = (),
 ) -> None:
-    """Run jobs, sorted by index; every job must fit in its pool."""
+    """Run jobs, sorted by index; every job must fit in its pool.
+
+    Outages are pools with the times at which they go down and come back.
+    """
+    for p, down_s, up_s in outages:
+        _at(env, down_s, pools[p].take_down)
+        _at(env, up_s, pools[p].bring_up)
     for job in jobs:
-        env.process(_life(env, job, pools))
+        job.process = env.process(_life(env, job, pools))
     if until_s == inf:
         env.run()
     else:
