@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "network": {"kernels", "units"},
     "scenario": {"units", "errors"},
     "serving": {"units", "errors"},
+    "engines": {"kernels", "serving", "units", "errors"},
     "workload": {"kernels", "scenario", "units", "errors"},
     "compiled": {"scenario", "units", "errors"},
     "compilation": {
@@ -32,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"results", "scenario", "units", "errors"},
     "study": {
         "simulation", "policies", "results", "report", "scenario", "workload", "compilation",
-        "compiled", "units", "errors",
+        "compiled", "engines", "units", "errors",
     },
     "cli": {"study", "results", "report", "scenario", "simulation", "workload", "errors", "units"},
 }  # fmt: skip

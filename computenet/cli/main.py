@@ -398,3 +398,44 @@ def trace_scale(
     for notice in notices:
         typer.echo(f"note: {notice}", err=True)
     typer.echo(str(target))
+
+
+@trace_app.command("serve")
+def trace_serve(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    model: Annotated[str, typer.Option(help="Model by name, e.g. llama-3.1-8b.")],
+    accelerator: Annotated[str, typer.Option(help="Accelerator by name, e.g. rtx-4090.")],
+    parallel: Annotated[int, typer.Option(help="Accelerators of the replica.")] = 1,
+    slots: Annotated[int, typer.Option(help="Most requests running at once.")] = 256,
+    budget: Annotated[int, typer.Option(help="Most tokens of an engine step.")] = 2048,
+    cache_tokens: Annotated[
+        int | None, typer.Option(help="Tokens of key-value cache; what fits beside the weights.")
+    ] = None,
+    law: Annotated[
+        str, typer.Option(help="continuous-batching or processor-sharing.")
+    ] = "continuous-batching",
+    sync: Annotated[
+        bool, typer.Option("--sync", help="The engine schedules between steps, not during them.")
+    ] = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Serve a trace's requests by one replica, beside its measured latencies if it has any."""
+    from computenet import study
+
+    figures = study.serve(
+        trace,
+        model=model,
+        accelerator=accelerator,
+        parallel=parallel,
+        slots=slots,
+        budget=budget,
+        cache_tokens=cache_tokens,
+        law=law,
+        asynchronous=not sync,
+    )
+    if as_json:
+        _print_json(figures)
+        return
+    from computenet.cli.show import print_served
+
+    print_served(figures)

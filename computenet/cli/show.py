@@ -199,3 +199,25 @@ def print_comparison(comparison: Comparison, out: Path | None) -> None:
     console.print(table)
     if out is not None:
         console.print(f"comparison: {escape(str(out))}")
+
+
+def print_served(figures: Mapping[str, Any]) -> None:
+    """Print latencies of a replica, beside measured ones and how far they are apart."""
+    console = Console(highlight=False)
+    console.print(
+        f"{figures['served']:,} of {figures['requests']:,} requests served, "
+        f"{figures['dropped']:,} too large; {figures['law']}, "
+        f"{figures['cache_tokens']:,} tokens of cache"
+    )
+    console.print(
+        f"accelerator: {figures['accelerator_grade']} ({escape(figures['accelerator_source'])})"
+    )
+    measured, error = figures["measured"], figures["error"]
+    table = Table("ms", "simulated", *(["measured", "difference"] if measured else []), box=None)
+    for name, value in figures["simulated"].items():
+        more = []
+        if measured:
+            far = error.get(name)
+            more = [f"{measured[name]:,.1f}", "-" if far is None else f"{far:+.1%}"]
+        table.add_row(name, f"{value:,.1f}", *more)
+    console.print(table)

@@ -43,6 +43,7 @@ class Draws(NamedTuple):
     source: I4
     input_tokens: I4
     output_tokens: I4
+    cached_tokens: I4  # prompt tokens whose cache is there already; not drawn, zero
     choice: NDArray[np.float32]
     count: I8  # type: ignore[assignment]  # (1,)
 

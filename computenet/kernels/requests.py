@@ -21,15 +21,21 @@ from numpy.typing import NDArray
 
 from computenet.kernels._jit import njit, njit_inline
 from computenet.kernels.histogram import N_BINS
-from computenet.kernels.replica import (
+from computenet.kernels.replica import arrive, close_slot, drop_all, run_replica
+from computenet.kernels.replica_state import (
+    BLOCK,
+    CONTINUOUS_BATCHING,
     CURSOR,
     DECODING,
+    FREE_BLOCKS,
     FREE_NODE,
     FREE_NODES,
     FRESH,
+    LAW,
     NEXT_S,
     PREFILLING,
     PRESENT,
+    PROCESSOR_SHARING,
     QUEUE_HEAD,
     QUEUE_TAIL,
     SLOT,
@@ -38,13 +44,10 @@ from computenet.kernels.replica import (
     RequestOut,
     RequestState,
     WaitArena,
-    arrive,
-    close_slot,
-    drop_all,
-    run_replica,
 )
 
 __all__ = [
+    "EngineFacts",
     "RequestChunk",
     "RoutingPlan",
     "advance_requests",
@@ -75,6 +78,7 @@ class RequestChunk(NamedTuple):
     demand: I4
     input_tokens: I4
     output_tokens: I4
+    cached_tokens: I4  # of the input, in the prefix cache already
     choice: NDArray[np.float32]  # in [0, 1), for the choice of a replica
     count: I8  # type: ignore[assignment]  # (1,)
 
@@ -92,6 +96,17 @@ class RoutingPlan(NamedTuple):
     split: I8  # (1,) 0 = by deficit credit, 1 = at random
 
 
+class EngineFacts(NamedTuple):
+    """What continuous batching needs of groups (axis G)."""
+
+    lag: int  # steps that decisions lag behind, 0 or 1
+    block: int  # tokens of a block of cache
+    blocks: I8  # (G,) blocks of cache
+    budget: I8  # (G,) most tokens of a step
+    step: F8  # (G, 7) fixed s; weights s; s a token, computed and communicated; s a token of cache
+    # read; s a query-key pair; share of the weights that one token reads
+
+
 def make_replica_facts(
     replicas: I8,
     slots: I8,
@@ -101,6 +116,10 @@ def make_replica_facts(
     tpot_slo_s: F8,
     choice: int,
     slot_s: float,
+    *,
+    mixed_tok_s: F8 | None = None,
+    cache_tokens: I8 | None = None,
+    engine: EngineFacts | None = None,
 ) -> ReplicaFacts:
     """Return the facts of groups of `replicas`.
 
@@ -116,20 +135,42 @@ def make_replica_facts(
         How a replica is chosen: 0 round-robin, 1 random, 2 least work, 3 better of two.
     slot_s
         Accounting slot, s.
+    mixed_tok_s
+        As `decode_tok_s`, while a prompt is taken in; ``None`` = the same.
+    cache_tokens
+        ``(G,)`` tokens that the cache of a replica holds; ``None`` = no limit.
+    engine
+        What continuous batching needs; ``None`` = limited processor sharing.
     """
+    n = len(replicas)
+    if engine is None:
+        engine = EngineFacts(0, 1, np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros((n, 7)))
+        law = PROCESSOR_SHARING
+    else:
+        law = CONTINUOUS_BATCHING
     first = np.zeros(len(replicas) + 1, dtype=np.int64)
     np.cumsum(replicas, out=first[1:])
     return ReplicaFacts(
         group=np.repeat(np.arange(len(replicas), dtype=np.int32), replicas),
         first_replica=first,
         slots=slots.astype(np.int64),
+        cache_tokens=(
+            np.full(n, 2**40) if cache_tokens is None else np.asarray(cache_tokens)
+        ).astype(np.int64),
         prefill_tok_s=prefill_tok_s.astype(np.float64),
         decode_tok_s=np.ascontiguousarray(decode_tok_s, dtype=np.float64),
+        mixed_tok_s=np.ascontiguousarray(
+            decode_tok_s if mixed_tok_s is None else mixed_tok_s, dtype=np.float64
+        ),
         choice=np.asarray([choice], dtype=np.int64),
         slot_s=np.asarray([slot_s]),
         width=np.asarray([int(slots.max(initial=1))], dtype=np.int64),
         ttft_slo_s=ttft_slo_s.astype(np.float64),
         tpot_slo_s=tpot_slo_s.astype(np.float64),
+        engine=np.asarray([law, engine.lag, engine.block], dtype=np.int64),
+        blocks=np.asarray(engine.blocks).astype(np.int64),
+        budget=np.asarray(engine.budget).astype(np.int64),
+        step=np.ascontiguousarray(engine.step, dtype=np.float64),
     )
 
 
@@ -143,9 +184,14 @@ def make_request_state(facts: ReplicaFacts) -> RequestState:
     def small(size: int) -> I4:
         return np.zeros(size, dtype=np.int32)
 
-    clock = np.zeros((n, 4))
+    batching = int(facts.engine[LAW] == CONTINUOUS_BATCHING)
+    engine = np.zeros((n * batching, 6), dtype=np.int64)
+    if batching:
+        engine[:, FREE_BLOCKS] = facts.blocks[facts.group]
+    each = n * width * batching
+    clock = np.zeros((n, 5))
     clock[:, NEXT_S] = np.inf
-    count = np.zeros((n, 6), dtype=np.int64)
+    count = np.zeros((n, 7), dtype=np.int64)
     count[:, QUEUE_HEAD] = count[:, QUEUE_TAIL] = -1
     scalar = whole(7)
     scalar[FREE_NODE] = -1
@@ -165,18 +211,30 @@ def make_request_state(facts: ReplicaFacts) -> RequestState:
         integral=np.zeros((n, 4)),
         turn=whole(len(facts.slots)),
         scalar=scalar,
+        engine=engine,
+        segment=np.zeros((n * batching, 3)),
+        phase=whole(n * int(facts.engine[BLOCK]) * batching),
+        left=small(each),
+        chunk=small(each),
+        made=small(each),
+        order=whole(each),
     )
 
 
 def make_arena() -> WaitArena:
     """Return an arena without nodes."""
     none = np.zeros(0, dtype=np.int32)
-    return WaitArena(np.zeros(0, dtype=np.int64), np.zeros(0), none, none, none)
+    return WaitArena(
+        np.zeros(0, dtype=np.int64), np.zeros(0), none, none, none, none, none, np.zeros(0)
+    )
 
 
 def grow_arena(arena: WaitArena, state: RequestState, wanted: int) -> WaitArena:
-    """Return an arena with at least `wanted` free nodes; call it before a chunk."""
-    missing = wanted - int(state.scalar[FREE_NODES])
+    """Return an arena with nodes for `wanted` arrivals; call it before a chunk.
+
+    Under continuous batching every running request may come back to the queue as well.
+    """
+    missing = wanted + len(state.made) - int(state.scalar[FREE_NODES])
     if missing <= 0:
         return arena
     old = len(arena.following)
@@ -195,6 +253,9 @@ def grow_arena(arena: WaitArena, state: RequestState, wanted: int) -> WaitArena:
         longer(arena.demand),
         longer(arena.input),
         longer(arena.output),
+        longer(arena.cached),
+        longer(arena.made),
+        np.concatenate([arena.first_s, np.zeros(extra)]),
     )
 
 
@@ -370,7 +431,10 @@ def advance_requests(
             r = _choose(g, u, now_s, plan, state, facts, arena, out)
             # Ends at this very instant come before the arrival.
             run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, True)
-            arrive(r, now_s, d, chunk.input_tokens[i], chunk.output_tokens[i], state, facts, arena)
+            arrive(
+                r, now_s, d, chunk.input_tokens[i], chunk.output_tokens[i],
+                chunk.cached_tokens[i], state, facts, arena, out,
+            )  # fmt: skip
         i += 1
     state.scalar[CURSOR] = i
     if edge_s <= until_s and i == count:

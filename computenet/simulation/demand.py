@@ -182,6 +182,7 @@ class TableSource:
             ),
             np.maximum(table.input_tokens[first:last], 1),
             np.maximum(table.output_tokens[first:last], 1),
+            table.cached_tokens[first:last],
             self._choice.random(last - first, dtype=np.float32),
             np.asarray([last - first], dtype=np.int64),
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from computenet.compiled import B1, F8, I8, CompiledScenario
 from computenet.kernels.arrivals import Draws
-from computenet.kernels.replica import (
+from computenet.kernels.replica_state import (
     BUSY,
     CURSOR,
     DECODING,
@@ -201,6 +201,7 @@ def _as_chunk(draws: Draws) -> RequestChunk:
         draws.source,
         draws.input_tokens,
         draws.output_tokens,
+        draws.cached_tokens,
         draws.choice,
         draws.count,
     )

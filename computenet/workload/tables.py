@@ -156,6 +156,8 @@ class RequestTable:
         ``(n,)`` seconds from the start, not decreasing.
     input_tokens, output_tokens
         ``(n,)`` at least 0; a request of no output tokens is answered by its first.
+    cached_tokens
+        ``(n,)`` prompt tokens whose key-value cache is there already (prefix reuse).
     service_class, region
         ``(n,)`` indices; 0 until assigned.
     """
@@ -163,6 +165,7 @@ class RequestTable:
     arrival_s: F8
     input_tokens: I4
     output_tokens: I4
+    cached_tokens: I4
     service_class: I4
     region: I4
 
@@ -178,7 +181,14 @@ class RequestTable:
         return len(self.arrival_s)
 
     @classmethod
-    def of(cls, arrival_s: F8, input_tokens: I8, output_tokens: I8) -> RequestTable:
+    def of(
+        cls,
+        arrival_s: F8,
+        input_tokens: I8,
+        output_tokens: I8,
+        *,
+        cached_tokens: I8 | None = None,
+    ) -> RequestTable:
         """Return a table; sorts by arrival, stably."""
         order = np.argsort(arrival_s, kind="stable")
         none = np.zeros(len(arrival_s), dtype=np.int32)
@@ -186,6 +196,9 @@ class RequestTable:
             np.ascontiguousarray(arrival_s[order], dtype=np.float64),
             np.ascontiguousarray(input_tokens[order], dtype=np.int32),
             np.ascontiguousarray(output_tokens[order], dtype=np.int32),
+            none
+            if cached_tokens is None
+            else np.ascontiguousarray(cached_tokens[order], dtype=np.int32),
             none,
             none,
         )
@@ -199,6 +212,9 @@ class RequestTable:
             np.concatenate([table.arrival_s for table in tables]),
             np.concatenate([table.input_tokens for table in tables]).astype(np.int64),
             np.concatenate([table.output_tokens for table in tables]).astype(np.int64),
+            cached_tokens=np.concatenate([table.cached_tokens for table in tables]).astype(
+                np.int64
+            ),
         )
 
     def assigned(self, *, service_class: I4, region: I4) -> RequestTable:

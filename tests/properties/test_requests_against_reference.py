@@ -33,6 +33,8 @@ requests_of = st.lists(
 )
 #: Tokens a second of a replica with m decoding: capped per request, then by the replica.
 RATES = np.minimum(np.arange(5) * 20.0, 50.0)
+MIXED = RATES / 4.0
+CACHE_TOKENS = 700
 
 
 class Kernel:
@@ -49,6 +51,7 @@ class Kernel:
         self.facts = make_replica_facts(
             np.asarray(replicas), np.full(groups, 4), np.full(groups, 100.0),
             np.tile(RATES, (groups, 1)), np.asarray([2.0]), np.asarray([0.1]), choice, SLOT_S,
+            mixed_tok_s=np.tile(MIXED, (groups, 1)), cache_tokens=np.full(groups, CACHE_TOKENS),
         )  # fmt: skip
         self.state = make_request_state(self.facts)
         self.out = make_request_out(1, groups, int(horizon_s / SLOT_S), record_rows=n)
@@ -58,6 +61,7 @@ class Kernel:
             np.zeros(n, dtype=np.int32),
             np.asarray([row[1] for row in rows], dtype=np.int32),
             np.asarray([row[2] for row in rows], dtype=np.int32),
+            np.zeros(n, dtype=np.int32),
             np.random.default_rng(5).random(n, dtype=np.float32),
             np.asarray([n], dtype=np.int64),
         )
@@ -92,7 +96,9 @@ def test_kernel_equals_twin(rows: list[tuple[float, int, int]]) -> None:
         ReferenceRequest(i, row[0], row[1], row[2])
         for i, row in enumerate(sorted(rows, key=lambda row: row[0]))
     ]
-    run_requests(env, twin, ReferenceReplica(env, 4, 100.0, RATES.tolist()))
+    run_requests(
+        env, twin, ReferenceReplica(env, 4, 100.0, RATES.tolist(), MIXED.tolist(), CACHE_TOKENS)
+    )
     record = kernel.out.record
     assert kernel.out.served[0] == len(twin)
     order = np.lexsort((record[:, 4], record[:, 1]))

@@ -110,7 +110,7 @@ def serve(
     arena = grow_arena(make_arena(), state, n)
     none = np.zeros(n, dtype=np.int32)
     chunk = RequestChunk(
-        arrival_s, none, none + 1, output.astype(np.int32), np.zeros(n, dtype=np.float32),
+        arrival_s, none, none + 1, output.astype(np.int32), none, np.zeros(n, dtype=np.float32),
         np.asarray([n], dtype=np.int64),
     )  # fmt: skip
     plan = RoutingPlan(

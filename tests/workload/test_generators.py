@@ -20,7 +20,7 @@ def drawn(**overrides: object) -> dict[str, np.ndarray]:
     parts: list[list[np.ndarray]] = []
     for count, chunk in chunks(source):
         parts.append([column[:count].copy() for column in chunk[:-1]])
-    names = ("arrival_s", "source", "input", "output", "choice")
+    names = ("arrival_s", "source", "input", "output", "cached", "choice")
     return {
         name: np.concatenate(c) for name, c in zip(names, zip(*parts, strict=True), strict=True)
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import inf, nan
 from typing import Any
 
 import simpy
@@ -36,23 +36,36 @@ class ReferenceReplica:
     ----------
     decode_tok_s
         Rate of the whole replica with m requests decoding, by m.
+    mixed_tok_s
+        The same while a prompt is taken in.
+    cache_tokens
+        Tokens that the cache holds; a request counts with its prompt and half its output.
     """
 
     env: simpy.Environment
     slots: int
     prefill_tok_s: float
     decode_tok_s: Sequence[float]
+    mixed_tok_s: Sequence[float]
+    cache_tokens: float = inf
+    prefilling: int = 0
+    prefilled_s: float = 0.0
+    cached: float = 0.0
     held: int = 0
-    waiting: list[simpy.Event] = field(default_factory=list)
+    waiting: list[tuple[ReferenceRequest, simpy.Event]] = field(default_factory=list)
     decoding: dict[int, tuple[ReferenceRequest, simpy.Event]] = field(default_factory=dict)
     moved_s: float = 0.0
     version: int = 0
 
+    def rate(self) -> float:
+        """Return tokens a second of each decoding request."""
+        rates = self.mixed_tok_s if self.prefilling else self.decode_tok_s
+        return rates[len(self.decoding)] / len(self.decoding)
+
     def progress(self) -> None:
         """Give every decoding request the tokens it got since the last change."""
-        count = len(self.decoding)
-        if count:
-            each = self.decode_tok_s[count] / count * (self.env.now - self.moved_s)
+        if self.decoding:
+            each = self.rate() * (self.env.now - self.moved_s)
             for request, _ in self.decoding.values():
                 request.left -= each
         self.moved_s = self.env.now
@@ -60,11 +73,11 @@ class ReferenceReplica:
     def watch(self) -> Generator[simpy.Event, Any, None]:
         """Wait for the next end of decoding, unless something changes before it."""
         self.version += 1
-        version, count = self.version, len(self.decoding)
-        if not count:
+        version = self.version
+        if not self.decoding:
             return
         least = min(request.left for request, _ in self.decoding.values())
-        yield self.env.timeout(max(least, 0.0) * count / self.decode_tok_s[count])
+        yield self.env.timeout(max(least, 0.0) / self.rate())
         if version != self.version:
             return
         self.progress()
@@ -83,35 +96,55 @@ class ReferenceReplica:
         self.env.process(self.watch())
         return event
 
-    def admit(self) -> simpy.Event:
-        """Return the event of getting a slot, first come, first served."""
+    def admit(self, request: ReferenceRequest) -> simpy.Event:
+        """Return the event of getting a slot and cache, first come, first served."""
         event: simpy.Event = self.env.event()
-        if self.held < self.slots:
-            self.held += 1
-            event.succeed()
-        else:
-            self.waiting.append(event)
+        self.waiting.append((request, event))
+        self.serve()
         return event
 
-    def release(self) -> None:
-        """Give the slot back, or hand it to who waits longest."""
-        if self.waiting:
-            self.waiting.pop(0).succeed()
-        else:
-            self.held -= 1
+    def serve(self) -> None:
+        """Admit who waits, in order, while there is room; an empty replica takes anyone."""
+        while self.waiting and self.held < self.slots:
+            request, event = self.waiting[0]
+            wanted = request.input_tokens + 0.5 * request.output_tokens
+            if self.held and self.cached + wanted > self.cache_tokens:
+                return
+            self.waiting.pop(0)
+            self.held += 1
+            self.cached += wanted
+            event.succeed()
+
+    def prefill(self, request: ReferenceRequest) -> Generator[simpy.Event, Any, None]:
+        """Take a prompt in, after those before it."""
+        self.progress()
+        self.prefilling += 1
+        self.env.process(self.watch())
+        begin_s = max(self.env.now, self.prefilled_s)
+        self.prefilled_s = begin_s + request.input_tokens / self.prefill_tok_s
+        yield self.env.timeout(self.prefilled_s - self.env.now)
+        self.progress()
+        self.prefilling -= 1
+        self.env.process(self.watch())
+
+    def release(self, request: ReferenceRequest) -> None:
+        """Give slot and cache back."""
+        self.held -= 1
+        self.cached -= request.input_tokens + 0.5 * request.output_tokens
+        self.serve()
 
 
 def _life(
     env: simpy.Environment, request: ReferenceRequest, replica: ReferenceReplica
 ) -> Generator[simpy.Event, Any, None]:
     yield env.timeout(request.arrival_s)
-    yield replica.admit()
-    yield env.timeout(request.input_tokens / replica.prefill_tok_s)
+    yield replica.admit(request)
+    yield from replica.prefill(request)
     request.first_s = env.now
     if request.output_tokens > 1:
         yield replica.decode(request)
     request.finish_s = env.now
-    replica.release()
+    replica.release(request)
 
 
 def run_requests(

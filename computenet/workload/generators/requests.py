@@ -203,6 +203,7 @@ def _make_draws(rows: int) -> Draws:
         np.zeros(rows, dtype=np.int32),
         np.zeros(rows, dtype=np.int32),
         np.zeros(rows, dtype=np.int32),
+        np.zeros(rows, dtype=np.int32),
         np.zeros(rows, dtype=np.float32),
         np.zeros(1, dtype=np.int64),
     )

@@ -38,6 +38,7 @@ from computenet.workload.traces.servegen import ServeGenLengthsReader, ServeGenR
 from computenet.workload.traces.spot_nodes import SpotNodesReader
 from computenet.workload.traces.swf import SwfReader
 from computenet.workload.traces.trace import Trace, TraceReader
+from computenet.workload.traces.vllm import VllmReader
 
 __all__ = ["describe_trace", "read_trace", "reader_names", "reader_titles"]
 
@@ -70,6 +71,7 @@ BUILT_IN: tuple[type[TraceReader], ...] = (
     SamplesReader,
     SpotSeriesReader,
     SummaryReader,
+    VllmReader,
 )
 
 
