@@ -19,6 +19,13 @@ from computenet.compiled import (
     SiteArrays,
 )
 from computenet.energy.tariff import hourly_to_slots, month_index
+from computenet.engines import (
+    BLOCK_TOKENS,
+    Device,
+    ServedModel,
+    cache_capacity_tokens,
+    step_costs,
+)
 from computenet.errors import InputError, Problem
 from computenet.kernels.job_state import (
     CONSERVATIVE,
@@ -342,6 +349,7 @@ def _groups(
     def column(values: list[int]) -> I8:
         return np.asarray(values, dtype=np.int64)
 
+    blocks, step = _engine_costs(scenario, pools, pool_of, model_of, rows)
     groups = GroupArrays(
         ids=tuple(
             f"{pools.ids[p]}/{models[m].name}" for p, m in zip(pool_of, model_of, strict=True)
@@ -355,6 +363,8 @@ def _groups(
         prefill_tok_s=_array([row.prefill_tok_s for row in rows]),
         request_tok_s=_array([row.request_tok_s for row in rows]),
         decode_tok_s=_array([row.decode_tok_s for row in rows]),
+        blocks=blocks,
+        step=step,
     )
     pools = replace(
         pools,
@@ -362,6 +372,31 @@ def _groups(
         serving_accelerators=serving,
     )
     return groups, pools
+
+
+def _engine_costs(
+    scenario: Scenario, pools: PoolArrays, pool_of: I8, model_of: I8, rows: list[ReplicaRates]
+) -> tuple[I8, F8]:
+    """Return blocks of cache and costs of a step by group; zero under processor sharing."""
+    blocks = np.zeros(len(rows), dtype=np.int64)
+    step = np.zeros((len(rows), 7))
+    if scenario.run.service_law == "continuous-batching":
+        types = {item.id: item for item in scenario.topology.accelerators}
+        for g, (p, m, row) in enumerate(zip(pool_of, model_of, rows, strict=True)):
+            model, kind = scenario.workload.models[m], types[pools.accelerator[p]]
+            served = ServedModel(
+                model.name, model.parameters_b, model.active_parameters_b,
+                model.bytes_per_parameter, model.layers or 0, 0, model.attention_width or 0,
+                model.cache_kb_per_token, "", "",
+            )  # fmt: skip
+            # Topologies name no links inside servers, so exchange within a replica costs nothing.
+            device = Device(
+                kind.id, kind.fp16_tflops, kind.memory_gb, kind.memory_bandwidth_tb_s, np.inf, ""
+            )
+            room = cache_capacity_tokens(served, device, row.accelerators)
+            blocks[g] = room // BLOCK_TOKENS
+            step[g] = step_costs(served, device, row.accelerators)
+    return blocks, step
 
 
 def _requests(

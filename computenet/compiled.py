@@ -83,6 +83,8 @@ class GroupArrays:
     prefill_tok_s: F8
     request_tok_s: F8  # decode cap of one request
     decode_tok_s: F8  # decode rate of a whole replica
+    blocks: I8  # blocks of key-value cache; continuous batching only, else 0
+    step: F8  # (G, 7) what an engine step costs, s; continuous batching only, else 0
 
 
 @dataclass(frozen=True, slots=True)

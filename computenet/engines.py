@@ -33,9 +33,11 @@ from computenet.kernels.requests import (
 from computenet.serving import DECODE_EFFICIENCY, MEMORY_SHARE, PREFILL_EFFICIENCY
 
 __all__ = [
+    "BLOCK_TOKENS",
     "DEVICES",
     "LAWS",
     "MODELS",
+    "STEP_TOKENS",
     "Device",
     "EngineLimits",
     "Served",
@@ -56,6 +58,8 @@ LAWS = ("processor-sharing", "continuous-batching")
 LAYER_OVERHEAD_S = 7e-5
 #: Tokens of a block of cache (vLLM's default).
 BLOCK_TOKENS = 16
+#: Most tokens of a step (vLLM's default for serving) where nothing else is said.
+STEP_TOKENS = 2048
 
 
 @dataclass(frozen=True, slots=True)

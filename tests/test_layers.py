@@ -22,13 +22,14 @@ ALLOWED: dict[str, set[str]] = {
     "workload": {"kernels", "scenario", "units", "errors"},
     "compiled": {"scenario", "units", "errors"},
     "compilation": {
-        "compiled", "scenario", "energy", "network", "serving", "kernels", "units", "errors",
+        "compiled", "scenario", "energy", "network", "serving", "engines", "kernels", "units",
+        "errors",
     },
     "policies": {"compiled", "energy", "network", "kernels", "units", "errors"},
     "results": {"scenario", "compiled", "units", "errors", "report"},
     "simulation": {
         "policies", "kernels", "energy", "network", "workload", "compiled", "compilation",
-        "results", "scenario", "serving", "units", "errors",
+        "results", "scenario", "serving", "engines", "units", "errors",
     },
     "report": {"results", "scenario", "units", "errors"},
     "study": {

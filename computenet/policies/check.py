@@ -205,6 +205,8 @@ def _example_compiled() -> CompiledScenario:
         prefill_tok_s=_row(8000.0, 4000.0, 8000.0, 4000.0),
         request_tok_s=_row(60.0, 40.0, 60.0, 40.0),
         decode_tok_s=_row(1500.0, 600.0, 1500.0, 600.0),
+        blocks=np.zeros(4, dtype=np.int64),
+        step=np.zeros((4, 7)),
     )
     model_of_class = np.asarray([0, 1], dtype=np.int32)
     serves = np.tile(model_of_class[:, None] == groups.model, (2, 1))

@@ -35,6 +35,8 @@ def reference_problems(raw: Mapping[str, Any]) -> list[Problem]:
         problems += _events(raw, topology)
     if isinstance(topology, Mapping) and isinstance(workload, Mapping):
         problems += _disciplines(raw, topology, workload)
+    if isinstance(workload, Mapping):
+        problems += _service_law(raw, workload)
     return problems
 
 
@@ -184,6 +186,24 @@ def _disciplines(
             if item.get("priority")
         ]
     return out
+
+
+def _service_law(raw: Mapping[str, Any], workload: Mapping[str, Any]) -> list[Problem]:
+    """Return what continuous batching would need of models."""
+    run = raw.get("run")
+    if not isinstance(run, Mapping) or run.get("service_law") != "continuous-batching":
+        return []
+    return [
+        Problem(
+            f"workload.models.{model.get('name')}.{field}",
+            None,
+            "is missing; run.service_law=continuous-batching needs it",
+            "a whole number of 1 or more",
+        )
+        for model in _records(workload, "models")
+        for field in ("layers", "attention_width")
+        if model.get(field) is None
+    ]
 
 
 def _events(raw: Mapping[str, Any], topology: Mapping[str, Any]) -> list[Problem]:

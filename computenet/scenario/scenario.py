@@ -45,6 +45,10 @@ class RunSpec(Spec):
     discipline: Discipline | None = Field(
         default=None, description="discipline of every pool, in place of the pools' own"
     )
+    service_law: Literal["processor-sharing", "continuous-batching"] = Field(
+        default="processor-sharing",
+        description="how replicas serve: fluid and fastest, or engine step by engine step",
+    )
     replica_choice: Literal["round-robin", "random", "least-work", "two-choices"] = "random"
 
 

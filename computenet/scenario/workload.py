@@ -26,6 +26,13 @@ class ModelSpec(Sourced):
     active_parameters_b: Positive = Field(description="parameters used for one token, billions")
     bytes_per_parameter: Positive = Field(description="2 for BF16, 1 for FP8")
     cache_kb_per_token: NonNegative = Field(description="key-value cache of one token, kB")
+    layers: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="layers; continuous batching needs them"
+    )
+    attention_width: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="query heads times their size; continuous batching needs it",
+    )
     serving_share: Share = Field(description="share of serving accelerators that hold it")
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from computenet.compiled import B1, F8, I8, CompiledScenario
+from computenet.engines import BLOCK_TOKENS, STEP_TOKENS
 from computenet.kernels.arrivals import Draws
 from computenet.kernels.replica_state import (
     BUSY,
@@ -18,6 +19,7 @@ from computenet.kernels.replica_state import (
     SLOT,
 )
 from computenet.kernels.requests import (
+    EngineFacts,
     RequestChunk,
     RoutingPlan,
     advance_requests_packed,
@@ -65,6 +67,7 @@ class RequestPlane:
             requests.tpot_slo_ms / 1000.0,
             CHOICES[choice],
             compiled.slot_s,
+            engine=_engine(compiled),
         )
         self._state = make_request_state(self._facts)
         n_demands, n_groups = requests.feasible.shape
@@ -193,6 +196,15 @@ class RequestPlane:
         prefill = self.out.integral[:, :, PREFILL]
         load = DECODE_ACTIVITY * (busy - prefill) + PREFILL_ACTIVITY * prefill
         return busy * scale, load * scale
+
+
+def _engine(compiled: CompiledScenario) -> EngineFacts | None:
+    """Return what continuous batching needs, or ``None`` under processor sharing."""
+    groups = compiled.groups
+    if not groups.blocks.any():
+        return None
+    budget = np.full(len(groups.ids), STEP_TOKENS, dtype=np.int64)
+    return EngineFacts(1, BLOCK_TOKENS, groups.blocks, budget, groups.step)
 
 
 def _as_chunk(draws: Draws) -> RequestChunk:

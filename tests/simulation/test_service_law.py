@@ -1,0 +1,37 @@
+"""A run under continuous batching: audited, repeatable, and close to the fluid law when idle."""
+
+from __future__ import annotations
+
+import pytest
+
+import computenet as cn
+from computenet.errors import InputError
+
+
+def scenario(law: str):
+    plain = cn.load("two-hubs").model_dump(mode="json", exclude_none=True)
+    for model in plain["workload"]["models"]:
+        model |= {"layers": 32, "attention_width": 4096}
+    return cn.load(plain, overrides={"days": 0.2, "run.service_law": law})
+
+
+def test_both_laws_serve_the_same_requests_and_the_audit_closes() -> None:
+    fluid, steps = (
+        cn.simulate(scenario(law)).summary for law in ("processor-sharing", "continuous-batching")
+    )
+    for summary in (fluid, steps):
+        assert max(abs(value) for value in summary["audit"].values()) < 1e-6
+    assert steps["requests"]["arrived"] == fluid["requests"]["arrived"]
+    assert steps["requests"]["dropped"] == 0
+    assert steps["requests"]["tpot_ms"]["p50"] != fluid["requests"]["tpot_ms"]["p50"]
+    again = cn.simulate(scenario("continuous-batching")).summary
+    assert again["requests"] == steps["requests"]
+
+
+def test_a_model_without_layers_is_refused() -> None:
+    plain = cn.load("two-hubs").model_dump(mode="json", exclude_none=True)
+    for model in plain["workload"]["models"]:
+        model.pop("layers", None)
+        model.pop("attention_width", None)
+    with pytest.raises(InputError, match=r"layers\n.*continuous-batching needs it"):
+        cn.load(plain, overrides={"run.service_law": "continuous-batching"})
