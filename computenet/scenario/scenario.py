@@ -49,6 +49,11 @@ class RunSpec(Spec):
         default="processor-sharing",
         description="how replicas serve: fluid and fastest, or engine step by engine step",
     )
+    prefix_cache: Literal["none", "shared"] = Field(
+        default="none",
+        description="shared: prompt blocks that a replayed trace has seen before are not computed, "
+        "wherever they were seen; an upper bound on reuse",
+    )
     replica_choice: Literal["round-robin", "random", "least-work", "two-choices"] = "random"
 
 

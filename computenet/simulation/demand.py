@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -65,11 +65,18 @@ def demand_of(
                 ],
                 "nothing was run",
             )
+        requests = recorded.requests
+        if scenario.run.prefix_cache == "none":
+            requests = replace(requests, cached_tokens=np.zeros_like(requests.cached_tokens))
+        elif not requests.cached_tokens.any():
+            raise _no_prefixes("no prompt of the traces shares a block with an earlier one")
         return Demand(
             recorded.jobs,
-            TableSource(recorded.requests, compiled, scenario.seed),
+            TableSource(requests, compiled, scenario.seed),
             np.zeros(len(compiled.regions) * len(compiled.jobs.classes)),
         )
+    if scenario.run.prefix_cache != "none":
+        raise _no_prefixes("generated prompts have no blocks to share")
     laws = job_laws(scenario)
     training = np.asarray([region.training_share for region in scenario.topology.regions])
     made = generate_jobs(
@@ -94,6 +101,10 @@ def demand_of(
     load = np.asarray([mean_load_accelerators(law) for law in laws])
     expected: F8 = (training[:, None] * load[None, :]).ravel()
     return Demand(table, request_source(scenario, compiled), expected)
+
+
+def _no_prefixes(why: str) -> InputError:
+    return InputError([Problem("run.prefix_cache", "shared", why, "none")], "nothing was run")
 
 
 def first_hour(scenario: Scenario) -> float:

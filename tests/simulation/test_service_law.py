@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 import computenet as cn
@@ -35,3 +38,22 @@ def test_a_model_without_layers_is_refused() -> None:
         model.pop("attention_width", None)
     with pytest.raises(InputError, match=r"layers\n.*continuous-batching needs it"):
         cn.load(plain, overrides={"run.service_law": "continuous-batching"})
+
+
+def test_prompts_seen_before_cost_less_and_reuse_without_any_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    rows = [
+        {"timestamp": 2000 * i, "input_length": 2048, "output_length": 4, "hash_ids": [1, 2, 3, i]}
+        for i in range(4, 60)
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n")
+    ttft = [
+        cn.replay([path], topology="two-hubs", overrides={"run.prefix_cache": kind}).summary[
+            "requests"
+        ]["ttft_ms"]["mean"]
+        for kind in ("none", "shared")
+    ]
+    assert ttft[1] < ttft[0]
+    made = cn.load("two-hubs", overrides={"days": 0.1, "run.prefix_cache": "shared"})
+    with pytest.raises(InputError, match="no blocks to share"):
+        cn.simulate(made)

@@ -106,8 +106,8 @@ def test_azure_keeps_100_ns_and_reads_zones(tmp_path: Path) -> None:
 
 
 def test_mooncake_prefix_hits() -> None:
-    assert prefix_hits([[1, 2], [1, 3, 2], [1, 2, 9], [5]]) == 1 + 2
-    assert prefix_hits([]) == 0
+    assert prefix_hits([[1, 2], [1, 3, 2], [1, 2, 9], [5]]) == [0, 1, 2, 0]
+    assert prefix_hits([]) == []
 
 
 def test_swf_rows_that_cannot_run_are_counted(tmp_path: Path) -> None:

@@ -24,19 +24,21 @@ FIELDS = ("timestamp", "input_length", "output_length")
 MOST_SHOWN = 10
 
 
-def prefix_hits(blocks: list[list[int]]) -> int:
-    """Return the blocks that a cache without limit would have held already.
+def prefix_hits(blocks: list[list[int]]) -> list[int]:
+    """Return, for each request, the blocks that a cache without limit would have held already.
 
     Requests come in the order of the list; a block counts as a hit while every block before it in
     the same request was one too.
     """
     seen: set[int] = set()
-    hits = 0
+    hits: list[int] = []
     for request in blocks:
+        found = 0
         for block in request:
             if block not in seen:
                 break
-            hits += 1
+            found += 1
+        hits.append(found)
         seen.update(request)
     return hits
 
@@ -116,7 +118,7 @@ class MooncakeReader:
             figures |= {
                 "hash_blocks": sum(len(request) for request in blocks),
                 "hash_blocks_distinct": len({block for request in blocks for block in request}),
-                "infinite_cache_prefix_hit_blocks": prefix_hits(blocks),
+                "infinite_cache_prefix_hit_blocks": sum(prefix_hits(blocks)),
                 "rows_blocks_not_ceil_len_over_512": sum(
                     len(request) != math.ceil(row["input_length"] / BLOCK_TOKENS)
                     for request, row in zip(blocks, rows, strict=True)
@@ -127,7 +129,12 @@ class MooncakeReader:
             **distribution("input_tokens", into, shown=shown),
             **distribution("output_tokens", out, shown=shown),
         }
+        in_time = [rows[i].get("hash_ids") or [] for i in order]
+        found = np.asarray(prefix_hits(in_time), dtype=np.float64) * BLOCK_TOKENS
         requests = RequestTable.of(
-            arrival[order], into[order].astype(np.int64), out[order].astype(np.int64)
+            arrival[order],
+            into[order].astype(np.int64),
+            out[order].astype(np.int64),
+            cached_tokens=np.minimum(found, into[order]).astype(np.int64),
         )
         return Trace(None, requests, figures, tuple(notices))
