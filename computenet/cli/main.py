@@ -338,15 +338,17 @@ def trace_describe(
     as_json: JsonOpt = False,
 ) -> None:
     """Say what a trace holds."""
-    from computenet.workload.traces import describe_trace
+    from computenet.workload.traces import read_trace
 
-    figures = describe_trace(trace, format=format_)
+    read = read_trace(trace, format=format_)
     if as_json:
-        _print_json(figures)
+        _print_json(read.figures)
         return
+    from computenet.cli.plots import print_plots
     from computenet.cli.show import print_facts
 
-    print_facts(figures)
+    print_facts(read.figures)
+    print_plots(read.jobs, read.requests)
 
 
 FormatOpt = Annotated[str, typer.Option("--format", help="Reader, or auto to tell by the content.")]

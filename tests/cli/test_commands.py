@@ -192,3 +192,12 @@ def test_help_is_quick_to_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_describe_draws_small_plots(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.csv"
+    path.write_text("submit_s,duration_s,accelerators\n0,10,1\n7200,100,8\n")
+    done = run("trace", "describe", path, env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+    assert done.returncode == 0
+    assert "submissions [█" in done.stdout
+    assert "1 to 8 accelerators, log scale" in done.stdout
