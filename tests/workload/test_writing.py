@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from computenet.errors import InputError
+from computenet.errors import InputError, TraceError
 from computenet.workload.tables import JobTable, RequestTable
 from computenet.workload.traces import convert_trace, read_trace, scale_trace
 
@@ -80,3 +80,18 @@ def test_all_faults_at_once_and_nothing_written(tmp_path: Path) -> None:
         scale_trace(source, tmp_path / "none.csv", from_h=1000.0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pai.csv", "taken.xyz"]
     assert taken.read_text() == "mine"
+
+
+def test_shares_and_whole_nodes_are_kept_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.csv"
+    head = "submit_s,duration_s,accelerators,share,whole_nodes\n"
+    path.write_text(head + "0,10,1,0.25,0\n5,10,2,1,1\n")
+    convert_trace(path, tmp_path / "jobs.parquet")
+    jobs = read_trace(tmp_path / "jobs.parquet").jobs
+    assert jobs is not None
+    assert jobs.share.tolist() == [0.25, 1.0]
+    assert jobs.whole_nodes.tolist() == [0, 1]
+    path.write_text(head + "0,10,1,0,2\n")
+    with pytest.raises(TraceError, match="share cannot be used") as caught:
+        read_trace(path)
+    assert "whole_nodes cannot be used" in str(caught.value)

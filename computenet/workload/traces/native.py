@@ -1,7 +1,8 @@
 """computenet's own format: parquet or CSV with plainly named columns, units in the names.
 
 Jobs: ``submit_s``, ``duration_s``, ``accelerators`` must be there; ``job_id``, ``estimate_s``,
-``user`` (-1 = unknown), ``data_gb`` and ``recorded_wait_s`` may be. Requests: ``arrival_s``,
+``user`` (-1 = unknown), ``data_gb``, ``recorded_wait_s``, ``share`` (of each accelerator, above 0,
+at most 1) and ``whole_nodes`` (1 = takes whole servers) may be. Requests: ``arrival_s``,
 ``input_tokens``, ``output_tokens``. Times are seconds from the trace's start.
 """
 
@@ -25,10 +26,12 @@ from computenet.workload.traces.trace import Trace
 __all__ = ["JOB_COLUMNS", "REQUEST_COLUMNS", "NativeReader", "native_frame"]
 
 JOBS = ("submit_s", "duration_s", "accelerators")
-OPTIONAL = ("job_id", "estimate_s", "user", "data_gb", "recorded_wait_s")
+OPTIONAL = (
+    "job_id", "estimate_s", "user", "data_gb", "recorded_wait_s", "share", "whole_nodes",
+)  # fmt: skip
 JOB_COLUMNS = (*JOBS, *OPTIONAL)
 REQUEST_COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
-WHOLE = {"accelerators", "job_id", "user", "input_tokens", "output_tokens"}
+WHOLE = {"whole_nodes", "accelerators", "job_id", "user", "input_tokens", "output_tokens"}
 LEAST = {"accelerators": 1.0, "user": -1.0}
 MAGIC = b"PAR1"
 
@@ -59,6 +62,7 @@ class NativeReader:
         present = [*wanted, *(name for name in OPTIONAL if wanted is JOBS and name in names)]
         columns = self._columns(content, tuple(present))
         time_s = columns[wanted[0]]
+        _bounded(columns, content.where)
         order, notices = order_of(time_s, content.where, 2, strict=strict)
         if wanted is JOBS:
             return _jobs(columns, order, notices)
@@ -91,6 +95,28 @@ class NativeReader:
         }
 
 
+def _bounded(columns: dict[str, np.ndarray], where: str) -> None:
+    """Refuse shares that are none, and flags that are neither 0 nor 1."""
+    problems: list[Problem] = []
+    for name, allowed in (("share", "above 0, at most 1"), ("whole_nodes", "0 or 1")):
+        if name not in columns:
+            continue
+        values = columns[name]
+        wrong = np.flatnonzero((values > 1.0) | ((values <= 0.0) & (name == "share")))
+        if wrong.size:
+            row = int(wrong[0])
+            problems.append(
+                Problem(
+                    f"{where}: line {row + 2}",
+                    float(values[row]),
+                    f"{name} cannot be used",
+                    allowed,
+                )
+            )
+    if problems:
+        raise TraceError(problems)
+
+
 def _jobs(columns: dict[str, np.ndarray], order: np.ndarray, notices: list[str]) -> Trace:
     run, gang = columns["duration_s"], columns["accelerators"]
     figures: dict[str, Any] = {
@@ -102,7 +128,7 @@ def _jobs(columns: dict[str, np.ndarray], order: np.ndarray, notices: list[str])
         **distribution("gpus", gang, shown=("mean", "max")),
         "gpu_hours": plain((run * gang).sum() / 3600.0),
     }
-    kinds = {"job_id": np.int64, "user": np.int32}
+    kinds = {"job_id": np.int64, "user": np.int32, "whole_nodes": np.int32}
     more = {
         name: columns[name][order].astype(kinds.get(name, np.float64))
         for name in OPTIONAL

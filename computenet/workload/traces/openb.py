@@ -29,7 +29,7 @@ NODES = ("sn", "cpu_milli", "memory_mib", "gpu", "model")
 
 
 class OpenbPodsReader:
-    """Pods. A share of a GPU takes a whole accelerator in a replay, and is counted."""
+    """Pods. Those that share a GPU hold its share in a replay."""
 
     name = "openb-pods"
 
@@ -90,13 +90,15 @@ class OpenbPodsReader:
                 notices.append(f"{int(left.sum()):,} pods {words} are not replayed")
         if (shared & usable).any():
             notices.append(
-                f"{int((shared & usable).sum()):,} pods that share a GPU take a whole accelerator"
+                f"{int((shared & usable).sum()):,} pods hold a share of a GPU, packed without "
+                "fragmentation"
             )
         kept = order[usable[order]]
         jobs = JobTable.of(
             submit[kept],
             run[kept],
-            np.ceil(gpus[kept]).astype(np.int64),
+            np.maximum(np.ceil(count[kept]), 1.0).astype(np.int64),
+            share=np.where(shared, np.clip(milli / 1000.0, 0.001, 1.0), 1.0)[kept],
             job_id=kept.astype(np.int64),
             recorded_wait_s=np.maximum(wait[kept], 0.0),
         )
