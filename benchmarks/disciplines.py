@@ -7,6 +7,7 @@ to 10,000 jobs; the Azure conversation requests go to one replica of an 8-billio
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,19 @@ from computenet.engines import (
     serve_alone,
 )
 from computenet.kernels.job_queue import advance_jobs, push_arrivals
-from computenet.kernels.job_state import make_job_inputs, make_job_out, make_job_state
+from computenet.kernels.job_state import JobInputs, make_job_inputs, make_job_out, make_job_state
 from computenet.workload.traces import read_trace
 
 SIZE, LOAD, TENANTS, SLOT_S = 400, 1.1, 200, 86_400.0
+
+
+def _waits(inputs: JobInputs, submit_s: np.ndarray) -> np.ndarray:
+    """Run the jobs on one pool; return how long each waited, s."""
+    n = len(submit_s)
+    state = make_job_state(inputs, np.asarray([SIZE]))
+    push_arrivals(np.arange(n), submit_s, np.zeros(n, dtype=np.int32), n, state)
+    advance_jobs(state, inputs, np.inf, make_job_out(1, 3, 2000))
+    return state.start_s - submit_s
 
 
 def _disciplines(root: Path) -> list[Figure]:
@@ -52,18 +62,8 @@ def _disciplines(root: Path) -> list[Figure]:
             half_life_s=np.full(1, 7 * 86_400.0),
             slot_s=SLOT_S,
         )
-        waits = np.zeros(0)
-
-        def once() -> None:
-            nonlocal waits
-            state = make_job_state(inputs, np.asarray([SIZE]))  # noqa: B023
-            out = make_job_out(1, 3, 2000)
-            push_arrivals(np.arange(n), submit, np.zeros(n, dtype=np.int32), n, state)
-            advance_jobs(state, inputs, np.inf, out)  # noqa: B023
-            waits = state.start_s - submit
-
-        once()
-        speed = n / median_s(once, 5)
+        waits = _waits(inputs, submit)
+        speed = n / median_s(partial(_waits, inputs, submit), 5)
         changes = np.concatenate([submit, submit + waits])
         step = np.concatenate([np.ones(n), -np.ones(n)])
         longest = int(np.cumsum(step[np.argsort(changes, kind="stable")]).max())
@@ -85,9 +85,7 @@ def _laws(root: Path) -> list[Figure]:
         for factor in (0.5, 1.0, 4.0):
             arrival = table.arrival_s / factor
 
-            def once() -> None:
-                serve_alone(arrival, into, out, model, device, 1, limits, law)  # noqa: B023
-
+            once = partial(serve_alone, arrival, into, out, model, device, 1, limits, law)
             once()
             speed = table.rows / median_s(once, 5)
             title = f"{law}, Azure conversation at {factor:g} times its rate"

@@ -70,6 +70,8 @@ BACKFILL_DEPTH = 50
 #: Waiting time that a step of priority is worth, and the half-life of past use: the latter is
 #: Slurm's PriorityDecayHalfLife, the former is judgement.
 PRIORITY_WEIGHT_S, USAGE_HALF_LIFE_S = 86_400.0, 7 * 86_400.0
+#: Half-lives a run may have: newer use weighs 2^(time / half-life), which ends at 2^1024.
+MOST_HALF_LIVES = 900
 
 
 def compile_scenario(scenario: Scenario) -> CompiledScenario:
@@ -89,6 +91,7 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
     pools = _pools(scenario)
     n_regions = len(scenario.topology.regions)
     oneway_ms, price = site_paths(network, n_regions, network.capacity_gbps > 0.0)
+    _check_half_lives(scenario, pools)
     notes: list[str] = []
     jobs = _jobs(scenario, oneway_ms, price)
     groups, pools = _groups(scenario, pools, notes)
@@ -180,6 +183,22 @@ def _network(scenario: Scenario) -> NetworkArrays:
         price_cny_per_gb=_array([link.price_cny_per_gb for link in links]),
         n_nodes=len(node),
     )
+
+
+def _check_half_lives(scenario: Scenario, pools: PoolArrays) -> None:
+    """Refuse half-lives so short that the weights of late use leave the range of numbers."""
+    problems = [
+        Problem(
+            f"topology.pools.{name}.usage_half_life_s",
+            float(half_life_s),
+            f"is too short for a run of {scenario.days:g} days",
+            f"at least {scenario.horizon_s / MOST_HALF_LIVES:.0f}",
+        )
+        for name, half_life_s in zip(pools.ids, pools.usage_half_life_s, strict=True)
+        if scenario.horizon_s > MOST_HALF_LIVES * half_life_s
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _pools(scenario: Scenario) -> PoolArrays:

@@ -36,6 +36,7 @@ __all__ = [
     "BLOCK_TOKENS",
     "DEVICES",
     "LAWS",
+    "LAYER_OVERHEAD_S",
     "MODELS",
     "STEP_TOKENS",
     "Device",

@@ -62,9 +62,8 @@ def account(p: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOu
 
 
 @njit_inline
-def _heap_push(p: int, time_s: float, job: int, state: JobState) -> None:
-    base = state.arena[p]
-    i = state.running[p]
+def _rise(base: int, i: int, time_s: float, job: int, state: JobState) -> int:
+    """Move later finishes down from place `i` upwards; return where this one belongs."""
     heap_s, heap_job = state.heap_s, state.heap_job
     while i > 0:
         up = (i - 1) >> 1
@@ -75,6 +74,15 @@ def _heap_push(p: int, time_s: float, job: int, state: JobState) -> None:
         heap_s[base + i] = heap_s[base + up]
         heap_job[base + i] = heap_job[base + up]
         i = up
+    return i
+
+
+@njit_inline
+def _heap_push(p: int, time_s: float, job: int, state: JobState) -> None:
+    base = state.arena[p]
+    i = state.running[p]
+    heap_s, heap_job = state.heap_s, state.heap_job
+    i = _rise(base, i, time_s, job, state)
     heap_s[base + i] = time_s
     heap_job[base + i] = job
     state.running[p] += 1
@@ -154,15 +162,7 @@ def heap_remove(p: int, i: int, state: JobState) -> None:
     n = state.running[p] - 1
     state.running[p] = n
     time_s, job = heap_s[base + n], heap_job[base + n]
-    while i > 0:
-        up = (i - 1) >> 1
-        if heap_s[base + up] < time_s or (
-            heap_s[base + up] == time_s and heap_job[base + up] < job
-        ):
-            break
-        heap_s[base + i] = heap_s[base + up]
-        heap_job[base + i] = heap_job[base + up]
-        i = up
+    i = _rise(base, i, time_s, job, state)
     while True:
         down = 2 * i + 1
         if down >= n:

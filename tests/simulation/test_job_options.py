@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import computenet as cn
+from computenet import study
 from computenet.errors import InputError
 from computenet.policies import make_policy
 from computenet.results import Results
@@ -125,3 +126,11 @@ def test_parameters_that_no_discipline_reads_are_refused() -> None:
     plain["workload"]["job_classes"][0]["priority"] = 3
     with pytest.raises(InputError, match="no pool is multifactor or preemptive"):
         cn.load(plain)
+
+
+def test_a_half_life_too_short_for_the_run_is_refused() -> None:
+    plain = cn.load("two-hubs").model_dump(mode="json", exclude_none=True)
+    plain["topology"]["pools"][0] |= {"discipline": "fair-share", "usage_half_life_s": 3600}
+    study.validate(cn.load(plain, overrides={"days": 30}))
+    with pytest.raises(InputError, match="too short for a run of 60 days"):
+        study.validate(cn.load(plain, overrides={"days": 60}))
