@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["ComputenetError", "InputError", "Problem", "RunError", "TraceError", "nearest"]
 
@@ -39,6 +39,8 @@ class Problem:
         What would be right, in words.
     suggestion
         The nearest right spelling, if the value looks like a slip.
+    rows
+        Numbers of the lines of a file at fault, where they are known.
     """
 
     path: str
@@ -46,6 +48,7 @@ class Problem:
     message: str
     allowed: str | None = None
     suggestion: str | None = None
+    rows: tuple[int, ...] = field(default=(), repr=False)
 
     def lines(self) -> list[str]:
         """Return the problem as lines of text for a terminal."""

@@ -15,6 +15,10 @@ I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 
 
+def _sorted(times: F8) -> bool:
+    return bool((times[1:] >= times[:-1]).all())
+
+
 @dataclass(frozen=True, slots=True)
 class JobTable:
     """Jobs, sorted by submission.
@@ -72,7 +76,7 @@ class JobTable:
         rows = {len(getattr(self, field.name)) for field in fields(self)[:-2]}
         if len(rows) != 1:
             raise ValueError("columns of a table have one length")
-        if self.rows and (np.diff(self.submit_s) < 0.0).any():
+        if not _sorted(self.submit_s):
             raise ValueError("jobs are not sorted by submission")
         if self.rows and int(self.accelerators.min()) < 1:
             raise ValueError("a gang has at least 1 accelerator")
@@ -107,17 +111,15 @@ class JobTable:
     ) -> JobTable:
         """Return a table with defaults for what is not given; sorts by submission, stably."""
         n = len(submit_s)
-        order = np.argsort(submit_s, kind="stable")
+        order = None if _sorted(submit_s) else np.argsort(submit_s, kind="stable")
 
         def column(values: NDArray[np.generic] | None, default: float, kind: str) -> NDArray:  # type: ignore[type-arg]
             if values is None:
                 return np.full(n, default, dtype=kind)
-            return np.ascontiguousarray(np.asarray(values)[order], dtype=kind)
+            return np.array(values if order is None else values[order], dtype=kind)
 
         return cls(
-            job_id=np.arange(n, dtype=np.int64)[order]
-            if job_id is None
-            else column(job_id, 0, "i8"),
+            job_id=column(np.arange(n) if job_id is None else job_id, 0, "i8"),
             submit_s=column(submit_s, 0.0, "f8"),
             duration_s=column(duration_s, 0.0, "f8"),
             estimate_s=column(duration_s if estimate_s is None else estimate_s, 0.0, "f8"),
@@ -172,7 +174,7 @@ class RequestTable:
     def __post_init__(self) -> None:
         if len({len(getattr(self, field.name)) for field in fields(self)}) != 1:
             raise ValueError("columns of a table have one length")
-        if self.rows and (np.diff(self.arrival_s) < 0.0).any():
+        if not _sorted(self.arrival_s):
             raise ValueError("requests are not sorted by arrival")
 
     @property
@@ -184,21 +186,23 @@ class RequestTable:
     def of(
         cls,
         arrival_s: F8,
-        input_tokens: I8,
-        output_tokens: I8,
+        input_tokens: I8 | I4,
+        output_tokens: I8 | I4,
         *,
-        cached_tokens: I8 | None = None,
+        cached_tokens: I8 | I4 | None = None,
     ) -> RequestTable:
-        """Return a table; sorts by arrival, stably."""
-        order = np.argsort(arrival_s, kind="stable")
-        none = np.zeros(len(arrival_s), dtype=np.int32)
+        """Return a table; sorts by arrival, stably. Columns of the right type are not copied."""
+        order = None if _sorted(arrival_s) else np.argsort(arrival_s, kind="stable")
+        none = np.broadcast_to(np.int32(0), len(arrival_s))
+
+        def column(values: NDArray[np.generic], kind: str) -> NDArray:  # type: ignore[type-arg]
+            return np.ascontiguousarray(values if order is None else values[order], dtype=kind)
+
         return cls(
-            np.ascontiguousarray(arrival_s[order], dtype=np.float64),
-            np.ascontiguousarray(input_tokens[order], dtype=np.int32),
-            np.ascontiguousarray(output_tokens[order], dtype=np.int32),
-            none
-            if cached_tokens is None
-            else np.ascontiguousarray(cached_tokens[order], dtype=np.int32),
+            column(arrival_s, "f8"),
+            column(input_tokens, "i4"),
+            column(output_tokens, "i4"),
+            none if cached_tokens is None else column(cached_tokens, "i4"),
             none,
             none,
         )
@@ -208,13 +212,13 @@ class RequestTable:
         """Return the rows of several tables in order of time."""
         if not tables:
             return cls.of(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
+        if len(tables) == 1:
+            return tables[0]
         return cls.of(
             np.concatenate([table.arrival_s for table in tables]),
-            np.concatenate([table.input_tokens for table in tables]).astype(np.int64),
-            np.concatenate([table.output_tokens for table in tables]).astype(np.int64),
-            cached_tokens=np.concatenate([table.cached_tokens for table in tables]).astype(
-                np.int64
-            ),
+            np.concatenate([table.input_tokens for table in tables]),
+            np.concatenate([table.output_tokens for table in tables]),
+            cached_tokens=np.concatenate([table.cached_tokens for table in tables]),
         )
 
     def assigned(self, *, service_class: I4, region: I4) -> RequestTable:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from computenet.errors import Problem, TraceError
+from computenet.errors import TraceError
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import (
     counts,
     csv_columns,
+    fault,
     has_columns,
     numbers,
     wall_clock,
 )
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Labels, Trace
 
 __all__ = ["AcmeReader"]
 
@@ -34,7 +35,7 @@ class AcmeReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs."""
         where = content.where
-        table = csv_columns(content.text, where, COLUMNS)
+        table = csv_columns(content, COLUMNS)
         stamps = wall_clock(table["timestamp"], "timestamp", where)
         gpus = numbers(table["gpu_count"], "gpu_count", where, least=1.0, whole=True)
         latency = numbers(table["e2e_latency_s"], "e2e_latency_s", where, least=0.0)
@@ -44,15 +45,17 @@ class AcmeReader:
         if wrong.size:
             raise TraceError(
                 [
-                    Problem(
-                        f"{where}: line {wrong[0] + 2}",
+                    fault(
+                        where,
+                        table.index,
+                        wrong,
                         float(run[wrong[0]]),
                         "the wait is longer than the whole latency",
                     )
                 ]
             )
         submit = (stamps - stamps.min()) / 1e9
-        order, notices = order_of(submit, where, 2, strict=strict)
+        order, notices = order_of(submit, where, table.index, strict=strict)
         raw = table["timestamp"].str.strip()
         figures = {
             "kind": "jobs",
@@ -76,4 +79,5 @@ class AcmeReader:
             job_id=order.astype(np.int64),
             recorded_wait_s=wait[order],
         )
-        return Trace(jobs, None, figures, tuple(notices))
+        types = Labels.of(table["gpu_type"], order)
+        return Trace(jobs, None, figures, tuple(notices), rows=order, labels={"gpu_type": types})

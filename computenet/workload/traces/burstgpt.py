@@ -6,12 +6,15 @@ it is counted and not replayed.
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
+
 import numpy as np
 
-from computenet.workload.tables import RequestTable
-from computenet.workload.traces.columns import counts, csv_columns, has_columns, numbers
-from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.columns import counts, csv_blocks, has_columns, numbers
+from computenet.workload.traces.growing import Columns, read_block
 from computenet.workload.traces.opening import Content
+from computenet.workload.traces.requests import request_trace
 from computenet.workload.traces.trace import Trace
 
 __all__ = ["BurstGptReader"]
@@ -31,28 +34,25 @@ class BurstGptReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the requests that were answered."""
         where = content.where
-        table = csv_columns(content.text, where, COLUMNS)
-        arrival = numbers(table["Timestamp"], "Timestamp", where, least=0.0)
-        into = numbers(table["Request tokens"], "Request tokens", where, least=0.0, whole=True)
-        out = numbers(table["Response tokens"], "Response tokens", where, least=0.0, whole=True)
-        order, notices = order_of(arrival, where, 2, strict=strict)
-        shown = ("mean", "p50", "p99", "max", "min")
-        failed = out == 0.0
-        figures = {
-            "kind": "requests",
-            "rows": len(arrival),
-            **arrival_figures(arrival, per_minute=True),
-            "input_tokens_sum": plain(into.sum()),
-            "output_tokens_sum": plain(out.sum()),
-            **distribution("input_tokens", into, shown=shown),
-            **distribution("output_tokens", out, shown=shown),
-            "model_counts": counts(table["Model"]),
-            "rows_failed": int(failed.sum()),
-        }
-        if failed.any():
-            notices.append(f"{int(failed.sum()):,} failed requests (no output) are not replayed")
-        kept = order[~failed[order]]
-        requests = RequestTable.of(
-            arrival[kept], into[kept].astype(np.int64), out[kept].astype(np.int64)
-        )
-        return Trace(None, requests, figures, tuple(notices))
+        columns = Columns(time=np.float64, into=np.int32, out=np.int32)
+        models: Counter[str] = Counter()
+        for table in csv_blocks(content, COLUMNS, numeric=(COLUMNS[0], *COLUMNS[2:])):
+            time, into, out = read_block(
+                *(
+                    partial(numbers, table[name], name, where, least=0.0, whole=whole)
+                    for name, whole in (
+                        ("Timestamp", False), ("Request tokens", True), ("Response tokens", True)
+                    )
+                )
+            )  # fmt: skip
+            models.update(counts(table["Model"]))
+            columns.append(table.index, time=time, into=into, out=out)
+        out = columns.take("out")
+        return request_trace(
+            columns.take("time"), columns.take("into"), out, where, columns.lines,
+            strict=strict, drop_unanswered=True,
+            facts={
+                "model_counts": dict(sorted(models.items())),
+                "rows_failed": int((out == 0).sum()),
+            },
+        )  # fmt: skip

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from computenet.errors import Problem, TraceError
+from computenet.errors import TraceError
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import (
     counts,
     csv_columns,
+    fault,
     has_columns,
     numbers,
     wall_clock,
@@ -35,7 +36,7 @@ def _seconds(values: pd.Series, name: str, where: str) -> np.ndarray:
     out = np.full(len(values), np.nan)
     given = (values.str.strip() != "").to_numpy()
     if given.any():
-        out[given] = wall_clock(values[given].reset_index(drop=True), name, where) / 1e9
+        out[given] = wall_clock(values[given], name, where) / 1e9
     return out
 
 
@@ -51,7 +52,7 @@ class ClusterLogReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the GPU jobs that started and ended."""
         where = content.where
-        table = csv_columns(content.text, where, COLUMNS)
+        table = csv_columns(content, COLUMNS)
         submitted = wall_clock(table["submit_time"], "submit_time", where) / 1e9
         started = _seconds(table["start_time"], "start_time", where)
         ended = _seconds(table["end_time"], "end_time", where)
@@ -60,11 +61,11 @@ class ClusterLogReader:
         wrong = np.flatnonzero(run < 0.0)
         if wrong.size:
             raise TraceError(
-                [Problem(f"{where}: line {wrong[0] + 2}", None, "the job ends before it starts")]
+                [fault(where, table.index, wrong, None, "the job ends before it starts")]
             )
         known = np.isfinite(run)
         submit = submitted - submitted.min()
-        order, notices = order_of(submit, where, 2, strict=strict)
+        order, notices = order_of(submit, where, table.index, strict=strict)
         figures: dict[str, Any] = {
             "kind": "jobs",
             "rows": len(submit),
@@ -92,4 +93,4 @@ class ClusterLogReader:
             user=pd.factorize(table["user"])[0].astype(np.int32)[kept],
             recorded_wait_s=np.maximum((started - submitted)[kept], 0.0),
         )
-        return Trace(jobs, None, figures, tuple(notices))
+        return Trace(jobs, None, figures, tuple(notices), rows=kept)

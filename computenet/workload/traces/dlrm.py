@@ -37,7 +37,7 @@ class DlrmReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the GPU instances whose beginning and end are in the trace."""
         where = content.where
-        table = csv_columns(content.text, where, COLUMNS)
+        table = csv_columns(content, COLUMNS)
 
         def column(name: str, *, empty: bool = False) -> np.ndarray:
             return numbers(table[name], name, where, least=0.0, empty=empty)
@@ -72,7 +72,7 @@ class DlrmReader:
             "the trace or after it"
         ]
         if rows.size:
-            order, more = order_of(created[rows], where, 2, strict=strict)
+            order, more = order_of(created[rows], where, table.index[rows], strict=strict)
             rows, notices = rows[order], notices + more
         tenant = pd.factorize(table["app_name"])[0].astype(np.int32)
         jobs = JobTable.of(
@@ -83,4 +83,4 @@ class DlrmReader:
             user=tenant[rows],
             recorded_wait_s=np.maximum((scheduled - created)[rows], 0.0),
         )
-        return Trace(jobs, None, figures, tuple(notices))
+        return Trace(jobs, None, figures, tuple(notices), rows=rows)

@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from computenet.errors import Problem, TraceError
+from computenet.workload.traces.columns import fault
 
-__all__ = ["arrival_figures", "distribution", "mean_known", "order_of", "plain"]
+__all__ = [
+    "arrival_figures",
+    "distribution",
+    "mean_known",
+    "order_of",
+    "plain",
+    "request_figures",
+    "sorting_of",
+]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -50,7 +60,7 @@ def arrival_figures(submit_s: F8, *, per_minute: bool = False) -> dict[str, Any]
     return out
 
 
-def distribution(name: str, values: F8, *, shown: tuple[str, ...]) -> dict[str, Any]:
+def distribution(name: str, values: NDArray[Any], *, shown: tuple[str, ...]) -> dict[str, Any]:
     """Return ``name_mean``, ``name_p50`` … of a sample; ``None`` when it is empty."""
     at = {"min": 0.0, "p50": 0.5, "p99": 0.99, "max": 1.0}
     return {
@@ -61,32 +71,67 @@ def distribution(name: str, values: F8, *, shown: tuple[str, ...]) -> dict[str, 
     }
 
 
+def request_figures(arrival_s: F8, into: NDArray[Any], out: NDArray[Any]) -> dict[str, Any]:
+    """Return what every trace of requests has: rows, arrivals, tokens."""
+    return {
+        "kind": "requests",
+        "rows": len(arrival_s),
+        **arrival_figures(arrival_s, per_minute=True),
+        **token_figures(into, out),
+    }
+
+
+def token_figures(into: NDArray[Any], out: NDArray[Any]) -> dict[str, Any]:
+    """Return sums and distributions of tokens."""
+    shown = ("mean", "p50", "p99", "max", "min")
+    return {
+        "input_tokens_sum": plain(into.sum(dtype=np.int64)),
+        "output_tokens_sum": plain(out.sum(dtype=np.int64)),
+        **distribution("input_tokens", into, shown=shown),
+        **distribution("output_tokens", out, shown=shown),
+    }
+
+
 def mean_known(values: F8) -> Any:
     """Return the mean of the values that are not NaN; ``None`` without any."""
     known = values[np.isfinite(values)]
     return plain(known.mean()) if known.size else None
 
 
-def order_of(times: F8, where: str, first_line: int, *, strict: bool) -> tuple[I8, list[str]]:
+def order_of(times: F8, where: str, lines: pd.Index, *, strict: bool) -> tuple[I8, list[str]]:
     """Return the stable order of the rows by time, and a notice where they had to be sorted.
+
+    Parameters
+    ----------
+    lines
+        Line of every row.
 
     Raises
     ------
     TraceError
         A time is missing or negative, or, when `strict`, rows are out of order.
     """
+    order, notices = sorting_of(times, where, lines, strict=strict)
+    return np.arange(len(times)) if order is None else order, notices
+
+
+def sorting_of(
+    times: F8, where: str, lines: pd.Index, *, strict: bool
+) -> tuple[I8 | None, list[str]]:
+    """Return what `order_of` does, or ``None`` for the order where rows are sorted already."""
+    if (times[:1] >= 0.0).all() and (times[1:] >= times[:-1]).all() and np.isfinite(times[-1:]):
+        return None, []
     missing = np.flatnonzero(~np.isfinite(times))
     negative = np.flatnonzero(times < 0.0)
     problems: list[Problem] = []
     for rows, message in ((missing, "the time is missing"), (negative, "the time is negative")):
         if rows.size:
-            more = f" (and {rows.size - 1} more rows)" if rows.size > 1 else ""
-            problems.append(Problem(f"{where}: line {rows[0] + first_line}", None, message + more))
-    back = np.flatnonzero(np.diff(times) < 0.0)
+            problems.append(fault(where, lines, rows, None, message))
+    back = np.flatnonzero(times[1:] < times[:-1])
     if strict and back.size:
         problems.append(
             Problem(
-                f"{where}: line {back[0] + first_line + 1}",
+                f"{where}: line {lines[int(back[0]) + 1]}",
                 None,
                 f"the time is before that of the line above ({back.size} such rows)",
                 "rows in order of time, or no --strict",
@@ -94,5 +139,7 @@ def order_of(times: F8, where: str, first_line: int, *, strict: bool) -> tuple[I
         )
     if problems:
         raise TraceError(problems)
-    notices = [f"{back.size} rows out of order were sorted by time"] if back.size else []
-    return np.argsort(times, kind="stable"), notices
+    return (
+        np.argsort(times, kind="stable"),
+        [f"{back.size:,} rows out of order were sorted by time"],
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from computenet.errors import Problem, TraceError
 from computenet.workload.tables import JobTable
@@ -66,9 +67,10 @@ class GavelReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs whose run time on a V100 is known."""
         where = content.where
-        rows = [line.split("\t") for line in content.text.split("\n") if line.strip()]
+        numbered = [(number, line.split("\t")) for number, line in content.lines()]
+        rows = [row for _, row in numbered]
         problems = []
-        for number, row in enumerate(rows, start=1):
+        for number, row in numbered:
             try:
                 good = len(row) == FIELDS and 0 <= float(row[5]) <= MOST
                 good = good and 1 <= int(row[6]) <= MOST_WHOLE and 0 <= float(row[4]) <= MOST
@@ -76,14 +78,25 @@ class GavelReader:
                 good = False
             if not good:
                 problems.append(
-                    Problem(f"{where}: line {number}", "\t".join(row)[:60], "is no Gavel job")
+                    Problem(
+                        f"{where}: line {number}",
+                        "\t".join(row)[:60],
+                        "is no Gavel job",
+                        rows=(number,),
+                    )
                 )
         if problems:
-            raise TraceError(problems[:10])
+            rest = tuple(row for problem in problems[10:] for row in problem.rows)
+            more = [Problem(where, None, f"{len(rest):,} more lines", rows=rest)] if rest else []
+            raise TraceError(problems[:10] + more)
+        if not rows:
+            raise TraceError([Problem(where, None, "has no rows")])
         submit = np.asarray([float(row[5]) for row in rows])
         steps = np.asarray([float(row[4]) for row in rows])
         size = np.asarray([int(row[6]) for row in rows], dtype=np.int64)
-        order, notices = order_of(submit, where, 1, strict=strict)
+        order, notices = order_of(
+            submit, where, pd.Index([at for at, _ in numbered]), strict=strict
+        )
         table = _throughputs(where)
         rate = np.zeros(len(rows))
         if table is None:
@@ -118,7 +131,7 @@ class GavelReader:
             notices.append(f"{int((~known).sum()):,} jobs have no {BASIS} throughput: not replayed")
         kept = order[known[order]]
         jobs = JobTable.of(submit[kept], run[kept], size[kept], job_id=kept.astype(np.int64))
-        return Trace(jobs, None, figures, tuple(notices))
+        return Trace(jobs, None, figures, tuple(notices), rows=kept)
 
 
 class GavelThroughputsReader:

@@ -47,7 +47,7 @@ class GenaiReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the requests as jobs of one accelerator."""
         where = content.where
-        table = csv_columns(content.text, where, COLUMNS)
+        table = csv_columns(content, COLUMNS)
         stamps = wall_clock(table["gmt_create"], "gmt_create", where)
         run = numbers(table["exec_time_seconds"], "exec_time_seconds", where, least=0.0)
         images = numbers(
@@ -58,7 +58,7 @@ class GenaiReader:
         )
         lora = numbers(table["num_lora"], "num_lora", where, least=0.0, empty=True)
         submit = (stamps - stamps.min()) / 1e9
-        order, notices = order_of(submit, where, 2, strict=strict)
+        order, notices = order_of(submit, where, table.index, strict=strict)
         raw = table["gmt_create"].str.strip()
         figures = {
             "kind": "requests",
@@ -86,4 +86,4 @@ class GenaiReader:
             job_id=order.astype(np.int64),
             user=tenant[order],
         )
-        return Trace(jobs, None, figures, tuple(notices))
+        return Trace(jobs, None, figures, tuple(notices), rows=order)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
 import numpy as np
 
-from computenet.errors import Problem, TraceError
 from computenet.workload.tables import RequestTable
 from computenet.workload.traces.columns import MOST, MOST_WHOLE
-from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.figures import order_of, request_figures
+from computenet.workload.traces.json_lines import first_object, json_lines
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
@@ -20,8 +19,6 @@ __all__ = ["MooncakeReader", "prefix_hits"]
 #: Tokens of a prefix block.
 BLOCK_TOKENS = 512
 FIELDS = ("timestamp", "input_length", "output_length")
-#: Faults shown before the rest are only counted.
-MOST_SHOWN = 10
 
 
 def prefix_hits(blocks: list[list[int]]) -> list[int]:
@@ -73,45 +70,19 @@ class MooncakeReader:
 
     def sniff(self, content: Content) -> bool:
         """Return whether the first line is an object with the three fields."""
-        head = content.head
-        first = head.lstrip().split("\n", 1)[0]
-        return first.startswith("{") and all(f'"{name}"' in first for name in FIELDS[:2])
+        first = first_object(content)
+        return all(f'"{name}"' in first for name in FIELDS[:2])
 
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the requests."""
-        text, where = content.text, content.where
-        rows: list[dict[str, Any]] = []
-        problems: list[Problem] = []
-        faults = 0
-        for number, line in enumerate(text.split("\n"), start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                fault = _fault(row)
-            except ValueError:
-                row, fault = None, "is no JSON"
-            if fault is None:
-                rows.append(row)
-                continue
-            faults += 1
-            if faults <= MOST_SHOWN:
-                problems.append(Problem(f"{where}: line {number}", line[:60], fault))
-        if problems:
-            if faults > MOST_SHOWN:
-                problems.append(Problem(where, None, f"{faults - MOST_SHOWN} more lines"))
-            raise TraceError(problems)
+        where = content.where
+        rows, lines = json_lines(content, _fault)
         arrival = np.asarray([row["timestamp"] for row in rows], dtype=np.float64) / 1000.0
         into = np.asarray([row["input_length"] for row in rows], dtype=np.float64)
         out = np.asarray([row["output_length"] for row in rows], dtype=np.float64)
-        order, notices = order_of(arrival, where, 1, strict=strict)
-        shown = ("mean", "p50", "p99", "max", "min")
+        order, notices = order_of(arrival, where, lines, strict=strict)
         figures: dict[str, Any] = {
-            "kind": "requests",
-            "rows": len(rows),
-            **arrival_figures(arrival, per_minute=True),
-            "input_tokens_sum": plain(into.sum()),
-            "output_tokens_sum": plain(out.sum()),
+            **request_figures(arrival, into, out),
         }
         if any("hash_ids" in row for row in rows):
             blocks = [row.get("hash_ids") or [] for row in rows]
@@ -126,8 +97,6 @@ class MooncakeReader:
             }
         figures |= {
             "distinct_timestamps": len(np.unique(arrival)),
-            **distribution("input_tokens", into, shown=shown),
-            **distribution("output_tokens", out, shown=shown),
         }
         in_time = [rows[i].get("hash_ids") or [] for i in order]
         found = np.asarray(prefix_hits(in_time), dtype=np.float64) * BLOCK_TOKENS
@@ -137,4 +106,4 @@ class MooncakeReader:
             out[order].astype(np.int64),
             cached_tokens=np.minimum(found, into[order]).astype(np.int64),
         )
-        return Trace(None, requests, figures, tuple(notices))
+        return Trace(None, requests, figures, tuple(notices), rows=order)

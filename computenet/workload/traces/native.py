@@ -3,46 +3,63 @@
 Jobs: ``submit_s``, ``duration_s``, ``accelerators`` must be there; ``job_id``, ``estimate_s``,
 ``user`` (-1 = unknown), ``data_gb``, ``recorded_wait_s``, ``share`` (of each accelerator, above 0,
 at most 1) and ``whole_nodes`` (1 = takes whole servers) may be. Requests: ``arrival_s``,
-``input_tokens``, ``output_tokens``. Times are seconds from the trace's start.
+``input_tokens``, ``output_tokens``. Times are seconds from the trace's start. Words beside either:
+``region`` (of the demand), ``site`` (where it ran), ``gpu_type`` (alternatives joined by ``|``).
 """
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from computenet.errors import Problem, TraceError
+from computenet.errors import Problem, TraceError, nearest
 from computenet.workload.tables import JobTable, RequestTable
-from computenet.workload.traces.columns import csv_columns, numbers
+from computenet.workload.traces.columns import (
+    csv_blocks,
+    fault,
+    header_of,
+    numbers,
+)
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.growing import Columns, read_block
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.requests import request_trace
+from computenet.workload.traces.trace import Labels, Trace
 
-__all__ = ["JOB_COLUMNS", "REQUEST_COLUMNS", "NativeReader", "native_frame"]
+__all__ = ["JOB_COLUMNS", "LABELS", "REQUEST_COLUMNS", "NativeReader", "native_frame"]
 
 JOBS = ("submit_s", "duration_s", "accelerators")
 OPTIONAL = (
     "job_id", "estimate_s", "user", "data_gb", "recorded_wait_s", "share", "whole_nodes",
 )  # fmt: skip
+LABELS = ("region", "site", "gpu_type")
 JOB_COLUMNS = (*JOBS, *OPTIONAL)
 REQUEST_COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
 WHOLE = {"whole_nodes", "accelerators", "job_id", "user", "input_tokens", "output_tokens"}
 LEAST = {"accelerators": 1.0, "user": -1.0}
-MAGIC = b"PAR1"
+KINDS: dict[str, type] = {
+    "accelerators": np.int64, "job_id": np.int64, "user": np.int32, "whole_nodes": np.int32,
+    "input_tokens": np.int32, "output_tokens": np.int32,
+}  # fmt: skip
+#: Rows of parquet taken at once.
+BATCH = 1 << 18
 
 
-def _names(content: Content) -> set[str]:
-    if content.raw[:4] == MAGIC:
+def _names(content: Content) -> list[str]:
+    if content.is_parquet:
         try:
-            return set(pq.read_schema(io.BytesIO(content.raw)).names)
+            return list(pq.read_schema(content.path).names)
         except (pyarrow.ArrowException, OSError):
-            return set()
-    return {name.strip() for name in content.head.split("\n", 1)[0].split(",")}
+            return []
+    return header_of(content.head)
 
 
 class NativeReader:
@@ -52,50 +69,106 @@ class NativeReader:
 
     def sniff(self, content: Content) -> bool:
         """Return whether the columns of jobs or of requests are there."""
-        names = _names(content)
+        names = set(_names(content))
         return set(JOBS) <= names or set(REQUEST_COLUMNS) <= names
 
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs or the requests."""
         names = _names(content)
-        wanted = JOBS if set(JOBS) <= names else REQUEST_COLUMNS
-        present = [*wanted, *(name for name in OPTIONAL if wanted is JOBS and name in names)]
-        columns = self._columns(content, tuple(present))
-        time_s = columns[wanted[0]]
-        _bounded(columns, content.where)
-        order, notices = order_of(time_s, content.where, 2, strict=strict)
-        if wanted is JOBS:
-            return _jobs(columns, order, notices)
-        return _requests(columns, order, notices)
-
-    def _columns(self, content: Content, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-        if content.raw[:4] == MAGIC:
-            try:
-                table = pq.read_table(io.BytesIO(content.raw), columns=list(names)).to_pandas()
-            except (pyarrow.ArrowException, OSError) as error:
-                message = str(error).splitlines()[0]
-                raise TraceError(
-                    [Problem(content.where, None, f"is damaged: {message}")]
-                ) from error
-            table = table.map(lambda value: "" if pd.isna(value) else str(value))
-            if table.empty:
-                raise TraceError([Problem(content.where, None, "has columns but no rows")])
-        else:
-            table = csv_columns(content.text, content.where, names)
-        return {
-            name: numbers(
-                table[name],
-                name,
-                content.where,
-                least=LEAST.get(name, 0.0),
-                whole=name in WHOLE,
-                empty=name == "recorded_wait_s",
+        wanted = JOBS if set(JOBS) <= set(names) else REQUEST_COLUMNS
+        present = (*wanted, *(name for name in OPTIONAL if wanted is JOBS and name in names))
+        words = {name: [] for name in LABELS if name in names}  # type: dict[str, list[pd.Series]]
+        columns = Columns(**{name: KINDS.get(name, np.float64) for name in present})
+        for table in _tables(content, present, tuple(words)):
+            found = read_block(
+                *(partial(_column, table[name], name, content.where) for name in present)
             )
-            for name in names
-        }
+            values = dict(zip(present, found, strict=True))
+            _bounded(values, content.where, table.index)
+            columns.append(table.index, **values)
+            for name, parts in words.items():
+                parts.append(table[name])
+        _refuse_unused(names, (*present, *words), content.where)
+        labels = {name: pd.concat(parts) for name, parts in words.items()}
+        if wanted is JOBS:
+            whole = {name: columns.take(name) for name in present}
+            return _jobs(whole, content.where, columns.lines, labels, strict=strict)
+        time_s, into, out = (columns.take(name) for name in wanted)
+        trace = request_trace(time_s, into, out, content.where, columns.lines, strict=strict)
+        return Trace(
+            None, trace.requests, trace.facts, trace.notices, trace.rows,
+            {name: Labels.of(text, trace.rows) for name, text in labels.items()},
+        )  # fmt: skip
 
 
-def _bounded(columns: dict[str, np.ndarray], where: str) -> None:
+def _refuse_unused(names: list[str], used: tuple[str, ...], where: str) -> None:
+    """Refuse columns that are misspelt names of the format; others are the user's own."""
+    problems = [
+        Problem(where, name, "is no column of the native format", None, close)
+        for name in names
+        if name not in used
+        and (close := nearest(name, [*JOB_COLUMNS, *REQUEST_COLUMNS, *LABELS])) is not None
+        and close not in names
+    ]
+    if problems:
+        raise TraceError(problems)
+
+
+def _tables(
+    content: Content, present: tuple[str, ...], words: tuple[str, ...]
+) -> Iterator[pd.DataFrame]:
+    if not content.is_parquet:
+        yield from csv_blocks(content, (*present, *words), numeric=present)
+        return
+    first, found = 1, False
+    try:
+        for batch in pq.ParquetFile(content.path, pre_buffer=False).iter_batches(
+            batch_size=BATCH, columns=[*present, *words]
+        ):
+            if not batch.num_rows:
+                continue
+            found = True
+            lines = pd.RangeIndex(first, first + batch.num_rows)
+            first += batch.num_rows
+            yield pd.DataFrame(
+                {
+                    name: _series(batch.column(name), lines, text=name in words)
+                    for name in (*present, *words)
+                },
+                index=lines,
+            )
+    except (pyarrow.ArrowException, OSError) as error:
+        message = str(error).splitlines()[0]
+        raise TraceError([Problem(content.where, None, f"is damaged: {message}")]) from error
+    if not found:
+        raise TraceError([Problem(content.where, None, "has columns but no rows")])
+
+
+def _series(values: pyarrow.Array, lines: pd.Index, *, text: bool) -> pd.Series:
+    """Return a column of parquet; numbers in words are read as those of CSV are."""
+    kind = values.type
+    plain_number = pyarrow.types.is_floating(kind) or pyarrow.types.is_integer(kind)
+    if text or not plain_number:
+        values = pyarrow.compute.fill_null(values.cast(pyarrow.string()), "")
+    elif pyarrow.types.is_floating(kind) and kind != pyarrow.float16():
+        # NaN is how data frames write a missing number.
+        nan = pyarrow.compute.is_nan(values)
+        values = pyarrow.compute.if_else(nan, pyarrow.scalar(None, kind), values)
+    return pd.Series(values, dtype=pd.ArrowDtype(values.type), index=lines)
+
+
+def _column(values: pd.Series, name: str, where: str) -> NDArray[np.float64]:
+    return numbers(
+        values,
+        name,
+        where,
+        least=LEAST.get(name, 0.0),
+        whole=name in WHOLE,
+        empty=name == "recorded_wait_s",
+    )
+
+
+def _bounded(columns: dict[str, NDArray[Any]], where: str, lines: pd.Index) -> None:
     """Refuse shares that are none, and flags that are neither 0 nor 1."""
     problems: list[Problem] = []
     for name, allowed in (("share", "above 0, at most 1"), ("whole_nodes", "0 or 1")):
@@ -104,56 +177,41 @@ def _bounded(columns: dict[str, np.ndarray], where: str) -> None:
         values = columns[name]
         wrong = np.flatnonzero((values > 1.0) | ((values <= 0.0) & (name == "share")))
         if wrong.size:
-            row = int(wrong[0])
             problems.append(
-                Problem(
-                    f"{where}: line {row + 2}",
-                    float(values[row]),
-                    f"{name} cannot be used",
-                    allowed,
+                fault(
+                    where, lines, wrong, float(values[wrong[0]]), f"{name} cannot be used", allowed
                 )
             )
     if problems:
         raise TraceError(problems)
 
 
-def _jobs(columns: dict[str, np.ndarray], order: np.ndarray, notices: list[str]) -> Trace:
+def _jobs(
+    columns: dict[str, NDArray[Any]],
+    where: str,
+    lines: pd.Index,
+    labels: dict[str, pd.Series],
+    *,
+    strict: bool,
+) -> Trace:
+    order, notices = order_of(columns["submit_s"], where, lines, strict=strict)
     run, gang = columns["duration_s"], columns["accelerators"]
-    figures: dict[str, Any] = {
-        "kind": "jobs",
-        "rows": len(run),
-        **arrival_figures(columns["submit_s"]),
-        "rows_with_duration": len(run),
-        **distribution("duration_s", run, shown=("mean", "p50", "p99", "max", "min")),
-        **distribution("gpus", gang, shown=("mean", "max")),
-        "gpu_hours": plain((run * gang).sum() / 3600.0),
-    }
-    kinds = {"job_id": np.int64, "user": np.int32, "whole_nodes": np.int32}
-    more = {
-        name: columns[name][order].astype(kinds.get(name, np.float64))
-        for name in OPTIONAL
-        if name in columns
-    }
-    jobs = JobTable.of(columns["submit_s"][order], run[order], gang[order].astype(np.int64), **more)
-    return Trace(jobs, None, figures, tuple(notices))
 
+    def figures() -> dict[str, Any]:
+        return {
+            "kind": "jobs",
+            "rows": len(run),
+            **arrival_figures(columns["submit_s"]),
+            "rows_with_duration": len(run),
+            **distribution("duration_s", run, shown=("mean", "p50", "p99", "max", "min")),
+            **distribution("gpus", gang, shown=("mean", "max")),
+            "gpu_hours": plain((run * gang).sum() / 3600.0),
+        }
 
-def _requests(columns: dict[str, np.ndarray], order: np.ndarray, notices: list[str]) -> Trace:
-    into, out = columns["input_tokens"], columns["output_tokens"]
-    shown = ("mean", "p50", "p99", "max", "min")
-    figures: dict[str, Any] = {
-        "kind": "requests",
-        "rows": len(into),
-        **arrival_figures(columns["arrival_s"], per_minute=True),
-        "input_tokens_sum": plain(into.sum()),
-        "output_tokens_sum": plain(out.sum()),
-        **distribution("input_tokens", into, shown=shown),
-        **distribution("output_tokens", out, shown=shown),
-    }
-    requests = RequestTable.of(
-        columns["arrival_s"][order], into[order].astype(np.int64), out[order].astype(np.int64)
-    )
-    return Trace(None, requests, figures, tuple(notices))
+    more: dict[str, Any] = {name: columns[name][order] for name in OPTIONAL if name in columns}
+    jobs = JobTable.of(columns["submit_s"][order], run[order], gang[order], **more)
+    words = {name: Labels.of(text, order) for name, text in labels.items()}
+    return Trace(jobs, None, figures, tuple(notices), rows=order, labels=words)
 
 
 def native_frame(table: JobTable | RequestTable) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from computenet.workload.traces.figures import (
     plain,
 )
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Labels, Trace
 
 __all__ = ["OpenbNodesReader", "OpenbPodsReader"]
 
@@ -40,7 +40,7 @@ class OpenbPodsReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the GPU pods that were scheduled."""
         where = content.where
-        table = csv_columns(content.text, where, PODS)
+        table = csv_columns(content, PODS)
 
         def column(name: str, *, empty: bool = False) -> np.ndarray:
             return numbers(table[name], name, where, least=0.0, empty=empty)
@@ -52,7 +52,7 @@ class OpenbPodsReader:
         gpus = count * milli / 1000.0
         run, wait = ends - scheduled, scheduled - submit
         known = np.isfinite(run)
-        order, notices = order_of(submit, where, 2, strict=strict)
+        order, notices = order_of(submit, where, table.index, strict=strict)
         shared = (count == 1.0) & (milli < 1000.0)
         figures: dict[str, Any] = {
             "kind": "jobs",
@@ -102,7 +102,8 @@ class OpenbPodsReader:
             job_id=kept.astype(np.int64),
             recorded_wait_s=np.maximum(wait[kept], 0.0),
         )
-        return Trace(jobs, None, figures, tuple(notices))
+        types = Labels.of(table["gpu_spec"], kept)
+        return Trace(jobs, None, figures, tuple(notices), rows=kept, labels={"gpu_type": types})
 
 
 class OpenbNodesReader:
@@ -117,7 +118,7 @@ class OpenbNodesReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the figures of the nodes."""
         where = content.where
-        table = csv_columns(content.text, where, NODES)
+        table = csv_columns(content, NODES)
         gpus = numbers(table["gpu"], "gpu", where, least=0.0, whole=True)
         cores = numbers(table["cpu_milli"], "cpu_milli", where, least=0.0) / 1000.0
         memory = numbers(table["memory_mib"], "memory_mib", where, least=0.0)

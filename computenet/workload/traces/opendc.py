@@ -6,7 +6,6 @@ of all cores of a task together.
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
@@ -22,24 +21,23 @@ from computenet.workload.traces.trace import Trace
 
 __all__ = ["OpenDcCarbonReader", "OpenDcFragmentsReader", "OpenDcTasksReader"]
 
-MAGIC = b"PAR1"
 TASKS = ("id", "submission_time", "duration", "cpu_count", "cpu_capacity")
 FRAGMENTS = ("id", "duration", "cpu_usage")
 CARBON = ("timestamp", "carbon_intensity")
 
 
 def _columns(content: Content) -> list[str]:
-    if content.raw[:4] != MAGIC:
+    if not content.is_parquet:
         return []
     try:
-        return list(pq.read_schema(io.BytesIO(content.raw)).names)
+        return list(pq.read_schema(content.path).names)
     except (pyarrow.ArrowException, OSError):
         return []
 
 
 def _table(content: Content, wanted: tuple[str, ...]) -> pd.DataFrame:
     try:
-        table: pd.DataFrame = pq.read_table(io.BytesIO(content.raw)).to_pandas()
+        table: pd.DataFrame = pq.read_table(content.path).to_pandas()
     except (pyarrow.ArrowException, OSError) as error:
         message = str(error).splitlines()[0]
         raise TraceError([Problem(content.where, None, f"is damaged: {message}")]) from error
@@ -91,7 +89,7 @@ class OpenDcTasksReader:
                 ]
             )
         submit = (epoch - epoch.min()) / 1000.0
-        order, notices = order_of(submit, where, 1, strict=strict)
+        order, notices = order_of(submit, where, table.index + 1, strict=strict)
         figures: dict[str, Any] = {
             "kind": "tasks",
             "rows": len(table),
@@ -113,7 +111,7 @@ class OpenDcTasksReader:
             cores[order].astype(np.int64),
             job_id=order.astype(np.int64),
         )
-        return Trace(jobs, None, figures, tuple(notices))
+        return Trace(jobs, None, figures, tuple(notices), rows=order)
 
 
 class OpenDcFragmentsReader:

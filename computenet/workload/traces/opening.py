@@ -1,47 +1,87 @@
-"""Content of plain, gzip and zstd files, told apart by their first bytes."""
+"""Content of plain, gzip and zstd files, told apart by their first bytes.
+
+A file is read in blocks that end at a line's end, so that a table of any length takes bounded
+memory; only formats that cannot be cut (JSON documents) are read whole.
+"""
 
 from __future__ import annotations
 
 import gzip
-import io
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
 
+import numpy as np
 import zstandard
 
 from computenet.errors import Problem, TraceError
 
-__all__ = ["Content", "read_content"]
+__all__ = ["PARQUET", "Block", "Content", "ahead", "open_content"]
 
+Item = TypeVar("Item")
+
+NEWLINE = 10
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
-#: Bytes that tell a format.
-HEAD = 4096
+#: First bytes of a parquet file.
+PARQUET = b"PAR1"
+#: Bytes that tell a format, of a block, of the longest line, and of a file read whole.
+HEAD, BLOCK, LINE, WHOLE = 65_536, 8 << 20, 64 << 20, 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of a file.
+
+    Attributes
+    ----------
+    first
+        Number of the first line, from 1.
+    raw
+        The lines, ended by ``\\n``.
+    count
+        How many lines.
+    """
+
+    first: int
+    raw: bytes
+    count: int
 
 
 @dataclass(frozen=True)
 class Content:
-    """A file in memory, decompressed.
+    """A file, decompressed as it is read.
 
     Attributes
     ----------
-    where
-        The file's name for messages.
-    raw
-        Its bytes.
+    path, where
+        The file, and its name for messages.
+    start
+        Its first bytes.
+    skip
+        Numbers of lines left out (lenient reading).
     """
 
+    path: Path
     where: str
-    raw: bytes
+    start: bytes = field(repr=False)
+    skip: frozenset[int] = frozenset()
 
-    @property
+    @cached_property
     def head(self) -> str:
         """Return the beginning as text, for telling formats apart; empty where it is no text."""
-        if b"\0" in self.raw[:HEAD]:
+        if b"\0" in self.start:
             return ""
-        return _plain_ends(self.raw[:HEAD].decode("utf-8-sig", errors="replace"))
+        return _plain_ends(self.start.decode("utf-8-sig", errors="replace"))
+
+    @property
+    def is_parquet(self) -> bool:
+        """Return whether the file begins as parquet does."""
+        return self.start[:4] == PARQUET
 
     @cached_property
     def text(self) -> str:
@@ -50,43 +90,152 @@ class Content:
         Raises
         ------
         TraceError
-            It is no UTF-8 text.
+            It is no UTF-8 text, or larger than can be read whole.
         """
-        try:
-            return _plain_ends(self.raw.decode("utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise TraceError([Problem(self.where, None, "is not UTF-8 text")]) from error
+        return "\n".join(line for _, line in self.lines(blank=True))
+
+    def lines(self, *, blank: bool = False) -> Iterator[tuple[int, str]]:
+        """Return the lines with their numbers, without those skipped and the blank ones.
+
+        Parameters
+        ----------
+        blank
+            Blank lines too, and a limit to the whole.
+
+        Raises
+        ------
+        TraceError
+            The file is damaged, a line is too long or no UTF-8 text.
+        """
+        total = 0
+        for block in self.blocks():
+            total += len(block.raw)
+            if blank and total > WHOLE:
+                raise TraceError(
+                    [Problem(self.where, None, "is too large to be read whole", "up to 2 GiB")]
+                )
+            raw = block.raw.removesuffix(b"\n")
+            try:
+                lines = raw.decode().split("\n")
+            except UnicodeDecodeError as error:
+                number = block.first + raw.count(b"\n", 0, error.start)
+                raise TraceError(
+                    [Problem(f"{self.where}: line {number}", None, "is not UTF-8 text",
+                             rows=(number,))]
+                ) from error  # fmt: skip
+            for number, line in enumerate(lines, start=block.first):
+                if blank or line.strip():
+                    yield number, line
+
+    def blocks(self) -> Iterator[Block]:
+        """Return the file's lines in blocks; lines skipped are blank.
+
+        Raises
+        ------
+        TraceError
+            The file is damaged, or a line is longer than 64 MiB.
+        """
+        first, rest = 1, b""
+        with _opened(self.path) as stream:
+            while True:
+                piece = _read(stream, BLOCK, self.where)
+                if first == 1 and not rest:
+                    piece = piece.removeprefix(b"\xef\xbb\xbf")
+                raw = rest + piece
+                if not raw:
+                    return
+                if b"\r" in raw:
+                    held = b"\r" if piece and raw.endswith(b"\r") else b""
+                    raw = raw.removesuffix(held) if held else raw
+                    raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                else:
+                    held = b""
+                end = raw.rfind(b"\n") + 1 if piece else len(raw)
+                if end == 0:
+                    if len(raw) > LINE:
+                        raise TraceError(
+                            [Problem(f"{self.where}: line {first}", f"{len(raw):,} bytes so far",
+                                     "the line is too long", "up to 64 MiB")]
+                        )  # fmt: skip
+                    rest = raw + held
+                    continue
+                rest, raw = raw[end:] + held, raw[:end]
+                if not raw.endswith(b"\n"):
+                    raw += b"\n"
+                count = int(np.count_nonzero(np.frombuffer(raw, dtype=np.uint8) == NEWLINE))
+                skipped = [number for number in self.skip if first <= number < first + count]
+                yield Block(first, _without(raw, skipped, first) if skipped else raw, count)
+                first += count
+
+
+def ahead(source: Iterator[Item]) -> Iterator[Item]:
+    """Return the items of `source`, each made while the one before it is used."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, source, None)
+        while (item := coming.result()) is not None:
+            coming = maker.submit(next, source, None)
+            yield item
+
+
+def _without(raw: bytes, skipped: list[int], first: int) -> bytes:
+    lines = raw.split(b"\n")
+    for number in skipped:
+        lines[number - first] = b""
+    return b"\n".join(lines)
 
 
 def _plain_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_content(path: Path) -> Content:
-    """Return a file's content, decompressed.
+def _opened(path: Path) -> BinaryIO:
+    stream = path.open("rb")
+    magic = stream.read(4)
+    stream.seek(0)
+    if magic[:2] == GZIP:
+        stream.close()
+        return cast("BinaryIO", gzip.open(path, "rb"))
+    if magic == ZSTD:
+        return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+    return stream
+
+
+def _read(stream: BinaryIO, size: int, where: str) -> bytes:
+    """Return exactly `size` bytes, fewer only at the end."""
+    pieces: list[bytes] = []
+    wanted = size
+    try:
+        while wanted:
+            piece = stream.read(wanted)
+            if not piece:
+                break
+            pieces.append(piece)
+            wanted -= len(piece)
+    except EOFError as error:
+        raise TraceError(
+            [Problem(where, None, "the gzip file is truncated", "a complete file")]
+        ) from error
+    except (OSError, zlib.error, zstandard.ZstdError) as error:
+        raise TraceError(
+            [Problem(where, None, f"the compressed file is damaged: {error}")]
+        ) from error
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def open_content(path: Path) -> Content:
+    """Return a file's content, of which only the beginning has been read.
 
     Raises
     ------
     TraceError
-        The file cannot be read, is truncated or empty.
+        The file cannot be read, its beginning is damaged, or it is empty.
     """
+    where = str(path)
     try:
-        raw = path.read_bytes()
+        with _opened(path) as stream:
+            start = _read(stream, HEAD, where)
     except OSError as error:
-        raise TraceError([Problem(str(path), None, error.strerror or "cannot be read")]) from error
-    try:
-        if raw[:2] == GZIP:
-            raw = gzip.decompress(raw)
-        elif raw[:4] == ZSTD:
-            raw = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).readall()
-    except EOFError as error:
-        raise TraceError(
-            [Problem(str(path), None, "the gzip file is truncated", "a complete file")]
-        ) from error
-    except (OSError, zlib.error, zstandard.ZstdError) as error:
-        raise TraceError(
-            [Problem(str(path), None, f"the compressed file is damaged: {error}")]
-        ) from error
-    if not raw.removeprefix(b"\xef\xbb\xbf").strip():
-        raise TraceError([Problem(str(path), None, "is empty")])
-    return Content(str(path), raw)
+        raise TraceError([Problem(where, None, error.strerror or "cannot be read")]) from error
+    if not start.removeprefix(b"\xef\xbb\xbf").strip():
+        raise TraceError([Problem(where, None, "is empty")])
+    return Content(path, where, start)

@@ -6,13 +6,15 @@ which. GAIA's hours are whole seconds over 3600, so the unit shows in the fracti
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.errors import Problem, TraceError
 from computenet.workload.tables import JobTable
-from computenet.workload.traces.columns import csv_columns, numbers
+from computenet.workload.traces.columns import csv_columns, has_columns, numbers
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.growing import read_block
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
@@ -48,37 +50,31 @@ class PaiReader:
 
     def sniff(self, content: Content) -> bool:
         """Return whether the header has the three columns."""
-        head = content.head
-        names = {name.strip() for name in head.split("\n", 1)[0].split(",")}
-        return set(COLUMNS) <= names
+        return has_columns(content.head, COLUMNS)
 
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs."""
-        text, where = content.text, content.where
-        table = csv_columns(text, where, COLUMNS)
-        problems: list[Problem] = []
-        columns: list[F8] = []
-        for name in COLUMNS:
-            try:
-                columns.append(
-                    numbers(
-                        table[name],
-                        name,
-                        where,
-                        least=1.0 if name == "cpus" else 0.0,
-                        whole=name == "cpus",
-                    )
+        where = content.where
+        table = csv_columns(content, COLUMNS)
+        columns = read_block(
+            *(
+                partial(
+                    numbers,
+                    table[name],
+                    name,
+                    where,
+                    least=1.0 if name == "cpus" else 0.0,
+                    whole=name == "cpus",
                 )
-            except TraceError as error:
-                problems.extend(error.problems)
-        if problems:
-            raise TraceError(problems)
+                for name in COLUMNS
+            )
+        )
         arrival, length, cpus = columns
         unit = time_unit_s(arrival, length)
         submit, duration = arrival * unit, length * unit
         if _whole(submit) and _whole(duration):
             submit, duration = np.rint(submit), np.rint(duration)
-        order, notices = order_of(submit, where, 2, strict=strict)
+        order, notices = order_of(submit, where, table.index, strict=strict)
         figures = {
             "kind": "jobs",
             "rows": len(submit),
@@ -95,4 +91,4 @@ class PaiReader:
             cpus[order].astype(np.int64),
             job_id=order.astype(np.int64),
         )
-        return Trace(jobs, None, figures, tuple(notices))
+        return Trace(jobs, None, figures, tuple(notices), rows=order)

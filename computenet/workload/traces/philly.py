@@ -34,13 +34,13 @@ class PhillyReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs."""
         where = content.where
-        table = csv_columns(content.text, where, COLUMNS)
+        table = csv_columns(content, COLUMNS)
         stamps = wall_clock(table["timestamp"], "timestamp", where)
         duration = numbers(table["duration"], "duration", where, least=0.0)
         gpus = numbers(table["num_gpus"], "num_gpus", where, least=1.0, whole=True)
         gpu_time = numbers(table["gpu_time"], "gpu_time", where, least=0.0)
         submit = (stamps - stamps.min()) / 1e9
-        order, notices = order_of(submit, where, 2, strict=strict)
+        order, notices = order_of(submit, where, table.index, strict=strict)
         raw = table["timestamp"].str.strip()
         figures = {
             "kind": "jobs",
@@ -65,4 +65,4 @@ class PhillyReader:
             job_id=order.astype(np.int64),
             user=tenant[order],
         )
-        return Trace(jobs, None, figures, tuple(notices))
+        return Trace(jobs, None, figures, tuple(notices), rows=order)

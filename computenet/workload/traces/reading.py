@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -23,7 +24,7 @@ from computenet.workload.traces.opendc import (
     OpenDcFragmentsReader,
     OpenDcTasksReader,
 )
-from computenet.workload.traces.opening import read_content
+from computenet.workload.traces.opening import Content, open_content
 from computenet.workload.traces.pai import PaiReader
 from computenet.workload.traces.philly import PhillyReader
 from computenet.workload.traces.series import (
@@ -43,6 +44,8 @@ from computenet.workload.traces.vllm import VllmReader
 __all__ = ["describe_trace", "read_trace", "reader_names", "reader_titles"]
 
 GROUP = "computenet.trace_readers"
+#: Lines left out that are named.
+SKIPPED_SHOWN = 10
 BUILT_IN: tuple[type[TraceReader], ...] = (
     PaiReader,
     AzureLlmReader,
@@ -100,7 +103,9 @@ def reader_titles() -> dict[str, str]:
     }
 
 
-def read_trace(path: str | Path, *, format: str = "auto", strict: bool = False) -> Trace:
+def read_trace(
+    path: str | Path, *, format: str = "auto", strict: bool = False, lenient: bool = False
+) -> Trace:
     """Read a trace.
 
     Parameters
@@ -111,15 +116,36 @@ def read_trace(path: str | Path, *, format: str = "auto", strict: bool = False) 
         A reader's name, or ``auto`` to tell by the content.
     strict
         Refuse rows out of order instead of sorting them.
+    lenient
+        Leave out lines that cannot be read, and say how many and which, instead of refusing the
+        file.
 
     Raises
     ------
     TraceError
         The file cannot be read.
     InputError
-        No reader of that name.
+        No reader of that name, or both strict and lenient.
     """
-    where = Path(path)
+    if strict and lenient:
+        raise InputError(
+            [Problem("--lenient", None, "cannot be used with --strict")], "trace cannot be read"
+        )
+    content = open_content(Path(path))
+    reader = _reader_of(content, format)
+    trace, skipped = (
+        _read_leniently(reader, content) if lenient else (reader.read(content, strict=strict), ())
+    )
+    notices = trace.notices
+    if skipped:
+        shown = ", ".join(str(line) for line in skipped[:SKIPPED_SHOWN])
+        more = f" and {len(skipped) - SKIPPED_SHOWN:,} more" if len(skipped) > SKIPPED_SHOWN else ""
+        notices = (*notices, f"{len(skipped):,} lines could not be read and were left out: "
+                             f"{shown}{more}")  # fmt: skip
+    return replace(trace, notices=notices, format=reader.name, bytes=content.path.stat().st_size)
+
+
+def _reader_of(content: Content, format: str) -> TraceReader:
     readers = _readers()
     if format != "auto" and format not in readers:
         raise InputError(
@@ -134,30 +160,38 @@ def read_trace(path: str | Path, *, format: str = "auto", strict: bool = False) 
             ],
             "trace cannot be read",
         )
-    content = read_content(where)
-    first = content.head.split("\n", 1)[0][:80] or repr(content.raw[:16])
-    if format == "auto":
-        found = [reader for reader in readers.values() if reader.sniff(content)]
-        if not found:
-            raise TraceError(
-                [
-                    Problem(
-                        str(where),
-                        first,
-                        "the first line is of no format that is known",
-                        ", ".join(readers),
-                    )
-                ]
+    first = content.head.split("\n", 1)[0][:80] or repr(content.start[:16])
+    if format != "auto":
+        if not readers[format].sniff(content):
+            raise TraceError([Problem(content.where, first, f"does not begin like {format}")])
+        return readers[format]
+    for reader in readers.values():
+        if reader.sniff(content):
+            return reader
+    raise TraceError(
+        [
+            Problem(
+                content.where,
+                first,
+                "the first line is of no format that is known",
+                ", ".join(readers),
             )
-        reader = found[0]
-    else:
-        reader = readers[format]
-        if not reader.sniff(content):
-            raise TraceError([Problem(str(where), first, f"does not begin like {format}")])
-    trace = reader.read(content, strict=strict)
-    trace.figures["format"] = reader.name
-    trace.figures["bytes"] = where.stat().st_size
-    return trace
+        ]
+    )
+
+
+def _read_leniently(reader: TraceReader, content: Content) -> tuple[Trace, tuple[int, ...]]:
+    """Read, leaving out the lines at fault, until no fault is left that has a line."""
+    skip: set[int] = set()
+    while True:
+        try:
+            trace = reader.read(replace(content, skip=frozenset(skip)), strict=False)
+            return trace, tuple(sorted(skip))
+        except TraceError as error:
+            found = {row for problem in error.problems for row in problem.rows}
+            if not found - skip:
+                raise
+            skip |= found
 
 
 def describe_trace(path: str | Path, *, format: str = "auto") -> dict[str, Any]:

@@ -60,7 +60,7 @@ class HourlySeriesReader:
         carbon = has_columns(content.head, (UTC, DIRECT))
         column = DIRECT if carbon else PRICE
         more = (LIFE_CYCLE, "Data Estimated") if carbon else (LOCAL,)
-        table = csv_columns(content.text, where, (UTC, column, *more))
+        table = csv_columns(content, (UTC, column, *more))
         stamps = wall_clock(table[UTC], UTC, where)
         values = numbers(table[column], column, where, least=-np.inf, empty=True)
         order = np.argsort(stamps, kind="stable")
@@ -107,7 +107,7 @@ class HeliosMinutesReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the figures of the series."""
         where = content.where
-        table = csv_columns(content.text, where, MINUTES)
+        table = csv_columns(content, MINUTES)
         stamps = wall_clock(table["time"], "time", where)
         column = {name: numbers(table[name], name, where, least=0.0) for name in MINUTES[1:]}
         running, pending = column["running_gpu_num"], column["pending_gpu_num"]
@@ -149,7 +149,7 @@ class HeliosQuotaReader:
         """Return the figures of the table."""
         where = content.where
         names = tuple(name.strip() for name in content.head.split("\n", 1)[0].split(","))
-        table = csv_columns(content.text, where, names)
+        table = csv_columns(content, names)
         parts = np.stack(
             [numbers(table[name], name, where, least=0.0) for name in names[1:]], axis=1
         )
@@ -183,7 +183,7 @@ class SamplesReader:
         """Return the figures of the samples."""
         where = content.where
         typed = has_columns(content.head, (*SAMPLES, "request_type"))
-        table = csv_columns(content.text, where, (*SAMPLES, *(("request_type",) if typed else ())))
+        table = csv_columns(content, (*SAMPLES, *(("request_type",) if typed else ())))
         times = numbers(table["timestamp_anon"], "timestamp_anon", where, least=0.0)
         values = numbers(table["value"], "value", where, least=-np.inf)
         named = table["container_ip"].str.strip() != ""
@@ -258,5 +258,5 @@ class SummaryReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return how large the table is."""
         names = content.head.split("\n", 1)[0].split(",")
-        table = csv_columns(content.text, content.where, tuple(name.strip() for name in names))
+        table = csv_columns(content, tuple(name.strip() for name in names))
         return Trace(None, None, {"kind": "summary", "rows": len(table), "columns": table.shape[1]})

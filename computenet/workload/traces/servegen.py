@@ -34,7 +34,7 @@ class ServeGenRatesReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the figures of the rates."""
         where = content.where
-        table = csv_columns(content.text, where, COLUMNS)
+        table = csv_columns(content, COLUMNS)
         start = numbers(table["timestamp"], "timestamp", where, least=0.0)
         rate = numbers(table["rate"], "rate", where, least=0.0)
         windows, place = np.unique(start, return_inverse=True)

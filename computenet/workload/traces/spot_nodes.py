@@ -25,7 +25,7 @@ class SpotNodesReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the figures of the nodes."""
         where = content.where
-        table = csv_columns(content.text, where, COLUMNS)
+        table = csv_columns(content, COLUMNS)
         gpus = numbers(table["gpu_capacity_num"], "gpu_capacity_num", where, least=0.0)
         cores = numbers(table["cpu_num"], "cpu_num", where, least=0.0)
         return Trace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from computenet.errors import Problem, TraceError
 from computenet.workload.tables import JobTable
-from computenet.workload.traces.columns import MOST
+from computenet.workload.traces.columns import MOST, fault, numbers, table_of
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
-from computenet.workload.traces.opening import Content
+from computenet.workload.traces.growing import Columns, read_block
+from computenet.workload.traces.opening import Block, Content
 from computenet.workload.traces.trace import Trace
 
 __all__ = ["SwfReader"]
@@ -21,9 +22,51 @@ __all__ = ["SwfReader"]
 F8 = NDArray[np.float64]
 B1 = NDArray[np.bool_]
 FIELDS = 18
+SPACE, NEWLINE = 32, 10
 #: Header directives shown by ``trace describe``.
 SHOWN = ("MaxJobs", "MaxRecords", "UnixStartTime", "TimeZoneString", "MaxNodes", "MaxProcs")
 SUBMIT, WAIT, RUN, PROCS, CPU, ASKED, ASKED_S, STATUS, USER = 1, 2, 3, 4, 5, 7, 8, 10, 11
+
+
+NAMES = (
+    "job", "submit", "wait", "run", "processors", "cpu", "memory", "asked", "asked_s",
+    "asked_memory", "status", "user", "group", "executable", "queue", "partition", "preceding",
+    "think",
+)  # fmt: skip
+
+
+def _uncommented(raw: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the lines with comments blanked, and the lines that are nothing but comment."""
+    notes: list[bytes] = []
+    blank = 0
+    while raw.startswith(b";", blank):
+        end = raw.index(b"\n", blank)
+        notes.append(raw[blank:end].strip())
+        raw = raw[:blank] + raw[end:]
+        blank += 1
+    if b";" not in raw:
+        return raw, notes
+    lines = raw.split(b"\n")
+    for at, line in enumerate(lines):
+        if b";" in line:
+            if line.lstrip().startswith(b";"):
+                notes.append(line.strip())
+            lines[at] = line.partition(b";")[0].rstrip()
+    return b"\n".join(lines), notes
+
+
+def _single_spaced(raw: bytes) -> bytes:
+    """Return lines whose fields are parted by one space, without any at the ends."""
+    if b"\t" in raw:
+        raw = raw.replace(b"\t", b" ")
+    text = np.frombuffer(raw, dtype=np.uint8)
+    space = text == SPACE
+    # A space goes where a space or a line's end stands before it, or a line's end after it.
+    ends = text == NEWLINE
+    gone = space.copy()
+    gone[1:] &= space[:-1] | ends[:-1]
+    gone[:-1] |= space[:-1] & ends[1:]
+    return text[~gone].tobytes() if gone.any() else raw
 
 
 def _is_row(line: str) -> bool:
@@ -55,14 +98,13 @@ class SwfReader:
 
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs whose run time and processors are known; the others are counted."""
-        text, where = content.text, content.where
-        header, header_lines, data = self._parse(text, where)
+        where = content.where
+        header, header_lines, data, lines = self._parse(content)
         submit, wait, run = data[:, SUBMIT], data[:, WAIT], data[:, RUN]
         procs, asked, status = data[:, PROCS], data[:, ASKED], data[:, STATUS]
-        order, notices = order_of(submit, where, header_lines + 1, strict=strict)
+        order, notices = order_of(submit, where, lines, strict=strict)
         cores = np.where(procs > 0.0, procs, asked)
         known = run >= 0.0
-        figures = self._figures(header, header_lines, data, cores, known)
         usable = known & (cores >= 1.0)
         if not usable.all():
             notices.append(
@@ -80,58 +122,63 @@ class SwfReader:
             user=data[kept, USER].astype(np.int32),
             recorded_wait_s=np.where(wait >= 0.0, wait, np.nan)[kept],
         )
-        figures["status_counts"] = {
-            f"{plain(code)}": int(count)
-            for code, count in zip(*np.unique(status, return_counts=True), strict=True)
-        }
-        return Trace(jobs, None, figures, tuple(notices))
 
-    def _parse(self, text: str, where: str) -> tuple[dict[str, str], int, F8]:
+        def figures() -> dict[str, Any]:
+            return {
+                **self._figures(header, header_lines, data, cores, known),
+                "status_counts": {
+                    f"{plain(code)}": int(count)
+                    for code, count in zip(*np.unique(status, return_counts=True), strict=True)
+                },
+            }
+
+        return Trace(jobs, None, figures, tuple(notices), rows=kept)
+
+    def _parse(self, content: Content) -> tuple[dict[str, str], int, F8, pd.Index]:
         header: dict[str, str] = {}
-        rows: list[str] = []
-        lines: list[int] = []
         comments = 0
-        for number, line in enumerate(text.split("\n"), start=1):
-            stripped = line.strip()
-            if stripped.startswith(";"):
-                comments += 1
-                key, colon, value = stripped.lstrip("; \t").partition(":")
+        columns = Columns(**dict.fromkeys(NAMES, np.float64))
+        for block in content.blocks():
+            raw, notes = _uncommented(block.raw)
+            comments += len(notes)
+            for note in notes:
+                key, colon, value = note.decode(errors="replace").lstrip("; \t").partition(":")
                 if colon and key.strip() not in header:
                     header[key.strip()] = value.strip()
-            elif stripped:
-                rows.append(stripped.partition(";")[0])
-                lines.append(number)
-        if not rows:
-            raise TraceError([Problem(where, None, "has a header but no jobs")])
-        problems = [
-            Problem(f"{where}: line {lines[i]}", row[:60], "has not 18 fields", "18 numbers")
-            for i, row in enumerate(rows)
-            if len(row.split()) != FIELDS
-        ]
-        if not problems:
-            table = pd.read_csv(
-                io.StringIO("\n".join(rows)), sep=r"\s+", header=None, dtype=str
-            ).apply(pd.to_numeric, errors="coerce")
-            data = table.to_numpy(dtype=np.float64)
-            problems += [
-                Problem(
-                    f"{where}: line {lines[row]}",
-                    rows[row][:60],
-                    "is not all numbers, or some are too large",
+            table = table_of(
+                Block(block.first, _single_spaced(raw), block.count),
+                content.where,
+                NAMES,
+                NAMES,
+                numeric=NAMES,
+                delimiter=" ",
+            )
+            if not len(table):
+                continue
+            found = read_block(
+                *(
+                    partial(
+                        numbers,
+                        table[name],
+                        name,
+                        content.where,
+                        least=-MOST,
+                    )
+                    for name in NAMES
                 )
-                for row in np.flatnonzero(~(np.abs(data) <= MOST).all(axis=1))
-            ]
-            unknown = np.flatnonzero(data[:, SUBMIT] < 0.0)
-            problems += [
-                Problem(f"{where}: line {lines[row]}", rows[row][:60], "the time is missing")
-                for row in unknown
-            ]
-        if problems:
-            shown = problems[:10]
-            if len(problems) > len(shown):
-                shown.append(Problem(where, None, f"{len(problems) - len(shown)} more lines"))
-            raise TraceError(shown)
-        return header, comments, data
+            )
+            unknown = np.flatnonzero(found[SUBMIT] < 0.0)
+            if unknown.size:
+                words = "the time is missing"
+                raise TraceError([fault(content.where, table.index, unknown, None, words)])
+            columns.append(table.index, **dict(zip(NAMES, found, strict=True)))
+        if not columns.rows:
+            raise TraceError([Problem(content.where, None, "has a header but no jobs")])
+        lines = columns.lines
+        data = np.empty((columns.rows, FIELDS), order="F")
+        for at, name in enumerate(NAMES):
+            data[:, at] = columns.take(name)
+        return header, comments, data, lines
 
     def _figures(
         self, header: dict[str, str], header_lines: int, data: F8, cores: F8, known: B1

@@ -2,33 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from computenet.workload.tables import JobTable, RequestTable
 from computenet.workload.traces.opening import Content
 
-__all__ = ["Trace", "TraceReader"]
+__all__ = ["Labels", "Trace", "TraceReader"]
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """A column of words beside a table.
+
+    Attributes
+    ----------
+    names
+        The different words, in order of their first row.
+    code
+        ``(n,)`` index into `names` for every row of the table; -1 = none.
+    """
+
+    names: tuple[str, ...]
+    code: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, words: Any, rows: NDArray[np.int64] | None = None) -> Labels:
+        """Return the labels of words, one for each of `rows`; empty words are none."""
+        text = pd.Series(words).astype(object).fillna("").astype(str).str.strip()
+        code, names = pd.factorize(text.where(text != "", None).to_numpy(dtype=object))
+        return cls(
+            tuple(str(name) for name in names),
+            code.astype(np.int32) if rows is None else code[rows].astype(np.int32),
+        )
+
+
+@dataclass(frozen=True)
 class Trace:
-    """A trace read whole.
+    """A trace that was read.
 
     Attributes
     ----------
     jobs, requests
         Tables for replay; ``None`` where the trace has none.
-    figures
-        What ``trace describe`` prints.
+    facts
+        What ``trace describe`` prints, or what computes it when it is asked for.
     notices
         What a user should know: rows sorted, rows that cannot be replayed and why.
+    rows
+        ``(n,)`` row of the source for every row of the table; ``None`` = the same.
+    labels
+        Words beside the table by name: ``gpu_type`` (alternatives joined by ``|``), ``region``,
+        ``site``.
+    format, bytes
+        The reader's name and the file's size.
     """
 
     jobs: JobTable | None
     requests: RequestTable | None
-    figures: dict[str, Any]
+    facts: dict[str, Any] | Callable[[], dict[str, Any]]
     notices: tuple[str, ...] = field(default=())
+    rows: NDArray[np.int64] | None = None
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    format: str = ""
+    bytes: int = 0
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """Return what ``trace describe`` prints."""
+        facts = self.facts() if callable(self.facts) else self.facts
+        return {**facts, "format": self.format, "bytes": self.bytes}
 
 
 @runtime_checkable
@@ -48,7 +97,7 @@ class TraceReader(Protocol):
         Parameters
         ----------
         content
-            The whole file.
+            The file.
         strict
             Refuse rows out of order instead of sorting them.
 

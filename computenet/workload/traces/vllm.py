@@ -7,22 +7,19 @@ the last token less queued.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 
-from computenet.errors import Problem, TraceError
 from computenet.workload.tables import RequestTable
-from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.figures import order_of, plain, request_figures
+from computenet.workload.traces.json_lines import first_object, json_lines
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
 __all__ = ["VllmReader", "latency_figures"]
 
 FIELDS = ("input_toks", "output_toks", "queued_ts", "first_token_ts", "last_token_ts")
-#: Faults that are named one by one.
-MOST_SHOWN = 5
 
 
 def latency_figures(name: str, values_s: np.ndarray) -> dict[str, Any]:
@@ -55,29 +52,12 @@ class VllmReader:
 
     def sniff(self, content: Content) -> bool:
         """Return whether the first line is an object with the engine's fields."""
-        first = content.head.lstrip().split("\n", 1)[0]
-        return first.startswith("{") and all(f'"{name}"' in first for name in FIELDS)
+        first = first_object(content)
+        return all(f'"{name}"' in first for name in FIELDS)
 
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the requests; they arrive when the engine queued them."""
-        rows: list[dict[str, Any]] = []
-        problems: list[Problem] = []
-        for number, line in enumerate(content.text.split("\n"), start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                fault = _fault(row)
-            except (ValueError, RecursionError):
-                row, fault = None, "is no JSON"
-            if fault is None:
-                rows.append(row)
-            else:
-                problems.append(Problem(f"{content.where}: line {number}", line[:60], fault))
-        if problems:
-            more = len(problems) - MOST_SHOWN
-            rest = [Problem(content.where, None, f"{more} more lines")] if more > 0 else []
-            raise TraceError(problems[:MOST_SHOWN] + rest)
+        rows, lines = json_lines(content, _fault)
 
         def column(name: str) -> np.ndarray:
             return np.asarray([row[name] for row in rows], dtype=np.float64)
@@ -85,17 +65,10 @@ class VllmReader:
         queued, first, last = (column(name) for name in FIELDS[2:])
         into, out = column("input_toks"), column("output_toks")
         arrival = queued - queued.min()
-        order, notices = order_of(arrival, content.where, 1, strict=strict)
+        order, notices = order_of(arrival, content.where, lines, strict=strict)
         many = out > 1.0
-        shown = ("mean", "p50", "p99", "max", "min")
         figures: dict[str, Any] = {
-            "kind": "requests",
-            "rows": len(rows),
-            **arrival_figures(arrival, per_minute=True),
-            "input_tokens_sum": plain(into.sum()),
-            "output_tokens_sum": plain(out.sum()),
-            **distribution("input_tokens", into, shown=shown),
-            **distribution("output_tokens", out, shown=shown),
+            **request_figures(arrival, into, out),
             **latency_figures("ttft", first - queued),
             **(
                 latency_figures("tpot", ((last - first)[many] / (out - 1.0)[many]))
@@ -107,4 +80,4 @@ class VllmReader:
         requests = RequestTable.of(
             arrival[order], into[order].astype(np.int64), out[order].astype(np.int64)
         )
-        return Trace(None, requests, figures, tuple(notices))
+        return Trace(None, requests, figures, tuple(notices), rows=order)
