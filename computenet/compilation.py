@@ -82,6 +82,15 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
     InputError
         The scenario is well formed but cannot run, e.g. a model fits on no accelerator.
     """
+    if 3600.0 * scenario.run.warmup_h >= scenario.horizon_s:
+        raise InputError(
+            [
+                Problem(
+                    "run.warmup_h", scenario.run.warmup_h, "leaves nothing to measure",
+                    f"less than the run's {24.0 * scenario.days:g} h",
+                )
+            ]
+        )  # fmt: skip
     n_slots = math.ceil(scenario.horizon_s / scenario.run.slot_s - 1e-9)
     month_of_slot, month_share = month_index(
         scenario.start, scenario.run.slot_s, n_slots, scenario.horizon_s
@@ -101,6 +110,7 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
         start=scenario.start,
         seed=scenario.seed,
         horizon_s=scenario.horizon_s,
+        warmup_s=3600.0 * scenario.run.warmup_h,
         slot_s=scenario.run.slot_s,
         epoch_s=scenario.run.epoch_s,
         sampling=scenario.run.sampling,

@@ -128,6 +128,7 @@ class CompiledScenario:
     start: datetime
     seed: int
     horizon_s: float
+    warmup_s: float
     slot_s: float
     epoch_s: float
     sampling: int

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from computenet.cli.options import (
+    DaysOpt,
+    FormatOpt,
+    JsonOpt,
+    LangOpt,
+    LenientOpt,
+    OutOpt,
+    OverwriteOpt,
+    ScenarioArg,
+    SeedOpt,
+    SetOpt,
+    language,
+    load,
+    needs_out,
+    overrides,
+    print_json,
+    yaml_table,
+)
+from computenet.cli.traces import trace_app
 from computenet.errors import ComputenetError, InputError, Problem
-
-if TYPE_CHECKING:
-    from computenet.scenario import Scenario
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,20 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Simulate a national network of computing hubs: data, compute, power and network.",
 )
-trace_app = typer.Typer(no_args_is_help=True, help="Look into recorded demand traces.")
 app.add_typer(trace_app, name="trace")
-
-ScenarioArg = Annotated[str, typer.Argument(metavar="SCENARIO", help="Built-in name or YAML file.")]
-DaysOpt = Annotated[float | None, typer.Option(help="Length of the run in days.")]
-SeedOpt = Annotated[int | None, typer.Option(help="Seed of every random stream.")]
-SetOpt = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a field by its dotted path."),
-]
-OutOpt = Annotated[Path | None, typer.Option(help="Run directory to write.")]
-OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, nothing else.")]
-LangOpt = Annotated[str | None, typer.Option(help="Language of the report: en (default) or zh.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -73,69 +75,6 @@ def run() -> None:
         raise SystemExit(1) from None
 
 
-def _overrides(pairs: list[str] | None) -> dict[str, object]:
-    import yaml
-
-    out: dict[str, object] = {}
-    problems: list[Problem] = []
-    for pair in pairs or []:
-        path, equals, text = pair.partition("=")
-        if not equals or not path:
-            problems.append(Problem("--set", pair, "is not PATH=VALUE", allowed="days=7"))
-            continue
-        try:
-            out[path] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            problems.append(Problem(f"--set {path}", text, "is not a YAML value"))
-    if problems:
-        raise InputError(problems)
-    return out
-
-
-def _load(
-    scenario: str,
-    days: float | None,
-    policy: str | None,
-    seed: int | None,
-    pairs: list[str] | None,
-) -> Scenario:
-    from computenet import study
-
-    overrides = _overrides(pairs)
-    if days is not None:
-        overrides["days"] = days
-    if seed is not None:
-        overrides["seed"] = seed
-    if policy is not None:
-        overrides["policy"] = policy
-    return study.load(scenario, overrides=overrides)
-
-
-def _needs_out(out: Path | None, overwrite: bool, lang: str | None) -> None:
-    """Refuse options that say how a run is written where none is."""
-    unused = [("--overwrite", overwrite), ("--lang", lang is not None)]
-    problems = [
-        Problem(name, None, "is not used without --out", "--out DIR")
-        for name, given in unused
-        if given and out is None
-    ]
-    if problems:
-        raise InputError(problems, "nothing was run")
-
-
-def _language(lang: str | None) -> str:
-    lang = "en" if lang is None else lang
-    if lang not in ("en", "zh"):
-        raise InputError(
-            [Problem("--lang", lang, "is no language of the report", allowed="en, zh")]
-        )
-    return lang
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
-
-
 @app.command("list")
 def list_command(
     kind: Annotated[
@@ -155,7 +94,7 @@ def list_command(
         )
     chosen = {kind: listing[kind]} if kind else listing
     if as_json:
-        _print_json(chosen)
+        print_json(chosen)
         return
     from computenet.cli.show import print_listing
 
@@ -167,9 +106,9 @@ def validate(scenario: ScenarioArg, pairs: SetOpt = None, as_json: JsonOpt = Fal
     """Check a scenario and say what it holds; all problems are shown at once."""
     from computenet import study
 
-    facts = study.validate(_load(scenario, None, None, None, pairs))
+    facts = study.validate(load(scenario, None, None, None, pairs))
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     from computenet.cli.show import print_facts
 
@@ -193,17 +132,17 @@ def simulate(
     from computenet.cli.show import print_summary, progress
     from computenet.results.storage import require_free
 
-    language = _language(lang)
-    _needs_out(out, overwrite, lang)
-    loaded = _load(scenario, days, policy, seed, pairs)
+    tongue = language(lang)
+    needs_out(out, overwrite, lang)
+    loaded = load(scenario, days, policy, seed, pairs)
     if out is not None:
         require_free(out, overwrite=overwrite)
     with progress(loaded, quiet=as_json) as report:
         results = study.simulate(loaded, progress=report)
     if out is not None:
-        study.save(results, out, overwrite=overwrite, lang=language)
+        study.save(results, out, overwrite=overwrite, lang=tongue)
     if as_json:
-        _print_json(results.summary)
+        print_json(results.summary)
         return
     print_summary(results, out)
 
@@ -211,13 +150,31 @@ def simulate(
 @app.command()
 def replay(
     trace: Annotated[list[Path], typer.Argument(metavar="TRACE…", help="Trace files.")],
-    format_: Annotated[
-        str, typer.Option("--format", help="Reader, or auto to tell by the content.")
-    ] = "auto",
-    topology: Annotated[str, typer.Option(help="Topology to replay on.")] = "china-2025",
-    policy: Annotated[str, typer.Option(help="Policy by name.")] = "nearest",
+    format_: FormatOpt = "auto",
+    topology: Annotated[
+        str, typer.Option(help="Scenario whose topology and classes are used.")
+    ] = "china-2025",
+    policy: Annotated[
+        str, typer.Option(help="Policy by name; replay follows recorded starts and sites.")
+    ] = "nearest",
     seed: SeedOpt = None,
+    warmup_h: Annotated[
+        float | None,
+        typer.Option(help="Hours before waits, latencies and SLO are counted."),
+    ] = None,
+    drain_h: Annotated[
+        float | None, typer.Option(help="Hours after the last arrival at which the run ends.")
+    ] = None,
+    region_column: Annotated[
+        str | None, typer.Option(help="Column of the traces that tells the region of demand.")
+    ] = None,
+    gpu_types: Annotated[
+        Path | None, typer.Option(help="YAML: accelerators of the topology by GPU type.")
+    ] = None,
+    job_class: Annotated[str | None, typer.Option(help="Class of the jobs.")] = None,
+    service_class: Annotated[str | None, typer.Option(help="Class of the requests.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse unsorted traces.")] = False,
+    lenient: LenientOpt = False,
     pairs: SetOpt = None,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
@@ -229,27 +186,38 @@ def replay(
     from computenet.cli.show import print_summary, progress
     from computenet.results.storage import require_free
 
-    language = _language(lang)
-    _needs_out(out, overwrite, lang)
+    tongue = language(lang)
+    needs_out(out, overwrite, lang)
     if out is not None:
         require_free(out, overwrite=overwrite)
+    changes = overrides(pairs)
+    if warmup_h is not None:
+        changes["run.warmup_h"] = warmup_h
     prepared = study.prepare_replay(
         trace,
         topology=topology,
-        format=format_,
         policy=policy,
         seed=seed,
-        strict=strict,
-        overrides=_overrides(pairs),
+        overrides=changes,
+        options=study.ReplayOptions(
+            format=format_,
+            strict=strict,
+            lenient=lenient,
+            region_column=region_column,
+            gpu_types=None if gpu_types is None else yaml_table(gpu_types),
+            job_class=job_class,
+            service_class=service_class,
+            drain_h=drain_h,
+        ),
     )
     for notice in prepared.notices:
         typer.echo(f"note: {notice}", err=True)
     with progress(prepared.scenario, quiet=as_json) as report:
         results = study.run_replay(prepared, progress=report)
     if out is not None:
-        study.save(results, out, overwrite=overwrite, lang=language)
+        study.save(results, out, overwrite=overwrite, lang=tongue)
     if as_json:
-        _print_json(results.summary)
+        print_json(results.summary)
         return
     print_summary(results, out)
 
@@ -275,8 +243,8 @@ def compare(
     from computenet.cli.show import print_comparison, progress
     from computenet.results.storage import require_free
 
-    language = _language(lang)
-    _needs_out(out, overwrite, lang)
+    tongue = language(lang)
+    needs_out(out, overwrite, lang)
     if policies is not None:
         if len(what) != 1:
             raise InputError(
@@ -285,12 +253,12 @@ def compare(
         if out is not None:
             require_free(out, overwrite=overwrite)
         names = [name.strip() for name in policies.split(",") if name.strip()]
-        scenario = _load(what[0], days, None, seed, pairs)
+        scenario = load(what[0], days, None, seed, pairs)
         study.check_policies(names)
         with progress(scenario, quiet=as_json, runs=names) as report:
             comparison = study.compare(scenario, policies=names, progress=report)
         if out is not None:
-            comparison.save(out, overwrite=overwrite, lang=language)
+            comparison.save(out, overwrite=overwrite, lang=tongue)
     else:
         unused = [
             name
@@ -309,7 +277,7 @@ def compare(
             )
         comparison = study.compare_runs(what)
     if as_json:
-        _print_json(comparison.as_dict())
+        print_json(comparison.as_dict())
         return
     print_comparison(comparison, out)
 
@@ -323,121 +291,7 @@ def report(
     """Write the HTML report of a run."""
     from computenet.results import load_run
 
-    language = _language(lang)
+    tongue = language(lang)
     path = out if out is not None else run_dir / "report.html"
-    load_run(run_dir).report(path, lang="zh" if language == "zh" else "en")
+    load_run(run_dir).report(path, lang="zh" if tongue == "zh" else "en")
     typer.echo(str(path))
-
-
-@trace_app.command("describe")
-def trace_describe(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
-    format_: Annotated[
-        str, typer.Option("--format", help="Reader, or auto to tell by the content.")
-    ] = "auto",
-    as_json: JsonOpt = False,
-) -> None:
-    """Say what a trace holds."""
-    from computenet.workload.traces import read_trace
-
-    read = read_trace(trace, format=format_)
-    if as_json:
-        _print_json(read.figures)
-        return
-    from computenet.cli.plots import print_plots
-    from computenet.cli.show import print_facts
-
-    print_facts(read.figures)
-    print_plots(read.jobs, read.requests)
-
-
-FormatOpt = Annotated[str, typer.Option("--format", help="Reader, or auto to tell by the content.")]
-TargetArg = Annotated[Path, typer.Argument(metavar="TARGET", help=".parquet, .csv(.gz), .swf(.gz)")]
-ReplaceOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
-
-
-@trace_app.command("convert")
-def trace_convert(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
-    target: TargetArg,
-    format_: FormatOpt = "auto",
-    overwrite: ReplaceOpt = False,
-) -> None:
-    """Write a trace in computenet's own format, or as SWF."""
-    from computenet.workload.traces import convert_trace
-
-    for notice in convert_trace(trace, target, format=format_, overwrite=overwrite):
-        typer.echo(f"note: {notice}", err=True)
-    typer.echo(str(target))
-
-
-@trace_app.command("scale")
-def trace_scale(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
-    target: TargetArg,
-    from_h: Annotated[float, typer.Option(help="Begin of the window, h.")] = 0.0,
-    to_h: Annotated[float | None, typer.Option(help="End of the window, h.")] = None,
-    keep: Annotated[float, typer.Option(help="Share of the rows kept.")] = 1.0,
-    load: Annotated[float, typer.Option(help="How many times as fast arrivals come.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 1,
-    format_: FormatOpt = "auto",
-    overwrite: ReplaceOpt = False,
-) -> None:
-    """Cut a window out of a trace, thin it, or change its load."""
-    from computenet.workload.traces import scale_trace
-
-    notices = scale_trace(
-        trace,
-        target,
-        format=format_,
-        from_h=from_h,
-        to_h=to_h,
-        keep=keep,
-        load=load,
-        seed=seed,
-        overwrite=overwrite,
-    )
-    for notice in notices:
-        typer.echo(f"note: {notice}", err=True)
-    typer.echo(str(target))
-
-
-@trace_app.command("serve")
-def trace_serve(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
-    model: Annotated[str, typer.Option(help="Model by name, e.g. llama-3.1-8b.")],
-    accelerator: Annotated[str, typer.Option(help="Accelerator by name, e.g. rtx-4090.")],
-    parallel: Annotated[int, typer.Option(help="Accelerators of the replica.")] = 1,
-    slots: Annotated[int, typer.Option(help="Most requests running at once.")] = 256,
-    budget: Annotated[int, typer.Option(help="Most tokens of an engine step.")] = 2048,
-    cache_tokens: Annotated[
-        int | None, typer.Option(help="Tokens of key-value cache; what fits beside the weights.")
-    ] = None,
-    law: Annotated[
-        str, typer.Option(help="continuous-batching or processor-sharing.")
-    ] = "continuous-batching",
-    sync: Annotated[
-        bool, typer.Option("--sync", help="The engine schedules between steps, not during them.")
-    ] = False,
-    as_json: JsonOpt = False,
-) -> None:
-    """Serve a trace's requests by one replica, beside its measured latencies if it has any."""
-    from computenet import study
-
-    figures = study.serve(
-        trace,
-        model=model,
-        accelerator=accelerator,
-        parallel=parallel,
-        slots=slots,
-        budget=budget,
-        cache_tokens=cache_tokens,
-        law=law,
-        asynchronous=not sync,
-    )
-    if as_json:
-        _print_json(figures)
-        return
-    from computenet.cli.show import print_served
-
-    print_served(figures)

@@ -121,6 +121,7 @@ def key_figures(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
                 f"{jobs['submitted']:,} / {jobs['completed']:,} / {jobs['rejected']:,}",
             ),
             ("wait mean, p50, p95, p99", _spread(jobs["wait_s"], "s")),
+            *_recorded(jobs["recorded"]),
         ],
         "requests": [
             ("arrived / served / dropped", _trio(requests, ("arrived", "served", "dropped"))),
@@ -159,6 +160,16 @@ def key_figures(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
             ("work done in the west", _percent(summary["network"]["west_share"])),
         ],
     }
+
+
+def _recorded(recorded: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the waits on record beside those simulated, of the jobs that have one."""
+    if not recorded["jobs"]:
+        return []
+    return [
+        (f"wait on record, {recorded['jobs']:,} jobs", _spread(recorded["wait_s"], "s")),
+        ("wait simulated, the same jobs", _spread(recorded["simulated_wait_s"], "s")),
+    ]
 
 
 def _sized(value: float) -> str:

@@ -232,6 +232,7 @@ def _example_compiled() -> CompiledScenario:
         start=datetime.fromisoformat("2025-07-07T00:00:00+08:00"),
         seed=1,
         horizon_s=7200.0,
+        warmup_s=0.0,
         slot_s=900.0,
         epoch_s=900.0,
         sampling=1,

@@ -33,6 +33,10 @@ class RunSpec(Spec):
     sampling: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=1, description="one replica and one request in this many are simulated"
     )
+    warmup_h: NonNegative = Field(
+        default=0.0,
+        description="waits, latencies and SLO count jobs submitted and requests ended from then on",
+    )
     checkpoint_interval_s: NonNegative = Field(
         default=1800.0, description="time between checkpoints of a running job, s; 0 = none"
     )

@@ -67,7 +67,8 @@ def demand_of(
             )
         requests = recorded.requests
         if scenario.run.prefix_cache == "none":
-            requests = replace(requests, cached_tokens=np.zeros_like(requests.cached_tokens))
+            none = np.broadcast_to(np.int32(0), requests.rows)
+            requests = replace(requests, cached_tokens=none)
         elif not requests.cached_tokens.any():
             raise _no_prefixes("no prompt of the traces shares a block with an earlier one")
         return Demand(
@@ -193,7 +194,7 @@ class TableSource:
             ),
             np.maximum(table.input_tokens[first:last], 1),
             np.maximum(table.output_tokens[first:last], 1),
-            table.cached_tokens[first:last],
+            np.ascontiguousarray(table.cached_tokens[first:last]),
             self._choice.random(last - first, dtype=np.float32),
             np.asarray([last - first], dtype=np.int64),
         )

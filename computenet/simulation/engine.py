@@ -118,6 +118,8 @@ class Engine:
             else:
                 self._schedule(Rank.OUTAGE, start_s, end_s, self._outage, event.site)
         self._schedule_tariffs()
+        if compiled.warmup_s > 0.0:
+            self._agenda.at(compiled.warmup_s, Rank.TICK, self._begin_measuring)
         self._agenda.every(compiled.epoch_s, compiled.horizon_s, Rank.PLAN, self._on_epoch)
         if self._tick_s is not None:
             self._agenda.every(self._tick_s, compiled.horizon_s, Rank.TICK, self._advance)
@@ -153,6 +155,11 @@ class Engine:
                     self._requests.simulated(),
                 )
             )
+
+    def _begin_measuring(self, now_s: float) -> None:
+        self._advance(now_s)
+        self._requests.begin_measuring(now_s)
+        self._log.add(now_s, "warm-up", "", "waits, latencies and SLO count from here on")
 
     def _outage(self, now_s: float, site_id: str, comes_back: bool) -> None:
         self._advance(now_s)

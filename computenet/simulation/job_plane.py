@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from computenet.compiled import F8, CompiledScenario
+from computenet.compiled import F8, I4, CompiledScenario
 from computenet.kernels.job_queue import (
     arrive_and_advance,
     settle_jobs,
@@ -81,7 +81,7 @@ class JobPlane:
         n_demands = len(compiled.regions) * n_classes
         self._share = np.zeros((n_demands, len(pools.ids)))
         self._credit = np.zeros((n_demands, len(pools.ids)))
-        self._pool = np.full(n, -1, dtype=np.int32)
+        self._pool = self._recorded_pools()
         self._placed = np.zeros(n, dtype=np.int64)
         self._upcoming_s = float(table.submit_s[0]) if n else np.inf
         transfers.size_gb[:] = table.data_gb
@@ -92,6 +92,22 @@ class JobPlane:
         self._quiet_s = 0.0
         self._event_s = np.inf
         self.rejected: list[int] = []
+
+    def _recorded_pools(self) -> I4:
+        """Return the pool of every job whose site is on record: the site's largest that may."""
+        table, pools = self._table, self._compiled.pools
+        found = np.full(table.rows, -1, dtype=np.int32)
+        if not (table.site >= 0).any():
+            return found
+        for pool in np.argsort(self._size, kind="stable"):
+            here = (table.site == pools.site[pool]) & (
+                self._compiled.jobs.speed[table.job_class, pool] > 0.0
+            )
+            here &= self._inputs.accelerators <= self._size[pool]
+            if len(self._allowed):
+                here &= (table.kind < 0) | self._allowed[np.maximum(table.kind, 0), pool]
+            found[here] = pool
+        return found
 
     def set_shares(self, shares: F8) -> None:
         """Follow new shares, ``(Q, P)``; credits are kept."""
@@ -199,7 +215,7 @@ class JobPlane:
             region=table.region,
             accelerators=table.accelerators,
             held_accelerators=self._inputs.accelerators / self._units,
-            submit_s=table.submit_s,
+            submit_s=table.submit_s - table.held_s,
             work_s=self._inputs.work_s,
             data_gb=table.data_gb,
             pool=self._pool,

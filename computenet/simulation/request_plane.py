@@ -34,7 +34,7 @@ from computenet.kernels.requests import (
     settle_requests,
 )
 from computenet.serving import DECODE_ACTIVITY, PREFILL_ACTIVITY, decode_table
-from computenet.simulation.totals import RequestTotals
+from computenet.simulation.totals import RequestTotals, Served
 
 __all__ = ["RequestPlane", "Source"]
 
@@ -89,6 +89,7 @@ class RequestPlane:
         self._transfer_cny = 0.0
         self._price = requests.transfer_cny
         self._quiet_s = 0.0
+        self._before = self._served()
 
     def set_shares(self, shares: F8) -> None:
         """Follow new shares, ``(D, G)``; credits are kept."""
@@ -151,6 +152,16 @@ class RequestPlane:
         ).astype(np.float64)
         return counts
 
+    def _served(self) -> Served:
+        return Served(
+            *(getattr(self.out, name).astype(np.int64, copy=True) for name in Served._fields)
+        )
+
+    def begin_measuring(self, now_s: float) -> None:
+        """Leave out of latencies and SLO what has ended so far."""
+        self.settle(now_s)
+        self._before = self._served()
+
     def fail(self, group: int, now_s: float) -> int:
         """Drop what a group holds."""
         self.settle(now_s)
@@ -178,12 +189,11 @@ class RequestPlane:
             arrived=out.arrived * k,
             served=out.served * k,
             dropped=out.dropped * k,
-            attained=out.attained * k,
             in_flight=present * k,
             routed=out.routed * k,
-            ttft=out.ttft.astype(np.int64),
-            tpot=out.tpot.astype(np.int64),
-            e2e=out.e2e.astype(np.int64),
+            measured=Served(
+                *(now - then for now, then in zip(self._served(), self._before, strict=True))
+            ),
             transfer_cny=self._transfer_cny * k,
             transfer_gb=float(routed_gb) * k,
         )

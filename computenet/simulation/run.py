@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from computenet.compilation import compile_scenario
+from computenet.errors import InputError, Problem
 from computenet.policies.protocol import Policy
 from computenet.results import Results
 from computenet.scenario import Scenario
@@ -21,7 +22,10 @@ from computenet.simulation.tables import make_tables
 if TYPE_CHECKING:
     from computenet.workload.replay import ReplayDemand
 
-__all__ = ["run_scenario"]
+__all__ = ["FOLLOWS_RECORD", "run_scenario"]
+
+#: Policy for which jobs start when and where a trace says.
+FOLLOWS_RECORD = "replay"
 
 
 def run_scenario(
@@ -63,6 +67,16 @@ def run_scenario(
         wall[name] = now - clock
         clock = now
 
+    if scenario.policy.name == FOLLOWS_RECORD and demand is None:
+        raise InputError(
+            [
+                Problem(
+                    "policy.name", FOLLOWS_RECORD, "follows a trace, and this run has none",
+                    "computenet replay TRACE --policy replay",
+                )
+            ],
+            "nothing was run",
+        )  # fmt: skip
     compiled = compile_scenario(scenario)
     lap("compile")
     work = demand_of(scenario, compiled, demand)

@@ -73,6 +73,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Return the summary; every figure is real (scaled by sampling) unless its name says so."""
     p = compiled.pools
+    measured = requests.measured
     busy = pools.busy_accelerator_s + pools.serving_busy_accelerator_s
     installed = (p.accelerators + p.serving_accelerators).astype(np.float64)
     on_s = installed * pools.available_s.sum(axis=1)
@@ -85,7 +86,7 @@ def summarise(
     by_pool_work = busy.sum(axis=1) * p.fp16_tflops
     carried = float(links.carried_gb.sum())
     return {
-        "jobs": _jobs(jobs),
+        "jobs": _jobs(jobs, compiled.warmup_s),
         "requests": {
             "arrived": int(requests.arrived.sum()),
             "served": int(requests.served.sum()),
@@ -93,12 +94,12 @@ def summarise(
             "in_flight": int(requests.in_flight.sum()),
             "simulated": int(requests.arrived.sum()) // requests.sampling,
             "sampling": requests.sampling,
-            "ttft_ms": histogram_spread(requests.ttft.sum(axis=0)),
-            "tpot_ms": histogram_spread(requests.tpot.sum(axis=0)),
-            "e2e_ms": histogram_spread(requests.e2e.sum(axis=0)),
+            "ttft_ms": histogram_spread(measured.ttft.sum(axis=0)),
+            "tpot_ms": histogram_spread(measured.tpot.sum(axis=0)),
+            "e2e_ms": histogram_spread(measured.e2e.sum(axis=0)),
             "slo_attainment": _ratio(
-                float(requests.attained.sum()),
-                float(requests.served.sum() + requests.dropped.sum()),
+                float(measured.attained.sum()),
+                float(measured.served.sum() + measured.dropped.sum()),
             ),
         },
         "capacity": {
@@ -151,16 +152,20 @@ def summarise(
     }
 
 
-def _jobs(jobs: JobRecords) -> dict[str, Any]:
+def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
+    """Return the figures of jobs; waits and slowdowns are of those submitted after the warm-up."""
     count = np.bincount(jobs.state, minlength=len(JOB_STATES))
     submitted = int(count.sum() - count[NOT_SUBMITTED])
-    started = np.isfinite(jobs.start_s)
-    done = jobs.state == COMPLETED
+    measured = jobs.submit_s >= warmup_s
+    started = np.isfinite(jobs.start_s) & measured
+    completed = jobs.state == COMPLETED
+    done = completed & measured
+    recorded = started & np.isfinite(jobs.recorded_wait_s)
     wait = jobs.start_s[started] - jobs.submit_s[started]
     turnaround = jobs.finish_s[done] - jobs.submit_s[done]
     residence = jobs.finish_s[done] - jobs.start_s[done]
     slowdown = np.maximum(turnaround / np.maximum(residence, SLOWDOWN_BOUND_S), 1.0)
-    goodput = float((jobs.work_s[done] * jobs.held_accelerators[done]).sum())
+    goodput = float((jobs.work_s[completed] * jobs.held_accelerators[completed]).sum())
     return {
         "submitted": submitted,
         "completed": int(count[COMPLETED]),
@@ -171,6 +176,11 @@ def _jobs(jobs: JobRecords) -> dict[str, Any]:
         "rejected": int(count[REJECTED]),
         "restarts": int(jobs.restarts.sum()),
         "wait_s": spread(wait),
+        "recorded": {
+            "jobs": int(recorded.sum()),
+            "wait_s": spread(jobs.recorded_wait_s[recorded]),
+            "simulated_wait_s": spread(jobs.start_s[recorded] - jobs.submit_s[recorded]),
+        },
         "turnaround_s": spread(turnaround),
         "bounded_slowdown": spread(slowdown),
         "goodput_accelerator_h": goodput / SECONDS_PER_HOUR,
@@ -231,8 +241,9 @@ def _by_region(
         folded: I8 = values.reshape(n, -1).sum(axis=1)
         return folded
 
-    arrived, served = fold(requests.arrived), fold(requests.served)
-    dropped, attained = fold(requests.dropped), fold(requests.attained)
+    arrived, dropped = fold(requests.arrived), fold(requests.dropped)
+    attained = fold(requests.measured.attained)
+    ended = fold(requests.measured.served + requests.measured.dropped)
     submitted = np.bincount(jobs.region[jobs.state != NOT_SUBMITTED], minlength=n)
     waits, wait_s = _waits(jobs, jobs.region, n)
     out: dict[str, Any] = {}
@@ -240,7 +251,7 @@ def _by_region(
         out[region] = {
             "requests_arrived": int(arrived[r]),
             "requests_dropped": int(dropped[r]),
-            "slo_attainment": _ratio(float(attained[r]), float(served[r] + dropped[r])),
+            "slo_attainment": _ratio(float(attained[r]), float(ended[r])),
             "jobs_submitted": int(submitted[r]),
             "job_wait_s_mean": _ratio(float(wait_s[r]), float(waits[r])),
         }

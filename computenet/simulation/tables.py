@@ -93,12 +93,14 @@ def _requests(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
         "served": totals.served,
         "dropped": totals.dropped,
         "in_flight": totals.in_flight,
-        "attained": totals.attained,
-        "slo_attainment": _share(totals.attained, totals.served + totals.dropped),
+        "attained": totals.measured.attained * totals.sampling,
+        "slo_attainment": _share(
+            totals.measured.attained, totals.measured.served + totals.measured.dropped
+        ),
         "circle_share": _share(inside, routed),
     }
     for name in ("ttft", "tpot", "e2e"):
-        histogram: I8 = getattr(totals, name)
+        histogram: I8 = getattr(totals.measured, name)
         for q in (50, 95, 99):
             columns[f"{name}_p{q}_ms"] = [percentile(row, q / 100.0) for row in histogram]
     return pd.DataFrame(columns)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from computenet.compiled import F8, I4, I8
 
-__all__ = ["JobRecords", "LinkTotals", "PoolTotals", "RequestTotals"]
+__all__ = ["JobRecords", "LinkTotals", "PoolTotals", "RequestTotals", "Served"]
 
 #: States of a job, by code.
 JOB_STATES = (
@@ -59,6 +60,17 @@ class PoolTotals:
     tokens_out: F8
 
 
+class Served(NamedTuple):
+    """Requests that ended after the warm-up, by demand; simulated, not scaled by sampling."""
+
+    served: I8  # (D,)
+    dropped: I8
+    attained: I8
+    ttft: I8  # (D, bins)
+    tpot: I8
+    e2e: I8
+
+
 @dataclass(frozen=True, slots=True)
 class RequestTotals:
     """Counts by demand, real (scaled by sampling) unless said."""
@@ -67,12 +79,9 @@ class RequestTotals:
     arrived: I8  # (D,)
     served: I8
     dropped: I8
-    attained: I8
     in_flight: I8
     routed: I8  # (D, G)
-    ttft: I8  # (D, bins) simulated
-    tpot: I8
-    e2e: I8
+    measured: Served
     transfer_cny: float
     transfer_gb: float
 

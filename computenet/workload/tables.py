@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,8 @@ class JobTable:
         ``(n,)`` index of the accelerator types it may run on; -1 = any.
     site
         ``(n,)`` index of the site where it ran on record; -1 = unknown.
+    held_s
+        ``(n,)`` time before `submit_s` at which it was asked for, where a record is followed.
     job_classes, kinds
         Names of the classes; accelerator types of each kind, joined by ``|``.
     """
@@ -69,6 +72,7 @@ class JobTable:
     whole_nodes: I4
     kind: I4
     site: I4
+    held_s: F8
     job_classes: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
 
@@ -106,6 +110,7 @@ class JobTable:
         whole_nodes: I4 | None = None,
         kind: I4 | None = None,
         site: I4 | None = None,
+        held_s: F8 | None = None,
         job_classes: tuple[str, ...] = (),
         kinds: tuple[str, ...] = (),
     ) -> JobTable:
@@ -133,6 +138,7 @@ class JobTable:
             whole_nodes=column(whole_nodes, 0, "i4"),
             kind=column(kind, -1, "i4"),
             site=column(site, -1, "i4"),
+            held_s=column(held_s, 0.0, "f8"),
             job_classes=job_classes,
             kinds=kinds,
         )
@@ -143,9 +149,17 @@ class JobTable:
         none = np.zeros(0)
         return cls.of(none, none, np.zeros(0, dtype=np.int64), job_classes=job_classes)
 
-    def assigned(self, *, job_classes: tuple[str, ...], job_class: I4, region: I4) -> JobTable:
-        """Return the table with classes and regions."""
-        return replace(self, job_classes=job_classes, job_class=job_class, region=region)
+    def held_back(self, held_s: F8, site: I4) -> JobTable:
+        """Return the jobs queueing only `held_s` after they were asked for, at known sites."""
+        submit_s = self.submit_s + held_s
+        order = np.argsort(submit_s, kind="stable")
+        columns: dict[str, Any] = {
+            field.name: value[order]
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), np.ndarray)
+        }
+        columns |= {"submit_s": submit_s[order], "held_s": held_s[order], "site": site[order]}
+        return replace(self, **columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +228,12 @@ class RequestTable:
             return cls.of(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
         if len(tables) == 1:
             return tables[0]
-        return cls.of(
-            np.concatenate([table.arrival_s for table in tables]),
-            np.concatenate([table.input_tokens for table in tables]),
-            np.concatenate([table.output_tokens for table in tables]),
-            cached_tokens=np.concatenate([table.cached_tokens for table in tables]),
-        )
+        columns = {
+            field.name: np.concatenate([getattr(table, field.name) for table in tables])
+            for field in fields(cls)
+        }
+        order = np.argsort(columns["arrival_s"], kind="stable")
+        return cls(**{name: values[order] for name, values in columns.items()})
 
     def assigned(self, *, service_class: I4, region: I4) -> RequestTable:
         """Return the table with classes and regions."""
@@ -255,5 +269,8 @@ def concat_jobs(tables: Sequence[JobTable]) -> JobTable:
         whole_nodes=joined("whole_nodes").astype(np.int32),
         kind=joined("kind").astype(np.int32),
         site=joined("site").astype(np.int32),
+        held_s=joined("held_s"),
+        job_class=joined("job_class").astype(np.int32),
+        region=joined("region").astype(np.int32),
         kinds=tables[0].kinds if tables else (),
     )

@@ -9,7 +9,7 @@ at most 1) and ``whole_nodes`` (1 = takes whole servers) may be. Requests: ``arr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -214,7 +214,14 @@ def _jobs(
     return Trace(jobs, None, figures, tuple(notices), rows=order, labels=words)
 
 
-def native_frame(table: JobTable | RequestTable) -> pd.DataFrame:
-    """Return a table as a data frame of the native columns."""
+def native_frame(
+    table: JobTable | RequestTable, labels: Mapping[str, Labels] | None = None
+) -> pd.DataFrame:
+    """Return a table as a data frame of the native columns, with its words where it has any."""
     names = JOB_COLUMNS if isinstance(table, JobTable) else REQUEST_COLUMNS
-    return pd.DataFrame({name: getattr(table, name) for name in names})
+    words = {
+        name: np.asarray([*item.names, ""], dtype=object)[item.code]
+        for name, item in (labels or {}).items()
+        if name in LABELS
+    }
+    return pd.DataFrame({**{name: getattr(table, name) for name in names}, **words})

@@ -40,6 +40,7 @@ from computenet.workload.traces.spot_nodes import SpotNodesReader
 from computenet.workload.traces.swf import SwfReader
 from computenet.workload.traces.trace import Trace, TraceReader
 from computenet.workload.traces.vllm import VllmReader
+from computenet.workload.traces.words import words_of
 
 __all__ = ["describe_trace", "read_trace", "reader_names", "reader_titles"]
 
@@ -104,7 +105,12 @@ def reader_titles() -> dict[str, str]:
 
 
 def read_trace(
-    path: str | Path, *, format: str = "auto", strict: bool = False, lenient: bool = False
+    path: str | Path,
+    *,
+    format: str = "auto",
+    strict: bool = False,
+    lenient: bool = False,
+    words: tuple[str, ...] = (),
 ) -> Trace:
     """Read a trace.
 
@@ -119,6 +125,8 @@ def read_trace(
     lenient
         Leave out lines that cannot be read, and say how many and which, instead of refusing the
         file.
+    words
+        Columns wanted as labels beside the table.
 
     Raises
     ------
@@ -138,11 +146,16 @@ def read_trace(
     )
     notices = trace.notices
     if skipped:
-        shown = ", ".join(str(line) for line in skipped[:SKIPPED_SHOWN])
+        named = ", ".join(str(line) for line in skipped[:SKIPPED_SHOWN])
         more = f" and {len(skipped) - SKIPPED_SHOWN:,} more" if len(skipped) > SKIPPED_SHOWN else ""
         notices = (*notices, f"{len(skipped):,} lines could not be read and were left out: "
-                             f"{shown}{more}")  # fmt: skip
-    return replace(trace, notices=notices, format=reader.name, bytes=content.path.stat().st_size)
+                             f"{named}{more}")  # fmt: skip
+    trace = replace(trace, notices=notices, format=reader.name, bytes=content.path.stat().st_size)
+    if words:
+        kept = replace(content, skip=frozenset(skipped))
+        named_columns = {column: words_of(kept, trace, column) for column in words}
+        trace = replace(trace, labels={**trace.labels, **named_columns})
+    return trace
 
 
 def _reader_of(content: Content, format: str) -> TraceReader:

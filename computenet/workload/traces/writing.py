@@ -5,27 +5,33 @@ from __future__ import annotations
 import gzip
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from computenet.errors import InputError, Problem, RunError
 from computenet.workload.generators.streams import named_stream
 from computenet.workload.tables import JobTable, RequestTable
 from computenet.workload.traces.native import native_frame
 from computenet.workload.traces.reading import read_trace
+from computenet.workload.traces.trace import Labels
 
 __all__ = ["convert_trace", "scale_trace"]
-
-Table = TypeVar("Table", JobTable, RequestTable)
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", ".swf", ".swf.gz")
 
 
 def convert_trace(
-    source: str | Path, target: str | Path, *, format: str = "auto", overwrite: bool = False
+    source: str | Path,
+    target: str | Path,
+    *,
+    format: str = "auto",
+    lenient: bool = False,
+    overwrite: bool = False,
 ) -> list[str]:
     """Write what can be replayed of a trace to `target`, in the format of its suffix.
 
@@ -48,7 +54,7 @@ def convert_trace(
     RunError
         The target cannot be written; nothing is left behind.
     """
-    return scale_trace(source, target, format=format, overwrite=overwrite)
+    return scale_trace(source, target, format=format, lenient=lenient, overwrite=overwrite)
 
 
 def scale_trace(
@@ -61,6 +67,9 @@ def scale_trace(
     keep: float = 1.0,
     load: float = 1.0,
     seed: int = 1,
+    regions: str | None = None,
+    region_column: str | None = None,
+    lenient: bool = False,
     overwrite: bool = False,
 ) -> list[str]:
     """Write a window of a trace, thinned and with another load; see `convert_trace`.
@@ -75,10 +84,23 @@ def scale_trace(
         Arrivals come this many times as fast; run times and tokens stay.
     seed
         Of the draws.
+    regions
+        Topology whose regions are written beside the rows: one tenant, one region, in proportion
+        to demand shares.
+    region_column
+        Column that tells the region instead of the tenant; only with `regions`.
     """
     out = Path(target)
     _check(out, from_h, to_h, keep, load, overwrite=overwrite)
-    trace = read_trace(source, format=format)
+    from computenet.workload.mapping import region_labels
+
+    if region_column is not None and regions is None:
+        raise InputError(
+            [Problem("--region-column", region_column, "is not used without --regions")],
+            "nothing was written",
+        )
+    words = () if region_column is None else (region_column,)
+    trace = read_trace(source, format=format, lenient=lenient, words=words)
     notices = list(trace.notices)
     table: JobTable | RequestTable | None = trace.jobs if trace.jobs is not None else trace.requests
     if table is None:
@@ -86,19 +108,28 @@ def scale_trace(
             [Problem(str(source), trace.figures["kind"], "holds no jobs and no requests")],
             "nothing was written",
         )
-    if out.name.endswith((".swf", ".swf.gz")) and isinstance(table, RequestTable):
+    swf = out.name.endswith((".swf", ".swf.gz"))
+    if swf and isinstance(table, RequestTable):
         raise InputError(
             [Problem(str(out), None, "SWF holds jobs, not requests", ".parquet, .csv")],
             "nothing was written",
         )
-    scaled = (
-        _scaled(table, "submit_s", from_h, to_h, keep, load, seed)
-        if isinstance(table, JobTable)
-        else _scaled(table, "arrival_s", from_h, to_h, keep, load, seed)
-    )
-    if scaled.rows == 0:
+    if swf and regions is not None:
+        raise InputError(
+            [Problem("--regions", regions, "SWF holds no regions", ".parquet, .csv")],
+            "nothing was written",
+        )
+    labels = dict(trace.labels)
+    if regions is not None:
+        labels["region"], more = region_labels(trace, regions, region_column, seed)
+        notices += more
+    time_s = table.submit_s if isinstance(table, JobTable) else table.arrival_s
+    rows = _chosen(time_s, from_h, to_h, keep, seed)
+    if not rows.size:
         raise InputError([Problem(str(source), None, "no row is left")], "nothing was written")
-    _write(out, _encoded(scaled, out.name))
+    scaled = _scaled(table, rows, 3600.0 * from_h, load)
+    kept = {name: Labels(item.names, item.code[rows]) for name, item in labels.items()}
+    _write(out, _encoded(scaled, out.name, kept))
     notices.append(f"{scaled.rows:,} of {trace.figures.get('rows', table.rows):,} rows written")
     return notices
 
@@ -121,41 +152,41 @@ def _check(
         raise InputError(problems, "nothing was written")
 
 
-def _scaled(
-    table: Table,
-    column: str,
-    from_h: float,
-    to_h: float | None,
-    keep: float,
-    load: float,
-    seed: int,
-) -> Table:
-    time_s = getattr(table, column)
+def _chosen(
+    time_s: NDArray[np.float64], from_h: float, to_h: float | None, keep: float, seed: int
+) -> NDArray[np.intp]:
+    """Return the rows in the window that were drawn."""
     inside = time_s >= 3600.0 * from_h
     if to_h is not None:
         inside &= time_s < 3600.0 * to_h
     if keep < 1.0:
         draw = np.random.default_rng(named_stream(seed, "trace.scale"))
         inside &= draw.random(len(time_s)) < keep
-    rows = np.flatnonzero(inside)
+    return np.flatnonzero(inside)
+
+
+def _scaled(
+    table: JobTable | RequestTable, rows: NDArray[np.intp], from_s: float, load: float
+) -> JobTable | RequestTable:
+    column = "submit_s" if isinstance(table, JobTable) else "arrival_s"
     columns: dict[str, Any] = {
         field.name: value[rows]
         for field in fields(table)
         if isinstance(value := getattr(table, field.name), np.ndarray)
     }
-    columns[column] = (columns[column] - 3600.0 * from_h) / load
+    columns[column] = (columns[column] - from_s) / load
     return replace(table, **columns)
 
 
-def _encoded(table: JobTable | RequestTable, name: str) -> bytes:
+def _encoded(table: JobTable | RequestTable, name: str, labels: Mapping[str, Labels]) -> bytes:
     if name.endswith(".parquet"):
         buffer = io.BytesIO()
-        native_frame(table).to_parquet(buffer, index=False, compression="zstd")
+        native_frame(table, labels).to_parquet(buffer, index=False, compression="zstd")
         return buffer.getvalue()
     if isinstance(table, JobTable) and ".swf" in name:
         text = _swf(table)
     else:
-        text = native_frame(table).to_csv(index=False, lineterminator="\n")
+        text = native_frame(table, labels).to_csv(index=False, lineterminator="\n")
     raw = text.encode()
     return gzip.compress(raw, mtime=0) if name.endswith(".gz") else raw
 

@@ -1,0 +1,111 @@
+"""Options that several commands share, and what is made of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from computenet.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from computenet.scenario import Scenario
+
+ScenarioArg = Annotated[str, typer.Argument(metavar="SCENARIO", help="Built-in name or YAML file.")]
+DaysOpt = Annotated[float | None, typer.Option(help="Length of the run in days.")]
+SeedOpt = Annotated[int | None, typer.Option(help="Seed of every random stream.")]
+SetOpt = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a field by its dotted path."),
+]
+OutOpt = Annotated[Path | None, typer.Option(help="Run directory to write.")]
+OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, nothing else.")]
+LangOpt = Annotated[str | None, typer.Option(help="Language of the report: en (default) or zh.")]
+FormatOpt = Annotated[str, typer.Option("--format", help="Reader, or auto to tell by the content.")]
+TargetArg = Annotated[Path, typer.Argument(metavar="TARGET", help=".parquet, .csv(.gz), .swf(.gz)")]
+LenientOpt = Annotated[
+    bool, typer.Option("--lenient", help="Leave out lines that cannot be read, and count them.")
+]
+ReplaceOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+
+
+def overrides(pairs: list[str] | None) -> dict[str, object]:
+    import yaml
+
+    out: dict[str, object] = {}
+    problems: list[Problem] = []
+    for pair in pairs or []:
+        path, equals, text = pair.partition("=")
+        if not equals or not path:
+            problems.append(Problem("--set", pair, "is not PATH=VALUE", allowed="days=7"))
+            continue
+        try:
+            out[path] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            problems.append(Problem(f"--set {path}", text, "is not a YAML value"))
+    if problems:
+        raise InputError(problems)
+    return out
+
+
+def load(
+    scenario: str,
+    days: float | None,
+    policy: str | None,
+    seed: int | None,
+    pairs: list[str] | None,
+) -> Scenario:
+    from computenet import study
+
+    changes = overrides(pairs)
+    if days is not None:
+        changes["days"] = days
+    if seed is not None:
+        changes["seed"] = seed
+    if policy is not None:
+        changes["policy"] = policy
+    return study.load(scenario, overrides=changes)
+
+
+def needs_out(out: Path | None, overwrite: bool, lang: str | None) -> None:
+    """Refuse options that say how a run is written where none is."""
+    unused = [("--overwrite", overwrite), ("--lang", lang is not None)]
+    problems = [
+        Problem(name, None, "is not used without --out", "--out DIR")
+        for name, given in unused
+        if given and out is None
+    ]
+    if problems:
+        raise InputError(problems, "nothing was run")
+
+
+def language(lang: str | None) -> str:
+    lang = "en" if lang is None else lang
+    if lang not in ("en", "zh"):
+        raise InputError(
+            [Problem("--lang", lang, "is no language of the report", allowed="en, zh")]
+        )
+    return lang
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def yaml_table(path: Path) -> dict[str, object]:
+    """Return the mapping a YAML file holds."""
+    import yaml
+
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(
+            [Problem(str(path), None, f"cannot be read: {str(error).splitlines()[0]}")]
+        ) from error
+    if not isinstance(table, dict):
+        raise InputError([Problem(str(path), None, "holds no table", "NAME: [VALUE, …] by line")])
+    return {str(key): value for key, value in table.items()}

@@ -1,0 +1,138 @@
+"""The commands that look into traces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from computenet.cli.options import FormatOpt, JsonOpt, LenientOpt, ReplaceOpt, TargetArg, print_json
+
+__all__ = ["trace_app"]
+
+trace_app = typer.Typer(no_args_is_help=True, help="Look into recorded demand traces.")
+
+
+@trace_app.command("describe")
+def trace_describe(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    format_: FormatOpt = "auto",
+    lenient: LenientOpt = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Say what a trace holds."""
+    from computenet.workload.traces import read_trace
+
+    read = read_trace(trace, format=format_, lenient=lenient)
+    for notice in read.notices:
+        typer.echo(f"note: {notice}", err=True)
+    if as_json:
+        print_json(read.figures)
+        return
+    from computenet.cli.plots import print_plots
+    from computenet.cli.show import print_facts
+
+    print_facts(read.figures)
+    print_plots(read.jobs, read.requests)
+
+
+@trace_app.command("convert")
+def trace_convert(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    target: TargetArg,
+    format_: FormatOpt = "auto",
+    lenient: LenientOpt = False,
+    overwrite: ReplaceOpt = False,
+) -> None:
+    """Write a trace in computenet's own format, or as SWF."""
+    from computenet.workload.traces import convert_trace
+
+    for notice in convert_trace(
+        trace, target, format=format_, lenient=lenient, overwrite=overwrite
+    ):
+        typer.echo(f"note: {notice}", err=True)
+    typer.echo(str(target))
+
+
+@trace_app.command("scale")
+def trace_scale(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    target: TargetArg,
+    from_h: Annotated[float, typer.Option(help="Begin of the window, h.")] = 0.0,
+    to_h: Annotated[float | None, typer.Option(help="End of the window, h.")] = None,
+    keep: Annotated[float, typer.Option(help="Share of the rows kept.")] = 1.0,
+    load: Annotated[float, typer.Option(help="How many times as fast arrivals come.")] = 1.0,
+    regions: Annotated[
+        str | None,
+        typer.Option(help="Topology whose regions are written beside the rows, drawn by tenant."),
+    ] = None,
+    region_column: Annotated[
+        str | None, typer.Option(help="Column that tells the region, with --regions.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 1,
+    format_: FormatOpt = "auto",
+    lenient: LenientOpt = False,
+    overwrite: ReplaceOpt = False,
+) -> None:
+    """Cut a window out of a trace, thin it, or change its load."""
+    from computenet.workload.traces import scale_trace
+
+    notices = scale_trace(
+        trace,
+        target,
+        format=format_,
+        from_h=from_h,
+        to_h=to_h,
+        keep=keep,
+        load=load,
+        seed=seed,
+        regions=regions,
+        region_column=region_column,
+        lenient=lenient,
+        overwrite=overwrite,
+    )
+    for notice in notices:
+        typer.echo(f"note: {notice}", err=True)
+    typer.echo(str(target))
+
+
+@trace_app.command("serve")
+def trace_serve(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    model: Annotated[str, typer.Option(help="Model by name, e.g. llama-3.1-8b.")],
+    accelerator: Annotated[str, typer.Option(help="Accelerator by name, e.g. rtx-4090.")],
+    parallel: Annotated[int, typer.Option(help="Accelerators of the replica.")] = 1,
+    slots: Annotated[int, typer.Option(help="Most requests running at once.")] = 256,
+    budget: Annotated[int, typer.Option(help="Most tokens of an engine step.")] = 2048,
+    cache_tokens: Annotated[
+        int | None, typer.Option(help="Tokens of key-value cache; what fits beside the weights.")
+    ] = None,
+    law: Annotated[
+        str, typer.Option(help="continuous-batching or processor-sharing.")
+    ] = "continuous-batching",
+    sync: Annotated[
+        bool, typer.Option("--sync", help="The engine schedules between steps, not during them.")
+    ] = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Serve a trace's requests by one replica, beside its measured latencies if it has any."""
+    from computenet import study
+
+    figures = study.serve(
+        trace,
+        model=model,
+        accelerator=accelerator,
+        parallel=parallel,
+        slots=slots,
+        budget=budget,
+        cache_tokens=cache_tokens,
+        law=law,
+        asynchronous=not sync,
+    )
+    if as_json:
+        print_json(figures)
+        return
+    from computenet.cli.show import print_served
+
+    print_served(figures)

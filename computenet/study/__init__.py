@@ -1,0 +1,26 @@
+"""Load, simulate, replay, compare: the Python interface, of which the command line is a layer."""
+
+from computenet.study.comparing import Comparison, Row, check_policies, compare, compare_runs
+from computenet.study.replays import Replay, prepare_replay, replay, run_replay
+from computenet.study.runs import listing, load, save, simulate, validate
+from computenet.study.serving import serve
+from computenet.workload.replay import ReplayOptions
+
+__all__ = [
+    "Comparison",
+    "Replay",
+    "ReplayOptions",
+    "Row",
+    "check_policies",
+    "compare",
+    "compare_runs",
+    "listing",
+    "load",
+    "prepare_replay",
+    "replay",
+    "run_replay",
+    "save",
+    "serve",
+    "simulate",
+    "validate",
+]

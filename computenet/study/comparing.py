@@ -1,0 +1,173 @@
+"""Runs side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from computenet.errors import InputError, Problem
+from computenet.policies import Policy, make_policy, policy_names
+from computenet.results import Results, load_run
+from computenet.results.storage import complete_directory, save_run
+from computenet.study.runs import Source, load, simulate
+
+if TYPE_CHECKING:
+    from computenet.simulation import Progress
+
+__all__ = ["Comparison", "Row", "check_policies", "compare", "compare_runs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a comparison."""
+
+    name: str
+    values: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Runs side by side.
+
+    Attributes
+    ----------
+    runs
+        Results by name.
+    bound
+        Lower bound on cost and carbon, with its solver status. No bound is computed in this
+        version: the status says so and the figures are ``None``.
+    """
+
+    runs: dict[str, Results] = field(repr=False)
+    bound: dict[str, Any] = field(
+        default_factory=lambda: {
+            "cost_cny": None,
+            "carbon_kg": None,
+            "status": "not computed",
+            "gap": None,
+        }
+    )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``compare --json`` prints."""
+        return {
+            "runs": {
+                name: {**results.summary, "gap_to_bound": None}
+                for name, results in self.runs.items()
+            },
+            "bound": self.bound,
+        }
+
+    def rows(self) -> list[Row]:
+        """Return the figures that tell runs apart, formatted."""
+        return [
+            Row(name, [show(results.summary) for results in self.runs.values()])
+            for name, show in _FIGURES
+        ]
+
+    def save(self, directory: str | Path, *, overwrite: bool = False, lang: str = "en") -> Path:
+        """Write every run below `directory`, and ``comparison.json`` beside them."""
+        from computenet.report import render_report
+
+        root = Path(directory)
+        with complete_directory(root, overwrite=overwrite) as part:
+            for name, results in self.runs.items():
+                html = render_report(results, "zh" if lang == "zh" else "en")
+                save_run(results, part / name, report_html=html)
+            text = json.dumps(self.as_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+            (part / "comparison.json").write_text(text + "\n", encoding="utf-8")
+        return root
+
+
+def _millions(value: float) -> str:
+    return f"{value / 1e6:,.2f}"
+
+
+_FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
+    ("cost, million CNY", lambda s: _millions(s["cost"]["total_cny"])),
+    ("  energy", lambda s: _millions(s["cost"]["energy_cny"])),
+    ("  network", lambda s: _millions(s["cost"]["network_cny"])),
+    ("carbon, t CO2", lambda s: f"{s['carbon']['kg'] / 1000:,.0f}"),
+    ("facility, MWh", lambda s: f"{s['energy']['facility_mwh']:,.0f}"),
+    ("green share", lambda s: _share(s["energy"]["green_share"])),
+    ("SLO attainment", lambda s: _share(s["requests"]["slo_attainment"])),
+    ("TTFT p50 / p99, ms", lambda s: _pair(s["requests"]["ttft_ms"])),
+    ("requests dropped", lambda s: f"{s['requests']['dropped']:,}"),
+    ("jobs completed", lambda s: f"{s['jobs']['completed']:,}"),
+    ("job wait mean, s", lambda s: _number(s["jobs"]["wait_s"]["mean"])),
+    ("job wait p99, s", lambda s: _number(s["jobs"]["wait_s"]["p99"])),
+    ("work in the west", lambda s: _share(s["network"]["west_share"])),
+    ("utilisation", lambda s: _share(s["capacity"]["utilisation"])),
+)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _pair(values: Mapping[str, float | None]) -> str:
+    low, high = values["p50"], values["p99"]
+    return "-" if low is None or high is None else f"{low:,.0f} / {high:,.0f}"
+
+
+def check_policies(names: Sequence[str]) -> None:
+    """Raise `InputError` naming every policy that is not known, and repeated names."""
+    problems: list[Problem] = []
+    if not names:
+        problems.append(Problem("--policies", "", "names no policy", ", ".join(policy_names())))
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            problems.append(Problem("--policies", name, "is named twice"))
+            continue
+        try:
+            make_policy(name, {})
+        except InputError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InputError(problems, "nothing was run")
+
+
+def compare(
+    scenario: Source,
+    policies: Sequence[str | Policy],
+    *,
+    seed: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Comparison:
+    """Run one scenario under several policies, with the same demand.
+
+    Parameters
+    ----------
+    policies
+        Names or objects; an object is named after its class.
+    """
+    loaded = load(scenario, overrides={} if seed is None else {"seed": seed})
+    check_policies([policy for policy in policies if isinstance(policy, str)] or ["nearest"])
+    runs: dict[str, Results] = {}
+    for policy in policies:
+        name = policy if isinstance(policy, str) else type(policy).__name__
+        while name in runs:
+            name += "'"
+
+        def named(state: Progress, name: str = name) -> None:
+            if progress is not None:
+                progress(replace(state, run=name))
+
+        runs[name] = simulate(loaded, policy=policy, progress=named)
+    return Comparison(runs)
+
+
+def compare_runs(directories: Sequence[str | Path]) -> Comparison:
+    """Compare runs made earlier, named after their directories."""
+    runs: dict[str, Results] = {}
+    for directory in directories:
+        name = Path(directory).name if Path(directory).name not in runs else str(directory)
+        runs[name] = load_run(directory)
+    return Comparison(runs)
