@@ -97,6 +97,36 @@ def trace_scale(
     typer.echo(str(target))
 
 
+@trace_app.command("topology")
+def trace_topology(
+    nodes: Annotated[Path, typer.Argument(metavar="NODES", help="A trace of nodes.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="Topology file to write.")],
+    topology: Annotated[
+        str, typer.Option(help="Topology whose sites, network and prices are used.")
+    ] = "china-2025",
+    site: Annotated[
+        str | None, typer.Option(help="Site where the nodes stand; the first one.")
+    ] = None,
+    serving_share: Annotated[
+        float, typer.Option(help="Share of the accelerators set aside for inference.")
+    ] = 0.0,
+    overwrite: ReplaceOpt = False,
+) -> None:
+    """Write a topology whose accelerators are a cluster's nodes."""
+    from computenet.workload.cluster import write_cluster
+
+    for notice in write_cluster(
+        nodes,
+        target,
+        topology=topology,
+        site=site,
+        serving_share=serving_share,
+        overwrite=overwrite,
+    ):
+        typer.echo(f"note: {notice}", err=True)
+    typer.echo(str(target))
+
+
 @trace_app.command("serve")
 def trace_serve(
     trace: Annotated[Path, typer.Argument(metavar="TRACE")],

@@ -221,14 +221,19 @@ class Kinds:
     Parameters
     ----------
     accelerators
-        Types that have a pool.
-    table
-        Accelerators by GPU type, see `GPU_TYPES`; the user's entries go first.
+        Types that have a pool, with their names; a GPU type of the same name is that one.
+    own
+        The user's accelerators by GPU type; they go before the same names and before `GPU_TYPES`.
     """
 
-    def __init__(self, accelerators: Iterable[str], table: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, accelerators: Mapping[str, Sequence[str]], own: Mapping[str, tuple[str, ...]]
+    ) -> None:
         self._here = set(accelerators)
-        self._table = table
+        self._own = set(own)
+        self._same = {_plain(name).upper(): {key} for key, names in accelerators.items()
+                      for name in (key, *names)}  # fmt: skip
+        self._table = {**GPU_TYPES, **own}
         self._index: dict[str, int] = {}
 
     @property
@@ -239,6 +244,8 @@ class Kinds:
     def _accelerators(self, word: str) -> set[str] | None:
         """Return what may run a GPU type; ``None`` = anything, nothing = not known."""
         plain = _plain(word).upper()
+        if plain in self._same and plain not in self._own:
+            return self._same[plain]
         fits = [key for key in self._table if plain.startswith(key)]
         if not fits:
             return set()

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from computenet.errors import InputError, Problem, TraceError, nearest
 from computenet.scenario import Scenario
 from computenet.workload.mapping import (
-    GPU_TYPES,
     Kinds,
     check_gpu_types,
     place_words,
@@ -100,7 +99,13 @@ class _Laying:
             for at, item in enumerate(topology.sites)
         ]
         own = check_gpu_types(options.gpu_types or {}, scenario)
-        self.kinds = Kinds({pool.accelerator for pool in topology.pools}, {**GPU_TYPES, **own})
+        here = {pool.accelerator for pool in topology.pools}
+        named = {
+            item.id: (item.name.en, item.name.zh)
+            for item in topology.accelerators
+            if item.id in here
+        }
+        self.kinds = Kinds(named, own)
         self.typed = False
         self.notices: list[str] = []
         self.job_names = tuple(item.name for item in workload.job_classes)

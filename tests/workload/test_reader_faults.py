@@ -59,6 +59,8 @@ SAMPLES: dict[str, bytes] = {
     "spot-series": b'{"metadata": {"gap_seconds": 195}, "data": [0, 1, 1, 0]}',
     "cluster-summary": b"id,job_num,gpu_job_num,avg_run_time_gpu\nSeren,1,1,3.5\n",
     "native": b"submit_s,duration_s,accelerators,user\n0,60,8,3\n5,70,1,-1\n",
+    "pai-tables": b"j1,worker,2.0,Terminated,110.0,500.0,600.0,29.3,50.0,T4\n"
+    b"j2,ps,1.0,Failed,,,600.0,29.3,,\n",
     "opendc-tasks": parquet(
         id=[1], submission_time=[0], duration=[5000], cpu_count=[4], cpu_capacity=[8000.0]
     ),

@@ -10,6 +10,7 @@ import pytest
 import computenet as cn
 from computenet.errors import InputError, TraceError
 from computenet.study import ReplayOptions, prepare_replay, run_replay
+from computenet.workload.cluster import write_cluster
 from computenet.workload.mapping import Kinds, place_words
 from computenet.workload.traces import Labels
 
@@ -149,8 +150,34 @@ def test_words_are_told_apart_without_case_and_signs() -> None:
     places = [(0, ["HE", "Hebei", "河北"]), (1, ["inner_mongolia"])]
     found = place_words(["hebei", "Inner Mongolia", "河北", "x"], places)
     assert found.tolist() == [0, 1, 0, -1]
-    kinds = Kinds(["a", "b"], {"A1": ("a",), "A10": ("b",)})
+    kinds = Kinds({"a": (), "b": ()}, {"A1": ("a",), "A10": ("b",)})
     kind, unknown = kinds.of(Labels.of(["A10", "a1", "A1|Z", "Z", ""]))
     assert [kinds.names[at] for at in kind[:3]] == ["b", "a", "a"]
     np.testing.assert_array_equal(kind[3:], [-1, -1])
     np.testing.assert_array_equal(unknown, [3])
+
+
+def test_nodes_become_a_topology(tmp_path: Path) -> None:
+    nodes = tmp_path / "nodes.csv"
+    nodes.write_text(
+        "sn,cpu_milli,memory_mib,gpu,model\na,32000,262144,8,V100M32\nb,32000,262144,8,V100M32\n"
+        "c,32000,262144,2,T4\nd,32000,262144,0,\ne,32000,262144,4,G9\n"
+    )
+    target = tmp_path / "cluster.yaml"
+    notes = write_cluster(nodes, target, site="zhongwei")
+    assert "G9" in notes[1]
+    topology = cn.load(target).topology
+    pools = {pool.id: pool.count for pool in topology.pools}
+    assert pools == {"zhongwei/g9": 4, "zhongwei/t4": 2, "zhongwei/v100m32": 16}
+    pods = tmp_path / "pods.csv"
+    pods.write_text(JOBS.replace("A100", "V100M32"))
+    prepared = prepare_replay([pods], topology=str(target))
+    kinds = [
+        prepared.demand.jobs.kinds[at] if at >= 0 else None for at in prepared.demand.jobs.kind
+    ]
+    assert kinds == ["v100m32", "t4", None, None]
+    assert run_replay(prepared).audit.failures() == []
+    with pytest.raises(InputError, match=r"(?s)no site.*zhongwei.*exists already"):
+        write_cluster(nodes, target, site="zhongwe")
+    with pytest.raises(InputError, match="holds no nodes"):
+        write_cluster(pods, tmp_path / "other.yaml")

@@ -6,11 +6,12 @@ from computenet.workload.traces.reading import (
     reader_names,
     reader_titles,
 )
-from computenet.workload.traces.trace import Labels, Trace, TraceReader
+from computenet.workload.traces.trace import Labels, NodeGroup, Trace, TraceReader
 from computenet.workload.traces.writing import convert_trace, scale_trace
 
 __all__ = [
     "Labels",
+    "NodeGroup",
     "Trace",
     "TraceReader",
     "convert_trace",

@@ -17,9 +17,9 @@ from computenet.workload.traces.figures import (
     plain,
 )
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Labels, Trace
+from computenet.workload.traces.trace import Labels, NodeGroup, Trace
 
-__all__ = ["OpenbNodesReader", "OpenbPodsReader"]
+__all__ = ["OpenbNodesReader", "OpenbPodsReader", "by_model", "node_groups"]
 
 PODS = (
     "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec", "qos", "pod_phase",
@@ -133,7 +133,18 @@ class OpenbNodesReader:
                 "memory_mib": plain(memory.sum()),
                 **by_model(table["model"], gpus),
             },
+            nodes=node_groups(table["model"], gpus),
         )
+
+
+def node_groups(model: pd.Series, gpus: np.ndarray) -> tuple[NodeGroup, ...]:
+    """Return the nodes with GPUs by model, in order of name."""
+    frame = pd.DataFrame({"model": model.astype(object).to_numpy(), "gpus": gpus})
+    groups = frame[(frame["gpus"] >= 1.0) & (frame["model"] != "")].groupby("model", sort=True)
+    return tuple(
+        NodeGroup(str(name), len(rows), int(rows.sum()), int(rows.mode().iloc[-1]))
+        for name, rows in groups["gpus"]
+    )
 
 
 def by_model(model: pd.Series, gpus: np.ndarray) -> dict[str, dict[str, int]]:

@@ -26,6 +26,7 @@ from computenet.workload.traces.opendc import (
 )
 from computenet.workload.traces.opening import Content, open_content
 from computenet.workload.traces.pai import PaiReader
+from computenet.workload.traces.pai_tables import PaiTablesReader
 from computenet.workload.traces.philly import PhillyReader
 from computenet.workload.traces.series import (
     HeliosMinutesReader,
@@ -49,6 +50,7 @@ GROUP = "computenet.trace_readers"
 SKIPPED_SHOWN = 10
 BUILT_IN: tuple[type[TraceReader], ...] = (
     PaiReader,
+    PaiTablesReader,
     AzureLlmReader,
     MooncakeReader,
     SwfReader,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from computenet.workload.traces.columns import csv_columns, has_columns, numbers
 from computenet.workload.traces.figures import plain
-from computenet.workload.traces.openb import by_model
+from computenet.workload.traces.openb import by_model, node_groups
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
@@ -38,4 +38,5 @@ class SpotNodesReader:
                 "cpu_cores": plain(cores.sum()),
                 **by_model(table["gpu_model"], gpus),
             },
+            nodes=node_groups(table["gpu_model"], gpus),
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from computenet.workload.tables import JobTable, RequestTable
 from computenet.workload.traces.opening import Content
 
-__all__ = ["Labels", "Trace", "TraceReader"]
+__all__ = ["Labels", "NodeGroup", "Trace", "TraceReader"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,26 @@ class Labels:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class NodeGroup:
+    """Nodes of one GPU model.
+
+    Attributes
+    ----------
+    model
+        As the trace calls it.
+    nodes, accelerators
+        How many.
+    accelerators_per_node
+        The most frequent number.
+    """
+
+    model: str
+    nodes: int
+    accelerators: int
+    accelerators_per_node: int
+
+
 @dataclass(frozen=True)
 class Trace:
     """A trace that was read.
@@ -60,6 +80,8 @@ class Trace:
     labels
         Words beside the table by name: ``gpu_type`` (alternatives joined by ``|``), ``region``,
         ``site``.
+    nodes
+        What a list of nodes holds, by GPU model.
     format, bytes
         The reader's name and the file's size.
     """
@@ -70,6 +92,7 @@ class Trace:
     notices: tuple[str, ...] = field(default=())
     rows: NDArray[np.int64] | None = None
     labels: Mapping[str, Labels] = field(default_factory=dict)
+    nodes: tuple[NodeGroup, ...] = ()
     format: str = ""
     bytes: int = 0
 
