@@ -43,7 +43,7 @@ class Draws(NamedTuple):
     source: I4
     input_tokens: I4
     output_tokens: I4
-    cached_tokens: I4  # prompt tokens whose cache is there already; not drawn, zero
+    cached_tokens: I4  # prompt tokens whose cache is there already
     choice: NDArray[np.float32]
     count: I8  # type: ignore[assignment]  # (1,)
 
@@ -107,6 +107,7 @@ def draw_arrivals(
                 draws.output_tokens[m] = int(
                     max(1.0, min(np.rint(tokens_out), laws.output_most[k]))
                 )
+                draws.cached_tokens[m] = 0
                 draws.choice[m] = np.float32(uniform(marks, d))
                 m += 1
             residual[d] -= mass - used
@@ -150,5 +151,6 @@ def merge_arrivals(
         into.source[i] = draws.source[item]
         into.input_tokens[i] = draws.input_tokens[item]
         into.output_tokens[i] = draws.output_tokens[item]
+        into.cached_tokens[i] = draws.cached_tokens[item]
         into.choice[i] = draws.choice[item]
     into.count[0] = m

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -69,6 +70,17 @@ class ServiceClassSpec(Sourced):
     ttft_slo_ms: Positive
     tpot_slo_ms: Positive
     latency_circle_ms: Positive = Field(description="one-way latency circle: 1, 5 or 20 ms")
+    turns_mean: Annotated[float, Field(ge=1.0, le=1000.0)] = Field(
+        default=1.0,
+        description="mean turns of a conversation; each prompt holds all that was said before, and "
+        "input_tokens is what is new",
+    )
+    pause_median_s: Positive = Field(
+        default=60.0, description="median time between two turns of a conversation, s"
+    )
+    pause_sigma: NonNegative = Field(
+        default=1.0, description="sigma of the log-normal time between two turns"
+    )
     human_share: Share = Field(
         default=0.75, description="share of requests that follow the human daily shape"
     )
@@ -96,6 +108,22 @@ class JobClassSpec(Sourced):
         default=1.0, description="mean jobs submitted together by one user"
     )
     weekend_factor: NonNegative = Field(description="weekend submissions over those of weekdays")
+    holiday_factor: NonNegative | None = Field(
+        default=None, description="submissions of holidays over those of weekdays; as at weekends"
+    )
+    failed_share: Share = Field(
+        default=0.0, description="share of jobs that fail of themselves before their end"
+    )
+    failed_after: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
+        default=0.2, description="mean part of its run time after which a failing job stops"
+    )
+    deadline_h: NonNegative | None = Field(
+        default=None,
+        description="a job should end within its run time and so many hours of submission, h",
+    )
+    data_elsewhere: Share = Field(
+        default=0.0, description="share of jobs whose data lies in another region"
+    )
     activity: Share = Field(description="share of an accelerator's dynamic power while running")
     priority: Annotated[int, Field(ge=-1000, le=1000)] = Field(
         default=0,
@@ -118,6 +146,7 @@ class ShapeSpec(Sourced):
     hourly: Hourly = Field(description="relative rate of human traffic by hour, any scale")
     weekday: Positive = 1.0
     weekend: Positive = 1.0
+    holiday: Positive | None = Field(default=None, description="on holidays; as at weekends")
 
 
 class BurstSpec(Sourced):
@@ -135,6 +164,10 @@ class WorkloadSpec(Sourced):
     description: str = ""
     scale: NonNegative = Field(default=1.0, description="multiplies requests and jobs alike")
     request_rate_per_day: NonNegative = Field(description="national requests a day")
+    holidays: list[date] = Field(default_factory=list, description="public holidays")
+    worked_weekends: list[date] = Field(
+        default_factory=list, description="weekend days that are worked in exchange"
+    )
     request_shape: ShapeSpec
     job_shape: ShapeSpec
     bursts: list[BurstSpec] = Field(default_factory=list)

@@ -20,6 +20,7 @@ from computenet.energy import (
 from computenet.results.audit import Audit, relative_residual
 from computenet.simulation.totals import (
     COMPLETED,
+    FAILED,
     JOB_STATES,
     KILLED,
     RUNNING,
@@ -172,7 +173,7 @@ def job_residence_accelerator_s(compiled: CompiledScenario, jobs: JobRecords) ->
     run_s = jobs.work_s / np.where(speed > 0.0, speed, 1.0)
     lost_s = jobs.lost_accelerator_s / jobs.held_accelerators
     restart = np.where(jobs.restarts > 0, compiled.restart_s, 0.0)
-    ended = (jobs.state == COMPLETED) | (jobs.state == KILLED)
+    ended = np.isin(jobs.state, (COMPLETED, KILLED, FAILED))
     held_s = np.select(
         [ended, jobs.state == RUNNING, jobs.state == WAITING],
         [

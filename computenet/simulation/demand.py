@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from computenet.compiled import F8, CompiledScenario
+from computenet.compiled import F8, I8, CompiledScenario
 from computenet.errors import InputError, Problem
 from computenet.kernels.arrivals import Draws
 from computenet.scenario import Scenario
 from computenet.scenario.workload import ShapeSpec
 from computenet.simulation.request_plane import Source
+from computenet.workload.generators.calendar import KINDS, day_kinds
 from computenet.workload.generators.jobs import JobLaw, generate_jobs, mean_load_accelerators
 from computenet.workload.generators.requests import (
     Burst,
     RequestSource,
     TokenLaw,
+    Turns,
     lognormal_from,
 )
 from computenet.workload.generators.streams import named_stream
@@ -76,8 +79,9 @@ def demand_of(
             TableSource(requests, compiled, scenario.seed),
             np.zeros(len(compiled.regions) * len(compiled.jobs.classes)),
         )
-    if scenario.run.prefix_cache != "none":
-        raise _no_prefixes("generated prompts have no blocks to share")
+    talks = any(item.turns_mean > 1.0 for item in scenario.workload.service_classes)
+    if scenario.run.prefix_cache != "none" and not talks:
+        raise _no_prefixes("no service class has conversations (turns_mean over 1)")
     laws = job_laws(scenario)
     training = np.asarray([region.training_share for region in scenario.topology.regions])
     made = generate_jobs(
@@ -85,6 +89,7 @@ def demand_of(
         np.asarray(scenario.workload.job_shape.hourly, dtype=np.float64),
         training,
         first_hour(scenario),
+        _kinds(scenario),
         scenario.horizon_s,
         scenario.seed,
     )
@@ -97,6 +102,9 @@ def demand_of(
         data_gb=made.data_gb,
         job_class=made.job_class,
         region=made.region,
+        fails=made.fails,
+        deadline_s=made.deadline_s,
+        data_region=made.data_region,
         job_classes=compiled.jobs.classes,
     )
     load = np.asarray([mean_load_accelerators(law) for law in laws])
@@ -108,10 +116,23 @@ def _no_prefixes(why: str) -> InputError:
     return InputError([Problem("run.prefix_cache", "shared", why, "none")], "nothing was run")
 
 
+def _local_start(scenario: Scenario) -> datetime:
+    return scenario.start.astimezone(timezone(timedelta(hours=scenario.topology.utc_offset_h)))
+
+
 def first_hour(scenario: Scenario) -> float:
-    """Return the hour of the week (Monday 0 h, local time) at which the run starts."""
-    local = scenario.start.astimezone(timezone(timedelta(hours=scenario.topology.utc_offset_h)))
-    return 24.0 * local.weekday() + local.hour + local.minute / 60.0 + local.second / 3600.0
+    """Return the hour of the day, local time, at which the run starts."""
+    local = _local_start(scenario)
+    return local.hour + local.minute / 60.0 + local.second / 3600.0
+
+
+def _kinds(scenario: Scenario) -> I8:
+    """Return the kind of every day of the run."""
+    workload = scenario.workload
+    return day_kinds(
+        _local_start(scenario).date(), math.ceil(scenario.days) + 1, set(workload.holidays),
+        set(workload.worked_weekends),
+    )  # fmt: skip
 
 
 def job_laws(scenario: Scenario) -> list[JobLaw]:
@@ -130,28 +151,35 @@ def job_laws(scenario: Scenario) -> list[JobLaw]:
             data_sigma=item.data_sigma,
             session_jobs_mean=item.session_jobs_mean,
             weekend_factor=item.weekend_factor,
+            holiday_factor=(
+                item.weekend_factor if item.holiday_factor is None else item.holiday_factor
+            ),
+            failed_share=item.failed_share,
+            failed_after=item.failed_after,
+            deadline_h=np.nan if item.deadline_h is None else item.deadline_h,
+            data_elsewhere=item.data_elsewhere,
             in_progress=item.in_progress,
         )
         for item in scenario.workload.job_classes
     ]
 
 
-def weekly_shape(shape: ShapeSpec) -> F8:
-    """Return the relative rate of every hour of the week, ``(168,)``, mean 1."""
+def daily_shapes(shape: ShapeSpec) -> F8:
+    """Return the relative rate by kind of day and hour, ``(8, 24)``, mean 1 over a week."""
     hourly = np.asarray(shape.hourly, dtype=np.float64)
-    days = np.asarray([shape.weekday] * 5 + [shape.weekend] * 2)
-    week = (days[:, None] * hourly[None, :]).ravel()
-    shaped: F8 = week / week.mean()
+    holiday = shape.weekend if shape.holiday is None else shape.holiday
+    days = np.asarray([shape.weekday] * 5 + [shape.weekend] * 2 + [holiday])
+    shaped: F8 = days[:, None] * hourly[None, :] / (days[:7].mean() * hourly.mean())
     return shaped
 
 
 def request_source(scenario: Scenario, compiled: CompiledScenario) -> RequestSource:
     """Return the generator of the scenario's requests."""
     workload = scenario.workload
-    human = weekly_shape(workload.request_shape)
+    human = daily_shapes(workload.request_shape)
     shape = np.asarray(
         [item.human_share * human + (1.0 - item.human_share) for item in workload.service_classes]
-    ).reshape(len(workload.service_classes), 168)
+    ).reshape(len(workload.service_classes), KINDS, 24)
     laws = []
     for item in workload.service_classes:
         tokens_in, tokens_out = item.input_tokens, item.output_tokens
@@ -165,13 +193,19 @@ def request_source(scenario: Scenario, compiled: CompiledScenario) -> RequestSou
     return RequestSource(
         compiled.requests.mean_rate_per_s,
         shape,
+        _kinds(scenario),
         np.asarray([region.activity_shift_h for region in scenario.topology.regions]),
         first_hour(scenario),
         laws,
+        [
+            Turns(item.turns_mean, item.pause_median_s, item.pause_sigma)
+            for item in workload.service_classes
+        ],
         [Burst(item.cv, item.correlation_s) for item in workload.bursts],
         scenario.run.sampling,
         scenario.seed,
         scenario.horizon_s,
+        reuse=scenario.run.prefix_cache != "none",
     )
 
 

@@ -20,6 +20,7 @@ from computenet.kernels.job_state import (
 )
 from computenet.kernels.route_jobs import route_jobs
 from computenet.simulation.totals import (
+    FAILED,
     KILLED,
     NOT_SUBMITTED,
     REJECTED,
@@ -82,6 +83,7 @@ class JobPlane:
         self._share = np.zeros((n_demands, len(pools.ids)))
         self._credit = np.zeros((n_demands, len(pools.ids)))
         self._pool = self._recorded_pools()
+        self._data_region = np.where(table.data_region >= 0, table.data_region, table.region)
         self._placed = np.zeros(n, dtype=np.int64)
         self._upcoming_s = float(table.submit_s[0]) if n else np.inf
         transfers.size_gb[:] = table.data_gb
@@ -145,7 +147,7 @@ class JobPlane:
             first, last, self._demand, table.kind, self._allowed, table.job_class,
             self._inputs.accelerators, table.whole_nodes, self._per_server, table.estimate_s,
             self._share, self._credit, compiled.jobs.speed, self._size,
-            self._state.available, compiled.pools.site, table.region, table.data_gb,
+            self._state.available, compiled.pools.site, self._data_region, table.data_gb,
             self._transfers.routes.price_cny_per_gb, self._pool, self._transfers.route,
             self._transfer_cny, self._placed,
         )  # fmt: skip
@@ -206,6 +208,7 @@ class JobPlane:
         code = state.status.copy()
         submitted = np.arange(table.rows) < self._submitted
         code[(state.status == COMPLETED) & cut] = KILLED
+        code[(state.status == COMPLETED) & (table.fails == 1) & ~cut] = FAILED
         code[~submitted] = NOT_SUBMITTED
         code[submitted & (self._pool < 0)] = REJECTED
         code[submitted & (self._pool >= 0) & (state.status == NOT_ARRIVED)] = TRANSFERRING
@@ -229,4 +232,5 @@ class JobPlane:
             state=code,
             transfer_cny=self._transfer_cny,
             recorded_wait_s=table.recorded_wait_s,
+            deadline_s=table.deadline_s,
         )

@@ -14,6 +14,7 @@ from computenet.scenario import Scenario
 from computenet.simulation.accounting import Accounts, slot_lengths_s
 from computenet.simulation.totals import (
     COMPLETED,
+    FAILED,
     JOB_STATES,
     KILLED,
     NOT_SUBMITTED,
@@ -172,9 +173,10 @@ def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
         "running": int(count[RUNNING]),
         "waiting": int(count[WAITING] + count[TRANSFERRING]),
         "transferring": int(count[TRANSFERRING]),
-        "failed": int(count[KILLED]),
+        "failed": int(count[KILLED] + count[FAILED]),
         "rejected": int(count[REJECTED]),
         "restarts": int(jobs.restarts.sum()),
+        "deadlines": _deadlines(jobs),
         "wait_s": spread(wait),
         "recorded": {
             "jobs": int(recorded.sum()),
@@ -185,6 +187,18 @@ def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
         "bounded_slowdown": spread(slowdown),
         "goodput_accelerator_h": goodput / SECONDS_PER_HOUR,
         "lost_accelerator_h": float(jobs.lost_accelerator_s.sum()) / SECONDS_PER_HOUR,
+    }
+
+
+def _deadlines(jobs: JobRecords) -> dict[str, Any]:
+    """Return how many jobs that ended had a deadline, and kept it."""
+    ended = np.isfinite(jobs.deadline_s) & np.isfinite(jobs.finish_s)
+    late_s = np.maximum(jobs.finish_s[ended] - jobs.deadline_s[ended], 0.0)
+    return {
+        "jobs": int(ended.sum()),
+        "met": int((late_s == 0.0).sum()),
+        "met_share": _ratio(float((late_s == 0.0).sum()), float(len(late_s))),
+        "lateness_s": spread(late_s[late_s > 0.0]),
     }
 
 

@@ -75,6 +75,7 @@ def _jobs(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
             "lost_accelerator_s": jobs.lost_accelerator_s,
             "restarts": jobs.restarts,
             "recorded_wait_s": jobs.recorded_wait_s,
+            "deadline_s": jobs.deadline_s,
         },
         copy=False,
     )

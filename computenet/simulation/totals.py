@@ -12,8 +12,9 @@ __all__ = ["JobRecords", "LinkTotals", "PoolTotals", "RequestTotals", "Served"]
 #: States of a job, by code.
 JOB_STATES = (
     "not_submitted", "waiting", "running", "completed", "transferring", "rejected", "killed",
+    "failed",
 )  # fmt: skip
-NOT_SUBMITTED, WAITING, RUNNING, COMPLETED, TRANSFERRING, REJECTED, KILLED = range(7)
+NOT_SUBMITTED, WAITING, RUNNING, COMPLETED, TRANSFERRING, REJECTED, KILLED, FAILED = range(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class JobRecords:
     state: I8
     transfer_cny: F8
     recorded_wait_s: F8
+    deadline_s: F8  # NaN = none
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,12 @@ class JobTable:
         ``(n,)`` index of the accelerator types it may run on; -1 = any.
     site
         ``(n,)`` index of the site where it ran on record; -1 = unknown.
+    fails
+        ``(n,)`` 1 = ends by failing.
+    deadline_s
+        ``(n,)`` time by which it should have ended; NaN = none.
+    data_region
+        ``(n,)`` region where its data lies; -1 = its own.
     held_s
         ``(n,)`` time before `submit_s` at which it was asked for, where a record is followed.
     job_classes, kinds
@@ -73,6 +79,9 @@ class JobTable:
     kind: I4
     site: I4
     held_s: F8
+    fails: I4
+    deadline_s: F8
+    data_region: I4
     job_classes: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
 
@@ -111,6 +120,9 @@ class JobTable:
         kind: I4 | None = None,
         site: I4 | None = None,
         held_s: F8 | None = None,
+        fails: I4 | None = None,
+        deadline_s: F8 | None = None,
+        data_region: I4 | None = None,
         job_classes: tuple[str, ...] = (),
         kinds: tuple[str, ...] = (),
     ) -> JobTable:
@@ -139,6 +151,9 @@ class JobTable:
             kind=column(kind, -1, "i4"),
             site=column(site, -1, "i4"),
             held_s=column(held_s, 0.0, "f8"),
+            fails=column(fails, 0, "i4"),
+            deadline_s=column(deadline_s, np.nan, "f8"),
+            data_region=column(data_region, -1, "i4"),
             job_classes=job_classes,
             kinds=kinds,
         )
@@ -270,6 +285,9 @@ def concat_jobs(tables: Sequence[JobTable]) -> JobTable:
         kind=joined("kind").astype(np.int32),
         site=joined("site").astype(np.int32),
         held_s=joined("held_s"),
+        fails=joined("fails").astype(np.int32),
+        deadline_s=joined("deadline_s"),
+        data_region=joined("data_region").astype(np.int32),
         job_class=joined("job_class").astype(np.int32),
         region=joined("region").astype(np.int32),
         kinds=tables[0].kinds if tables else (),

@@ -55,5 +55,5 @@ def test_prompts_seen_before_cost_less_and_reuse_without_any_is_refused(tmp_path
     ]
     assert ttft[1] < ttft[0]
     made = cn.load("two-hubs", overrides={"days": 0.1, "run.prefix_cache": "shared"})
-    with pytest.raises(InputError, match="no blocks to share"):
+    with pytest.raises(InputError, match="no service class has conversations"):
         cn.simulate(made)

@@ -115,3 +115,98 @@ def test_runs_under_way_at_the_start_fill_the_steady_state() -> None:
     law = {law.name: law for law in job_laws(scenario)}["pretraining"]
     held = table.accelerators[table.submit_s == 0.0].sum()
     assert held == pytest.approx(mean_load_accelerators(law), rel=0.35)
+
+
+def test_holidays_and_worked_weekends() -> None:
+    flat = {
+        "days": 7, "workload.bursts": [], "workload.request_rate_per_day": 100_000,
+        "workload.service_classes.chat.human_share": 1.0, "workload.request_shape.weekend": 0.5,
+        "workload.request_shape.weekday": 1.0, "workload.request_shape.holiday": 0.25,
+    }  # fmt: skip
+    # The run begins on Monday, 7 July 2025.
+    made = drawn(
+        **flat,
+        **{"workload.holidays": ["2025-07-09"], "workload.worked_weekends": ["2025-07-12"]},
+    )
+    by_day = np.bincount((made["arrival_s"] // 86_400).astype(int))
+    mean = 100_000 / ((5 + 2 * 0.5) / 7)
+    expected = mean * np.asarray([1.0, 1.0, 0.25, 1.0, 1.0, 1.0, 0.5])
+    np.testing.assert_allclose(by_day, expected, rtol=0.02)
+
+
+TALK = {
+    "workload.bursts": [],
+    "workload.request_rate_per_day": 200_000,
+    "workload.request_shape.hourly": [1.0] * 24,
+    "workload.request_shape.weekday": 1.0,
+    "workload.service_classes.chat.turns_mean": 4.0,
+    "workload.service_classes.chat.pause_median_s": 90.0,
+    "run.prefix_cache": "shared",
+}
+
+
+def test_conversations_keep_the_rate_and_carry_what_was_said() -> None:
+    made = drawn(**TALK, days=1)
+    count = len(made["arrival_s"])
+    # Turns come in clumps of 4 on average (geometric: variance over mean 7), from the first minute.
+    assert abs(count - 200_000) < 5 * np.sqrt(7 * 200_000)
+    first_hour = (made["arrival_s"] < 3600.0).sum()
+    assert abs(first_hour - 200_000 / 24) < 5 * np.sqrt(7 * 200_000 / 24)
+    assert (np.diff(made["arrival_s"]) >= 0.0).all()
+    later = made["cached"] > 0
+    assert later.mean() == pytest.approx(0.75, abs=0.01)
+    assert (made["cached"] < made["input"]).all()
+    new = made["input"] - made["cached"]
+    inside = made["input"] < 8192
+    assert np.median(new[later & inside]) == pytest.approx(300, rel=0.1)
+    assert made["input"].max() <= 8192
+
+
+def test_conversations_do_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = drawn(**TALK, days=0.2)
+    monkeypatch.setattr(generator, "CHUNK", 700)
+    cut = drawn(**TALK, days=0.2)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, cut[name])
+
+
+def test_prefixes_are_found_only_where_asked() -> None:
+    assert drawn(**{**TALK, "run.prefix_cache": "none"}, days=0.1)["cached"].max() == 0
+
+
+def test_failures_deadlines_and_data_elsewhere() -> None:
+    scenario = cn.load(
+        "two-hubs",
+        overrides={
+            "days": 30,
+            "workload.job_classes.short.rate_per_day": 2000,
+            "workload.job_classes.short.failed_share": 0.4,
+            "workload.job_classes.short.failed_after": 0.25,
+            "workload.job_classes.short.deadline_h": 5.0,
+            "workload.job_classes.short.data_elsewhere": 0.5,
+        },
+    )
+    jobs = demand_of(scenario, compile_scenario(scenario), None).jobs
+    short = jobs.job_class == jobs.job_classes.index("short")
+    fails = jobs.fails[short] == 1
+    n = int(short.sum())
+    assert fails.mean() == pytest.approx(0.4, abs=5 * np.sqrt(0.24 / n))
+    whole_s = jobs.deadline_s[short] - jobs.submit_s[short] - 5.0 * 3600.0
+    part = jobs.duration_s[short] / whole_s
+    assert part[~fails] == pytest.approx(1.0)
+    assert part[fails].mean() == pytest.approx(0.25, abs=0.01)
+    away = (jobs.data_region[short] != jobs.region[short]).mean()
+    # Half are drawn anew, of which 1 - (0.75^2 + 0.25^2) land elsewhere.
+    assert away == pytest.approx(0.5 * 0.375, abs=5 * np.sqrt(0.15 / n))
+    assert np.isnan(jobs.deadline_s[~short]).all()
+    law = next(law for law in job_laws(scenario) if law.name == "short")
+    asked = float((jobs.duration_s * jobs.accelerators)[short].sum()) / scenario.horizon_s
+    assert asked == pytest.approx(mean_load_accelerators(law), rel=0.1)
+    results = cn.simulate(cn.load(scenario, overrides={"days": 2}))
+    summary = results.summary["jobs"]
+    failed = (results.jobs["state"] == "failed").sum()
+    assert 0 < failed == summary["failed"]
+    assert (
+        summary["deadlines"]["jobs"]
+        == results.jobs.query("deadline_s.notna() and finish_s.notna()").shape[0]
+    )

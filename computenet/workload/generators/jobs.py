@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.workload.generators.calendar import kind_at
 from computenet.workload.generators.streams import named_stream
 
 __all__ = ["GeneratedJobs", "JobLaw", "generate_jobs", "mean_load_accelerators"]
@@ -39,8 +40,15 @@ class JobLaw:
         Log-normal input data; 0 = none.
     session_jobs_mean
         Mean jobs of a session (geometric): the submissions of one user come in clumps.
-    weekend_factor
-        Weekend rate over weekday rate.
+    weekend_factor, holiday_factor
+        Weekend and holiday rate over weekday rate.
+    failed_share, failed_after
+        Share of the jobs that fail of themselves, and the mean part of the run time at which they
+        do (uniform from 0 to twice that).
+    deadline_h
+        Hours after submission, besides the run time, by which a job should have ended; NaN = none.
+    data_elsewhere
+        Share of the jobs whose data lies in another region, drawn by training shares.
     in_progress
         Whether runs are under way at the start, as in a system long in use.
     """
@@ -57,6 +65,11 @@ class JobLaw:
     data_sigma: float
     session_jobs_mean: float
     weekend_factor: float
+    holiday_factor: float
+    failed_share: float
+    failed_after: float
+    deadline_h: float
+    data_elsewhere: float
     in_progress: bool
 
 
@@ -72,6 +85,9 @@ class GeneratedJobs:
     estimate_s: F8
     data_gb: F8
     user: I4
+    fails: I4
+    deadline_s: F8
+    data_region: I4
 
 
 def mean_load_accelerators(law: JobLaw) -> float:
@@ -82,7 +98,8 @@ def mean_load_accelerators(law: JobLaw) -> float:
     """
     weights = np.asarray(law.weights) / sum(law.weights)
     gang = float((weights * np.asarray(law.sizes)).sum())
-    return law.rate_per_day / 86_400.0 * gang * float(_run_time_quantiles(law).mean())
+    part = 1.0 - law.failed_share * (1.0 - law.failed_after)
+    return law.rate_per_day / 86_400.0 * gang * part * float(_run_time_quantiles(law).mean())
 
 
 def _run_time_quantiles(law: JobLaw, n: int = 4001) -> F8:
@@ -100,6 +117,7 @@ def generate_jobs(
     hourly: F8,
     region_share: F8,
     first_hour: float,
+    kinds: I8,
     horizon_s: float,
     seed: int,
 ) -> GeneratedJobs:
@@ -114,7 +132,9 @@ def generate_jobs(
     region_share
         ``(R,)`` shares of training demand.
     first_hour
-        Hour of the week at which the run starts, local time.
+        Hour of the day at which the run starts, local time.
+    kinds
+        Kind of every day, see `day_kinds`.
     horizon_s
         Length of the run.
     seed
@@ -122,7 +142,7 @@ def generate_jobs(
     """
     share = np.cumsum(region_share / region_share.sum())
     parts = [
-        _generate(law, index, hourly, share, first_hour, horizon_s, seed)
+        _generate(law, index, hourly, share, first_hour, kinds, horizon_s, seed)
         for index, law in enumerate(laws)
     ]
     columns = [
@@ -139,11 +159,12 @@ def _generate(
     hourly: F8,
     share: F8,
     first_hour: float,
+    kinds: I8,
     horizon_s: float,
     seed: int,
 ) -> GeneratedJobs:
     rng = np.random.default_rng(named_stream(seed, f"jobs.{law.name}"))
-    submit, session = _submissions(law, hourly, first_hour, horizon_s, rng)
+    submit, session = _submissions(law, hourly, first_hour, kinds, horizon_s, rng)
     run = np.minimum(
         law.run_time_median_s * np.exp(law.run_time_sigma * rng.standard_normal(len(submit))),
         law.run_time_most_s,
@@ -167,28 +188,46 @@ def _generate(
     excess = rng.exponential(max(law.estimate_factor - 1.0, 0.0), n)
     sessions = int(session.max(initial=-1)) + 1
     origin = np.minimum(np.searchsorted(share, rng.random(sessions), side="right"), len(share) - 1)
+    region = origin[session].astype(np.int32)
+    # Drawn last, so that a class without failures and data elsewhere stays as it is.
+    run_s, fails = residual, np.zeros(n, dtype=np.int32)
+    if law.failed_share > 0.0:
+        fails = (rng.random(n) < law.failed_share).astype(np.int32)
+        run_s = np.where(fails == 1, residual * 2.0 * law.failed_after * rng.random(n), residual)
+    data_region = region
+    if law.data_elsewhere > 0.0:
+        away = rng.random(n) < law.data_elsewhere
+        other = np.minimum(np.searchsorted(share, rng.random(n), side="right"), len(share) - 1)
+        data_region = np.where(away, other, region).astype(np.int32)
     return GeneratedJobs(
         submit_s=submit,
         job_class=np.full(n, index, dtype=np.int32),
-        region=origin[session].astype(np.int32),
+        region=region,
         accelerators=np.asarray(law.sizes, dtype=np.int64)[size_at],
-        work_s=residual,
+        work_s=run_s,
         estimate_s=residual * (1.0 + excess),
         data_gb=data,
         user=session.astype(np.int32),
+        fails=fails,
+        deadline_s=submit + residual + 3600.0 * law.deadline_h,
+        data_region=data_region,
     )
 
 
 def _submissions(
-    law: JobLaw, hourly: F8, first_hour: float, horizon_s: float, rng: np.random.Generator
+    law: JobLaw,
+    hourly: F8,
+    first_hour: float,
+    kinds: I8,
+    horizon_s: float,
+    rng: np.random.Generator,
 ) -> tuple[F8, I8]:
     """Return submit times and session numbers; sessions are a non-homogeneous Poisson process."""
     hours = int(np.ceil(horizon_s / HOUR_S))
-    clock = np.floor(first_hour + np.arange(hours)).astype(np.int64) % 168
-    weekend = clock >= 120
-    shape = hourly[clock % 24] / hourly.mean()
+    kind, clock = kind_at(first_hour + np.arange(hours, dtype=np.float64), kinds)
+    factor = np.asarray([1.0] * 5 + [law.weekend_factor] * 2 + [law.holiday_factor])
     mean_day = (5.0 + 2.0 * law.weekend_factor) / 7.0
-    shape = shape * np.where(weekend, law.weekend_factor, 1.0) / max(mean_day, 1e-12)
+    shape = hourly[clock] / hourly.mean() * factor[kind] / max(mean_day, 1e-12)
     rate_per_h = law.rate_per_day / 24.0 / law.session_jobs_mean * shape
     count = rng.poisson(rate_per_h)
     start = np.repeat(np.arange(hours) * HOUR_S, count) + rng.random(int(count.sum())) * HOUR_S

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.kernels.arrivals import Draws, TokenLaws, draw_arrivals, merge_arrivals
+from computenet.kernels.conversations import TurnLaws, draw_turns
 from computenet.kernels.random_streams import make_streams
+from computenet.workload.generators.calendar import kind_at
 from computenet.workload.generators.streams import named_stream
 
-__all__ = ["Burst", "RequestSource", "TokenLaw", "lognormal_from"]
+__all__ = ["Burst", "RequestSource", "TokenLaw", "Turns", "lognormal_from"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -27,6 +29,8 @@ I8 = NDArray[np.int64]
 CELL_S = 60.0
 #: Simulated requests drawn at once, about; bounds memory.
 CHUNK = 1_000_000
+#: Conversations get under way this many mean lengths before the run, at most so long before.
+SPANS, MOST_BEFORE_S = 8.0, 21_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,21 @@ class Burst:
 
     cv: float
     correlation_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Conversations of a class: mean number of turns, log-normal pause between two of them."""
+
+    mean: float
+    pause_median_s: float
+    pause_sigma: float
+
+    @property
+    def span_s(self) -> float:
+        """Mean time from the first turn to the last."""
+        pause = self.pause_median_s * float(np.exp(self.pause_sigma**2 / 2.0))
+        return (self.mean - 1.0) * pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +86,17 @@ class RequestSource:
     mean_rate_per_s
         ``(D,)`` real requests a second of every (region, service class), mean over a week.
     shape
-        ``(K, 168)`` relative rate by class and hour of the week (Monday 0 h), mean 1.
+        ``(K, 8, 24)`` relative rate by class, kind of day and hour, mean 1 over a week.
+    kinds
+        Kind of every day, see `day_kinds`.
     shift_h
         ``(R,)`` hours a region runs later.
     first_hour
-        Hour of the week at which the run starts, local time, a fraction allowed.
+        Hour of the day at which the run starts, local time, a fraction allowed.
     laws
         Token law of every class.
+    turns
+        Conversations of every class; the rate counts turns, the token law what is new in each.
     bursts
         Components of the burst factor; none = a plain non-homogeneous Poisson process.
     sampling
@@ -82,25 +105,34 @@ class RequestSource:
         The run's seed.
     horizon_s
         Length of the run.
+    reuse
+        Later turns find what was said before in a prefix cache.
     """
 
     def __init__(
         self,
         mean_rate_per_s: F8,
         shape: F8,
+        kinds: I8,
         shift_h: F8,
         first_hour: float,
         laws: Sequence[TokenLaw],
+        turns: Sequence[Turns],
         bursts: Sequence[Burst],
         sampling: int,
         seed: int,
         horizon_s: float,
+        *,
+        reuse: bool = False,
     ) -> None:
         self._n_classes = len(laws)
         self._n_regions = len(shift_h)
         n = self._n_classes * self._n_regions
+        mean_turns = np.asarray([item.mean for item in turns])
         self._rate = np.asarray(mean_rate_per_s, dtype=np.float64) / sampling
+        self._rate = self._rate / np.tile(mean_turns, self._n_regions)
         self._shape = shape
+        self._kinds = kinds
         self._shift_h = np.asarray(shift_h, dtype=np.float64)
         self._first_hour = first_hour
         self._bursts = tuple(bursts)
@@ -133,6 +165,24 @@ class RequestSource:
         self.chunk = _make_draws(1024)
         self._bucket = np.zeros(2, dtype=np.int64)
         self._order = np.zeros(1024, dtype=np.int64)
+        self._reuse = reuse
+        self._talks = bool((mean_turns > 1.0).any())
+        if self._talks:
+            self._begin_talks(turns, named_stream(seed, "requests.turns"), n)
+
+    def _begin_talks(self, turns: Sequence[Turns], seed: np.random.SeedSequence, n: int) -> None:
+        """Let conversations get under way before the run begins."""
+        self._turns = TurnLaws(
+            np.asarray([1.0 - 1.0 / item.mean for item in turns]),
+            np.log(np.asarray([item.pause_median_s for item in turns])),
+            np.asarray([item.pause_sigma for item in turns]),
+        )
+        self._turn_streams = make_streams(seed, n)
+        self._later = _make_draws(1024)
+        before_s = min(SPANS * max(item.span_s for item in turns), MOST_BEFORE_S)
+        self._cell = -int(np.ceil(before_s / CELL_S))
+        while self._cell < 0:
+            self.next_chunk()
 
     def next_chunk(self) -> float:
         """Fill `chunk` with the next requests; return the time up to which it is complete."""
@@ -140,7 +190,7 @@ class RequestSource:
         if first >= self._cells:
             self.chunk.count[0] = 0
             return np.inf
-        last = min(first + self._cells_a_chunk, self._cells)
+        last = min(first + self._cells_a_chunk, self._cells if first >= 0 else 0)
         rate = self._rates(first, last)
         self._cell = last
         lengths = np.minimum(np.arange(first + 1, last + 1) * CELL_S, self._horizon_s) - (
@@ -158,10 +208,39 @@ class RequestSource:
                 self._residual[:], self._gaps[:], self._marks[:] = saved
                 self._reserve(2 * len(self._draws.arrival_s))
         end_s = min(last * CELL_S, self._horizon_s)
+        if self._talks:
+            self._converse(end_s)
         if len(self._bucket) != max(int(expected / 4), 2) + 1:
             self._bucket = np.zeros(max(int(expected / 4), 2) + 1, dtype=np.int64)
         merge_arrivals(self._draws, first * CELL_S, end_s, self._bucket, self._order, self.chunk)
         return float(end_s) if last < self._cells else np.inf
+
+    def _converse(self, end_s: float) -> None:
+        """Add the later turns that come before `end_s` to the first ones, and keep the others."""
+        count = int(self._draws.count[0])
+        streams, held = self._turn_streams.copy(), int(self._later.count[0])
+        with np.errstate(over="ignore"):
+            while not draw_turns(
+                self._draws, count, self._class, self._laws, self._turns, self._turn_streams,
+                self._later,
+            ):  # fmt: skip
+                self._turn_streams[:] = streams
+                self._later = _grown(self._later, held)
+        total = int(self._later.count[0])
+        due = self._later.arrival_s[:total] < end_s
+        now, kept = np.flatnonzero(due), np.flatnonzero(~due)
+        while count + len(now) > len(self._draws.arrival_s):
+            self._draws = _grown(self._draws, count)
+            self.chunk = _make_draws(len(self._draws.arrival_s))
+            self._order = np.zeros(len(self._draws.arrival_s), dtype=np.int64)
+        for name in Draws._fields[:-1]:
+            column, later = getattr(self._draws, name), getattr(self._later, name)
+            column[count : count + len(now)] = later[now]
+            later[: len(kept)] = later[kept]
+        if not self._reuse:
+            self._draws.cached_tokens[count : count + len(now)] = 0
+        self._draws.count[0] = count + len(now)
+        self._later.count[0] = len(kept)
 
     def _reserve(self, rows: int) -> None:
         if rows > len(self._draws.arrival_s):
@@ -171,8 +250,8 @@ class RequestSource:
     def _rates(self, first: int, last: int) -> F8:
         """Return the sampled rate of every source in the cells, ``(D, cells)``."""
         hours = self._first_hour + (np.arange(first, last) + 0.5) * (CELL_S / 3600.0)
-        index = np.floor(hours[None, :] - self._shift_h[:, None]).astype(np.int64) % 168
-        shaped = self._shape[:, index].transpose(1, 0, 2)
+        kind, hour = kind_at(hours[None, :] - self._shift_h[:, None], self._kinds)
+        shaped = self._shape[:, kind, hour].transpose(1, 0, 2)
         factor = self._burst_factor(last - first)
         rates: F8 = (
             self._rate.reshape(self._n_regions, self._n_classes, 1) * shaped * factor[:, None, :]
@@ -195,6 +274,15 @@ class RequestSource:
                 out[region, cell] = np.exp(float(sigma @ state) - 0.5 * float(sigma @ sigma))
             self._log_burst[region] = state
         return out
+
+
+def _grown(draws: Draws, count: int) -> Draws:
+    """Return draws with twice the room and the first `count` rows."""
+    more = _make_draws(2 * len(draws.arrival_s))
+    for name in Draws._fields[:-1]:
+        getattr(more, name)[:count] = getattr(draws, name)[:count]
+    more.count[0] = count
+    return more
 
 
 def _make_draws(rows: int) -> Draws:
