@@ -300,11 +300,8 @@ def _data_per_work(item: JobClassSpec) -> float:
     """Return GB per reference accelerator-second of a mean job; caps of times are ignored."""
     weight = sum(item.sizes.values())
     gang = sum(size * share for size, share in item.sizes.items()) / weight
-    run_s = min(
-        item.run_time_median_s * math.exp(item.run_time_sigma**2 / 2.0), item.run_time_most_s
-    )
     data_gb = item.data_median_gb * math.exp(item.data_sigma**2 / 2.0)
-    return data_gb / (gang * run_s)
+    return data_gb / (gang * item.mean_run_time_s)
 
 
 def _rates(scenario: Scenario) -> dict[tuple[int, str], ReplicaRates]:
@@ -316,7 +313,7 @@ def _rates(scenario: Scenario) -> dict[tuple[int, str], ReplicaRates]:
         share = sum(item.share for item in served)
         context = (
             sum(
-                item.share * (item.input_tokens.mean + item.output_tokens.mean / 2.0)
+                item.share * (item.mean_prompt_tokens(reuse=False) + item.output_tokens.mean / 2.0)
                 for item in served
             )
             / share
@@ -445,7 +442,9 @@ def _requests(
     national = workload.request_rate_per_day * workload.scale / 86_400.0
     mean_rate = national * region_share[:, None] * _array([c.share for c in classes])[None, :]
     site = pools.site[groups.pool]
-    prefill_s = _array([c.input_tokens.mean for c in classes])[:, None] / groups.prefill_tok_s
+    reuse = scenario.run.prefix_cache != "none"
+    prompt = _array([c.mean_prompt_tokens(reuse=reuse) for c in classes])
+    prefill_s = prompt[:, None] / groups.prefill_tok_s
     decode_s = _array([c.output_tokens.mean for c in classes])[:, None] / groups.decode_tok_s
     served = model_of_class[:, None] == groups.model[None, :]
     replica_s = np.where(served, prefill_s + decode_s, np.inf)

@@ -232,3 +232,32 @@ def print_served(figures: Mapping[str, Any]) -> None:
             more = [f"{measured[name]:,.1f}", "-" if far is None else f"{far:+.1%}"]
         table.add_row(name, f"{value:,.1f}", *more)
     console.print(table)
+
+
+def print_fit(figures: Mapping[str, Any]) -> None:
+    """Print how well a fitted generator resembles its source."""
+    console = Console(highlight=False)
+    for note in figures["notes"]:
+        console.print(f"note: {escape(note)}")
+    rows = figures["rows"]
+    console.print(f"{rows['source']:,} rows in the source, {rows['fitted']:,} drawn")
+    table = Table("", "", "mean", "p50", "p90", "p99", "KS", "p", box=None)
+    for name, item in figures["marginals"].items():
+        if item["ks"] is None:
+            continue
+        for side in ("source", "fitted"):
+            figures_of = [_sized(item[side][key]) for key in ("mean", "p50", "p90", "p99")]
+            test = ["", ""] if side == "source" else [f"{item['ks']:.3f}", f"{item['p_value']:.2g}"]
+            table.add_row(name if side == "source" else "", side, *figures_of, *test)
+    console.print(table)
+    for title, key in (
+        ("index of dispersion by time scale", "dispersion"),
+        ("autocorrelation of counts a minute, by lag", "autocorrelation"),
+    ):
+        table = Table("", "source", "fitted", title=title, box=None)
+        for name, pair in figures[key].items():
+            shown = [
+                "-" if pair[side] is None else f"{pair[side]:.3g}" for side in ("source", "fitted")
+            ]
+            table.add_row(name.replace("_", " "), *shown)
+        console.print(table)

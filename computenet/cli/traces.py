@@ -97,6 +97,70 @@ def trace_scale(
     typer.echo(str(target))
 
 
+@trace_app.command("fit")
+def trace_fit(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    out: Annotated[Path | None, typer.Option(help="Workload file to write (YAML).")] = None,
+    drawn: Annotated[
+        Path | None, typer.Option(help="Write the synthetic trace it was compared with.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic trace.")] = 1,
+    format_: FormatOpt = "auto",
+    lenient: LenientOpt = False,
+    overwrite: ReplaceOpt = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Fit the generators to a trace, and show how well the fit resembles it."""
+    from computenet import study
+
+    figures = study.fit(
+        trace,
+        out=out,
+        drawn=drawn,
+        seed=seed,
+        format=format_,
+        lenient=lenient,
+        overwrite=overwrite,
+    )
+    if as_json:
+        print_json(figures)
+        return
+    from computenet.cli.show import print_fit
+
+    print_fit(figures)
+
+
+@trace_app.command("draw")
+def trace_draw(
+    rates: Annotated[Path, typer.Argument(metavar="RATES", help="ServeGen client rates.")],
+    lengths: Annotated[
+        Path, typer.Argument(metavar="LENGTHS", help="Folder of ServeGen token distributions.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=".parquet, .csv or .csv.gz")],
+    from_h: Annotated[float, typer.Option(help="Begin of the window, h.")] = 0.0,
+    to_h: Annotated[float | None, typer.Option(help="End of the window, h.")] = None,
+    keep: Annotated[float, typer.Option(help="Share of the requests kept.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 1,
+    overwrite: ReplaceOpt = False,
+) -> None:
+    """Draw single requests from ServeGen's client rates."""
+    from computenet import study
+
+    notices = study.draw(
+        rates,
+        lengths,
+        target,
+        from_h=from_h,
+        to_h=to_h,
+        keep=keep,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    for notice in notices:
+        typer.echo(f"note: {notice}", err=True)
+    typer.echo(str(target))
+
+
 @trace_app.command("topology")
 def trace_topology(
     nodes: Annotated[Path, typer.Argument(metavar="NODES", help="A trace of nodes.")],

@@ -8,15 +8,16 @@ an insertion sort within a bucket; equal times keep the order of sources.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.kernels._jit import njit
+from computenet.kernels._jit import njit, njit_inline
 from computenet.kernels.random_streams import exponential, normal, uniform
 
-__all__ = ["Draws", "TokenLaws", "draw_arrivals", "merge_arrivals"]
+__all__ = ["Draws", "TokenLaws", "draw_arrivals", "merge_arrivals", "token_count"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -25,7 +26,7 @@ U8 = NDArray[np.uint64]
 
 
 class TokenLaws(NamedTuple):
-    """Log-normal token counts of each service class (axis K)."""
+    """Token counts of each service class (axis K): log-normal, or by a table of quantiles."""
 
     input_mu: F8
     input_sigma: F8
@@ -34,6 +35,8 @@ class TokenLaws(NamedTuple):
     output_sigma: F8
     output_most: F8
     correlation: F8
+    input_table: F8  # (K, Q) logarithms at equal steps of probability; NaN = log-normal
+    output_table: F8
 
 
 class Draws(NamedTuple):
@@ -46,6 +49,22 @@ class Draws(NamedTuple):
     cached_tokens: I4  # prompt tokens whose cache is there already
     choice: NDArray[np.float32]
     count: I8  # type: ignore[assignment]  # (1,)
+
+
+@njit_inline
+def token_count(mu: float, sigma: float, most: float, table: F8, row: int, z: float) -> int:
+    """Return the tokens at a standard normal number: by the table if it has one, else log-normal.
+
+    The table is read at the normal distribution function of `z`, straight in between.
+    """
+    if np.isnan(table[row, 0]):
+        tokens = np.exp(mu + sigma * z)
+    else:
+        last = table.shape[1] - 1
+        place = 0.5 * math.erfc(-z / math.sqrt(2.0)) * last
+        at = min(int(place), last - 1)
+        tokens = np.exp(table[row, at] + (place - at) * (table[row, at + 1] - table[row, at]))
+    return int(max(1.0, min(np.rint(tokens), most)))
 
 
 @njit
@@ -97,16 +116,16 @@ def draw_arrivals(
                 if m >= room:
                     return False
                 a, b = normal(marks, d)
-                tokens_in = np.exp(laws.input_mu[k] + laws.input_sigma[k] * a)
-                tokens_out = np.exp(
-                    laws.output_mu[k] + laws.output_sigma[k] * (rho * a + across * b)
-                )
                 draws.arrival_s[m] = min(start_s + used / r, stop_s)
                 draws.source[m] = d
-                draws.input_tokens[m] = int(max(1.0, min(np.rint(tokens_in), laws.input_most[k])))
-                draws.output_tokens[m] = int(
-                    max(1.0, min(np.rint(tokens_out), laws.output_most[k]))
-                )
+                draws.input_tokens[m] = token_count(
+                    laws.input_mu[k], laws.input_sigma[k], laws.input_most[k], laws.input_table,
+                    k, a,
+                )  # fmt: skip
+                draws.output_tokens[m] = token_count(
+                    laws.output_mu[k], laws.output_sigma[k], laws.output_most[k],
+                    laws.output_table, k, rho * a + across * b,
+                )  # fmt: skip
                 draws.cached_tokens[m] = 0
                 draws.choice[m] = np.float32(uniform(marks, d))
                 m += 1

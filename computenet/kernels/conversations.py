@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.kernels._jit import njit
-from computenet.kernels.arrivals import Draws, TokenLaws
+from computenet.kernels.arrivals import Draws, TokenLaws, token_count
 from computenet.kernels.random_streams import normal, uniform
 
 __all__ = ["TurnLaws", "draw_turns"]
@@ -65,14 +65,18 @@ def draw_turns(
             pause, _ = normal(streams, d)
             time_s += np.exp(turns.pause_mu[k] + turns.pause_sigma[k] * pause)
             a, b = normal(streams, d)
-            new = np.exp(laws.input_mu[k] + laws.input_sigma[k] * a)
-            out = np.exp(laws.output_mu[k] + laws.output_sigma[k] * (rho * a + across * b))
-            prompt = min(said + max(1.0, np.rint(new)), laws.input_most[k])
+            new = token_count(
+                laws.input_mu[k], laws.input_sigma[k], laws.input_most[k], laws.input_table, k, a
+            )
+            prompt = min(float(said + new), laws.input_most[k])
             into.arrival_s[m] = time_s
             into.source[m] = d
             into.input_tokens[m] = int(prompt)
             into.cached_tokens[m] = int(min(float(said), prompt - 1.0))
-            into.output_tokens[m] = int(max(1.0, min(np.rint(out), laws.output_most[k])))
+            into.output_tokens[m] = token_count(
+                laws.output_mu[k], laws.output_sigma[k], laws.output_most[k], laws.output_table, k,
+                rho * a + across * b,
+            )  # fmt: skip
             into.choice[m] = np.float32(uniform(streams, d))
             said = into.input_tokens[m] + into.output_tokens[m]
             m += 1

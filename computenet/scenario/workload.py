@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -17,6 +19,14 @@ from computenet.scenario.common import (
 )
 
 Hourly = Annotated[list[NonNegative], Field(min_length=24, max_length=24)]
+
+
+Quantiles = Annotated[list[Positive], Field(min_length=2, max_length=1025)]
+
+
+def _rising(quantiles: list[float] | None) -> None:
+    if quantiles is not None and any(b < a for a, b in pairwise(quantiles)):
+        raise ValueError("quantiles do not fall from one to the next")
 
 
 class ModelSpec(Sourced):
@@ -49,11 +59,17 @@ class TokensSpec(Sourced):
     mean: Positive
     p50: Positive
     most: Annotated[int, Field(ge=1, le=10_000_000)]
+    quantiles: Quantiles | None = Field(
+        default=None,
+        description="values at equal steps of probability from 0 to 1, in place of the log-normal "
+        "law; in between they go straight in logarithms",
+    )
 
     @model_validator(mode="after")
     def _mean_over_median(self) -> TokensSpec:
-        if self.mean < self.p50:
+        if self.quantiles is None and self.mean < self.p50:
             raise ValueError("the mean of a log-normal law is not below its median (p50)")
+        _rising(self.quantiles)
         return self
 
 
@@ -86,6 +102,21 @@ class ServiceClassSpec(Sourced):
     )
     gb_per_request: NonNegative = Field(description="traffic of one request, both ways, GB")
 
+    def mean_prompt_tokens(self, *, reuse: bool) -> float:
+        """Return the mean tokens of a prompt that are computed.
+
+        Turns are geometric in number, so a turn has ``turns_mean - 1`` turns before it on average,
+        each of which left its prompt's new tokens and its answer.
+
+        Parameters
+        ----------
+        reuse
+            What was said before is in a prefix cache.
+        """
+        new = self.input_tokens.mean
+        said = (self.turns_mean - 1.0) * (new + self.output_tokens.mean)
+        return new if reuse else min(new + said, float(self.input_tokens.most))
+
 
 class JobClassSpec(Sourced):
     """A kind of job: how often, how large, how long, how much data."""
@@ -99,6 +130,11 @@ class JobClassSpec(Sourced):
     run_time_median_s: Positive = Field(description="median run time at reference speed, s")
     run_time_sigma: NonNegative = Field(description="sigma of the log-normal run time")
     run_time_most_s: Positive
+    run_time_quantiles_s: Quantiles | None = Field(
+        default=None,
+        description="run times at equal steps of probability from 0 to 1, in place of the "
+        "log-normal law, s",
+    )
     estimate_factor: Annotated[float, Field(ge=1.0)] = Field(
         description="mean of the user's estimate over the run time"
     )
@@ -106,6 +142,9 @@ class JobClassSpec(Sourced):
     data_sigma: NonNegative
     session_jobs_mean: Annotated[float, Field(ge=1.0)] = Field(
         default=1.0, description="mean jobs submitted together by one user"
+    )
+    session_pause_s: Positive = Field(
+        default=120.0, description="mean time between two jobs of a session, s"
     )
     weekend_factor: NonNegative = Field(description="weekend submissions over those of weekdays")
     holiday_factor: NonNegative | None = Field(
@@ -137,7 +176,16 @@ class JobClassSpec(Sourced):
     def _sizes_are_gangs(self) -> JobClassSpec:
         if min(self.sizes) < 1:
             raise ValueError("a gang has at least 1 accelerator")
+        _rising(self.run_time_quantiles_s)
         return self
+
+    @property
+    def mean_run_time_s(self) -> float:
+        """Mean run time at reference speed, s; where the log-normal law is cut is ignored."""
+        if self.run_time_quantiles_s is not None:
+            return math.fsum(self.run_time_quantiles_s) / len(self.run_time_quantiles_s)
+        mean = self.run_time_median_s * math.exp(self.run_time_sigma**2 / 2.0)
+        return min(mean, self.run_time_most_s)
 
 
 class ShapeSpec(Sourced):
@@ -170,7 +218,10 @@ class WorkloadSpec(Sourced):
     )
     request_shape: ShapeSpec
     job_shape: ShapeSpec
-    bursts: list[BurstSpec] = Field(default_factory=list)
+    bursts: list[BurstSpec] = Field(default_factory=list, description="of requests, by region")
+    job_bursts: list[BurstSpec] = Field(
+        default_factory=list, description="of sessions of jobs, by class"
+    )
     models: list[ModelSpec] = Field(default_factory=list)
     service_classes: list[ServiceClassSpec] = Field(default_factory=list)
     job_classes: Annotated[list[JobClassSpec], Field(min_length=1)]

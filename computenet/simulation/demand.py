@@ -15,10 +15,10 @@ from computenet.kernels.arrivals import Draws
 from computenet.scenario import Scenario
 from computenet.scenario.workload import ShapeSpec
 from computenet.simulation.request_plane import Source
+from computenet.workload.generators.bursts import Burst
 from computenet.workload.generators.calendar import KINDS, day_kinds
 from computenet.workload.generators.jobs import JobLaw, generate_jobs, mean_load_accelerators
 from computenet.workload.generators.requests import (
-    Burst,
     RequestSource,
     TokenLaw,
     Turns,
@@ -92,6 +92,7 @@ def demand_of(
         _kinds(scenario),
         scenario.horizon_s,
         scenario.seed,
+        [Burst(item.cv, item.correlation_s) for item in scenario.workload.job_bursts],
     )
     table = JobTable.of(
         made.submit_s,
@@ -150,6 +151,8 @@ def job_laws(scenario: Scenario) -> list[JobLaw]:
             data_median_gb=item.data_median_gb,
             data_sigma=item.data_sigma,
             session_jobs_mean=item.session_jobs_mean,
+            session_pause_s=item.session_pause_s,
+            run_time_quantiles_s=item.run_time_quantiles_s,
             weekend_factor=item.weekend_factor,
             holiday_factor=(
                 item.weekend_factor if item.holiday_factor is None else item.holiday_factor
@@ -187,7 +190,7 @@ def request_source(scenario: Scenario, compiled: CompiledScenario) -> RequestSou
             TokenLaw(
                 *lognormal_from(tokens_in.mean, tokens_in.p50), float(tokens_in.most),
                 *lognormal_from(tokens_out.mean, tokens_out.p50), float(tokens_out.most),
-                item.token_correlation,
+                item.token_correlation, tokens_in.quantiles, tokens_out.quantiles,
             )
         )  # fmt: skip
     return RequestSource(

@@ -1,6 +1,7 @@
 """Load, simulate, replay, compare: the Python interface, of which the command line is a layer."""
 
 from computenet.study.comparing import Comparison, Row, check_policies, compare, compare_runs
+from computenet.study.fits import draw, fit
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
 from computenet.study.runs import listing, load, save, simulate, validate
 from computenet.study.serving import serve
@@ -14,6 +15,8 @@ __all__ = [
     "check_policies",
     "compare",
     "compare_runs",
+    "draw",
+    "fit",
     "listing",
     "load",
     "prepare_replay",

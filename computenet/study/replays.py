@@ -26,6 +26,7 @@ _GENERATORS = (
     "workload.request_shape",
     "workload.job_shape",
     "workload.bursts",
+    "workload.job_bursts",
 )
 
 

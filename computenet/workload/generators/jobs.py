@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.workload.generators.bursts import Burst
 from computenet.workload.generators.calendar import kind_at
 from computenet.workload.generators.streams import named_stream
 
@@ -18,8 +19,8 @@ I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 
 HOUR_S = 3600.0
-#: Mean pause between two submissions of one session, s.
-SESSION_PAUSE_S = 120.0
+#: Length of a cell of constant burst factor, s.
+BURST_CELL_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,11 @@ class JobLaw:
         Mean of the user's estimate over the run time; the excess is exponential.
     data_median_gb, data_sigma
         Log-normal input data; 0 = none.
-    session_jobs_mean
-        Mean jobs of a session (geometric): the submissions of one user come in clumps.
+    run_time_quantiles_s
+        Run times at equal steps of probability instead; ``None`` = log-normal.
+    session_jobs_mean, session_pause_s
+        Mean jobs of a session (geometric): the submissions of one user come in clumps; mean pause
+        between two of them (exponential).
     weekend_factor, holiday_factor
         Weekend and holiday rate over weekday rate.
     failed_share, failed_after
@@ -64,12 +68,14 @@ class JobLaw:
     data_median_gb: float
     data_sigma: float
     session_jobs_mean: float
+    session_pause_s: float
     weekend_factor: float
     holiday_factor: float
     failed_share: float
     failed_after: float
     deadline_h: float
     data_elsewhere: float
+    run_time_quantiles_s: Sequence[float] | None
     in_progress: bool
 
 
@@ -105,11 +111,19 @@ def mean_load_accelerators(law: JobLaw) -> float:
 def _run_time_quantiles(law: JobLaw, n: int = 4001) -> F8:
     from scipy.special import ndtri
 
-    z = ndtri((np.arange(n) + 0.5) / n)
-    times: F8 = np.minimum(
-        law.run_time_median_s * np.exp(law.run_time_sigma * z), law.run_time_most_s
-    )
-    return times
+    return _run_times(law, ndtri((np.arange(n) + 0.5) / n))
+
+
+def _run_times(law: JobLaw, z: F8) -> F8:
+    """Return run times at standard normal numbers."""
+    from scipy.special import ndtr
+
+    if law.run_time_quantiles_s is not None:
+        steps = np.linspace(0.0, 1.0, len(law.run_time_quantiles_s))
+        times: F8 = np.exp(np.interp(ndtr(z), steps, np.log(law.run_time_quantiles_s)))
+    else:
+        times = law.run_time_median_s * np.exp(law.run_time_sigma * z)
+    return np.minimum(times, law.run_time_most_s)
 
 
 def generate_jobs(
@@ -120,6 +134,7 @@ def generate_jobs(
     kinds: I8,
     horizon_s: float,
     seed: int,
+    bursts: Sequence[Burst] = (),
 ) -> GeneratedJobs:
     """Draw the jobs of a run.
 
@@ -139,10 +154,12 @@ def generate_jobs(
         Length of the run.
     seed
         The run's seed.
+    bursts
+        Components of the factor on each class's rate of sessions.
     """
     share = np.cumsum(region_share / region_share.sum())
     parts = [
-        _generate(law, index, hourly, share, first_hour, kinds, horizon_s, seed)
+        _generate(law, index, hourly, share, first_hour, kinds, horizon_s, seed, bursts)
         for index, law in enumerate(laws)
     ]
     columns = [
@@ -162,13 +179,12 @@ def _generate(
     kinds: I8,
     horizon_s: float,
     seed: int,
+    bursts: Sequence[Burst],
 ) -> GeneratedJobs:
     rng = np.random.default_rng(named_stream(seed, f"jobs.{law.name}"))
-    submit, session = _submissions(law, hourly, first_hour, kinds, horizon_s, rng)
-    run = np.minimum(
-        law.run_time_median_s * np.exp(law.run_time_sigma * rng.standard_normal(len(submit))),
-        law.run_time_most_s,
-    )
+    factor = _burst_factor(bursts, horizon_s, named_stream(seed, f"jobs.{law.name}.burst"))
+    submit, session = _submissions(law, hourly, first_hour, kinds, horizon_s, rng, factor)
+    run = _run_times(law, rng.standard_normal(len(submit)))
     residual = run
     data = (
         law.data_median_gb * np.exp(law.data_sigma * rng.standard_normal(len(submit)))
@@ -221,6 +237,7 @@ def _submissions(
     kinds: I8,
     horizon_s: float,
     rng: np.random.Generator,
+    burst: F8 | None,
 ) -> tuple[F8, I8]:
     """Return submit times and session numbers; sessions are a non-homogeneous Poisson process."""
     hours = int(np.ceil(horizon_s / HOUR_S))
@@ -229,11 +246,15 @@ def _submissions(
     mean_day = (5.0 + 2.0 * law.weekend_factor) / 7.0
     shape = hourly[clock] / hourly.mean() * factor[kind] / max(mean_day, 1e-12)
     rate_per_h = law.rate_per_day / 24.0 / law.session_jobs_mean * shape
-    count = rng.poisson(rate_per_h)
-    start = np.repeat(np.arange(hours) * HOUR_S, count) + rng.random(int(count.sum())) * HOUR_S
+    cell_s, rate = HOUR_S, rate_per_h
+    if burst is not None:
+        cell_s, parts = BURST_CELL_S, round(HOUR_S / BURST_CELL_S)
+        rate = np.repeat(rate_per_h / parts, parts) * burst[: hours * parts]
+    count = rng.poisson(rate)
+    start = np.repeat(np.arange(len(rate)) * cell_s, count) + rng.random(int(count.sum())) * cell_s
     jobs = rng.geometric(1.0 / law.session_jobs_mean, len(start))
     session = np.repeat(np.arange(len(start)), jobs)
-    pauses = rng.exponential(SESSION_PAUSE_S, int(jobs.sum()))
+    pauses = rng.exponential(law.session_pause_s, int(jobs.sum()))
     first = np.concatenate([[0], np.cumsum(jobs)[:-1]]).astype(np.int64)
     pauses[first[jobs > 0]] = 0.0
     total = np.cumsum(pauses)
@@ -241,6 +262,27 @@ def _submissions(
     submit = np.repeat(start, jobs) + (total - base)
     inside = submit < horizon_s
     return submit[inside], session[inside]
+
+
+def _burst_factor(
+    bursts: Sequence[Burst], horizon_s: float, seed: np.random.SeedSequence
+) -> F8 | None:
+    """Return the factor of each cell, log-normal of mean 1; ``None`` without bursts."""
+    if not bursts:
+        return None
+    from scipy.signal import lfilter
+
+    cells = int(np.ceil(horizon_s / HOUR_S)) * round(HOUR_S / BURST_CELL_S)
+    rng = np.random.default_rng(seed)
+    log = np.zeros(cells)
+    for item in bursts:
+        sigma = float(np.sqrt(np.log1p(item.cv**2)))
+        keep = float(np.exp(-BURST_CELL_S / item.correlation_s))
+        noise = rng.standard_normal(cells)
+        noise[1:] *= np.sqrt(1.0 - keep**2)
+        log += sigma * lfilter([1.0], [1.0, -keep], noise) - 0.5 * sigma**2
+    factor: F8 = np.exp(log)
+    return factor
 
 
 def _in_progress(law: JobLaw, rng: np.random.Generator) -> F8:

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from computenet.kernels.arrivals import Draws, TokenLaws, draw_arrivals, merge_arrivals
 from computenet.kernels.conversations import TurnLaws, draw_turns
 from computenet.kernels.random_streams import make_streams
+from computenet.workload.generators.bursts import Burst
 from computenet.workload.generators.calendar import kind_at
 from computenet.workload.generators.streams import named_stream
 
-__all__ = ["Burst", "RequestSource", "TokenLaw", "Turns", "lognormal_from"]
+__all__ = ["RequestSource", "TokenLaw", "Turns", "lognormal_from"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -29,16 +30,10 @@ I8 = NDArray[np.int64]
 CELL_S = 60.0
 #: Simulated requests drawn at once, about; bounds memory.
 CHUNK = 1_000_000
+#: Points of a table of quantiles.
+QUANTILES = 257
 #: Conversations get under way this many mean lengths before the run, at most so long before.
 SPANS, MOST_BEFORE_S = 8.0, 21_600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """A component of the regional burst factor: log-normal, mean 1, Ornstein-Uhlenbeck in logs."""
-
-    cv: float
-    correlation_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,10 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class TokenLaw:
-    """Log-normal token counts with a cap; `correlation` couples output to input."""
+    """Token counts with a cap: log-normal, or by quantiles at equal steps of probability.
+
+    `correlation` couples the normal numbers behind output and input.
+    """
 
     input_mu: float
     input_sigma: float
@@ -67,6 +65,8 @@ class TokenLaw:
     output_sigma: float
     output_most: float
     correlation: float
+    input_quantiles: Sequence[float] | None = None
+    output_quantiles: Sequence[float] | None = None
 
 
 def lognormal_from(mean: float, median: float) -> tuple[float, float]:
@@ -140,11 +140,14 @@ class RequestSource:
         self._cells = int(np.ceil(horizon_s / CELL_S - 1e-12))
         self._cell = 0
         self._class = np.tile(np.arange(self._n_classes, dtype=np.int32), self._n_regions)
+        plain = {
+            name: np.asarray([getattr(law, name) for law in laws], dtype=np.float64)
+            for name in TokenLaws._fields[:-2]
+        }
         self._laws = TokenLaws(
-            *[
-                np.asarray([getattr(law, name) for law in laws], dtype=np.float64)
-                for name in TokenLaws._fields
-            ]
+            **plain,
+            input_table=_tables([law.input_quantiles for law in laws]),
+            output_table=_tables([law.output_quantiles for law in laws]),
         )
         self._gaps = make_streams(named_stream(seed, "requests.arrivals"), n)
         self._marks = make_streams(named_stream(seed, "requests.tokens"), n)
@@ -274,6 +277,16 @@ class RequestSource:
                 out[region, cell] = np.exp(float(sigma @ state) - 0.5 * float(sigma @ sigma))
             self._log_burst[region] = state
         return out
+
+
+def _tables(quantiles: Sequence[Sequence[float] | None]) -> F8:
+    """Return logarithms of quantiles on one grid, ``(K, Q)``; NaN where there are none."""
+    out = np.full((len(quantiles), QUANTILES), np.nan)
+    for row, values in enumerate(quantiles):
+        if values is not None:
+            steps = np.linspace(0.0, 1.0, len(values))
+            out[row] = np.interp(np.linspace(0.0, 1.0, QUANTILES), steps, np.log(values))
+    return out
 
 
 def _grown(draws: Draws, count: int) -> Draws:

@@ -7,7 +7,7 @@ from computenet.workload.traces.reading import (
     reader_titles,
 )
 from computenet.workload.traces.trace import Labels, NodeGroup, Trace, TraceReader
-from computenet.workload.traces.writing import convert_trace, scale_trace
+from computenet.workload.traces.writing import convert_trace, scale_trace, write_frame, write_table
 
 __all__ = [
     "Labels",
@@ -20,4 +20,6 @@ __all__ = [
     "reader_names",
     "reader_titles",
     "scale_trace",
+    "write_frame",
+    "write_table",
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from computenet.errors import InputError, Problem, RunError
@@ -20,7 +21,7 @@ from computenet.workload.traces.native import native_frame
 from computenet.workload.traces.reading import read_trace
 from computenet.workload.traces.trace import Labels
 
-__all__ = ["convert_trace", "scale_trace"]
+__all__ = ["convert_trace", "scale_trace", "write_frame", "write_table"]
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", ".swf", ".swf.gz")
 
@@ -134,6 +135,27 @@ def scale_trace(
     return notices
 
 
+def write_table(
+    table: JobTable | RequestTable, target: str | Path, *, overwrite: bool = False
+) -> None:
+    """Write a table in the format of the target's suffix; see `convert_trace`."""
+    out = Path(target)
+    _check(out, 0.0, None, 1.0, 1.0, overwrite=overwrite)
+    _write(out, _encoded(table, out.name, {}))
+
+
+def write_frame(frame: pd.DataFrame, target: str | Path, *, overwrite: bool = False) -> None:
+    """Write a data frame of native columns, and any others, as parquet or CSV."""
+    out = Path(target)
+    _check(out, 0.0, None, 1.0, 1.0, overwrite=overwrite)
+    if ".swf" in out.name:
+        raise InputError(
+            [Problem(str(out), None, "SWF holds jobs, not requests", ".parquet, .csv")],
+            "nothing was written",
+        )
+    _write(out, _framed(frame, out.name))
+
+
 def _check(
     out: Path, from_h: float, to_h: float | None, keep: float, load: float, *, overwrite: bool
 ) -> None:
@@ -179,15 +201,18 @@ def _scaled(
 
 
 def _encoded(table: JobTable | RequestTable, name: str, labels: Mapping[str, Labels]) -> bytes:
+    if isinstance(table, JobTable) and ".swf" in name:
+        raw = _swf(table).encode()
+        return gzip.compress(raw, mtime=0) if name.endswith(".gz") else raw
+    return _framed(native_frame(table, labels), name)
+
+
+def _framed(frame: pd.DataFrame, name: str) -> bytes:
     if name.endswith(".parquet"):
         buffer = io.BytesIO()
-        native_frame(table, labels).to_parquet(buffer, index=False, compression="zstd")
+        frame.to_parquet(buffer, index=False, compression="zstd")
         return buffer.getvalue()
-    if isinstance(table, JobTable) and ".swf" in name:
-        text = _swf(table)
-    else:
-        text = native_frame(table, labels).to_csv(index=False, lineterminator="\n")
-    raw = text.encode()
+    raw = frame.to_csv(index=False, lineterminator="\n").encode()
     return gzip.compress(raw, mtime=0) if name.endswith(".gz") else raw
 
 
