@@ -311,7 +311,7 @@ def serve_alone(
     facts = make_replica_facts(
         np.asarray([1]), np.asarray([limits.slots]), np.asarray([prefill]), alone[None, :],
         np.asarray([1.0]), np.asarray([1.0]), 1, 1e15, mixed_tok_s=mixed[None, :],
-        cache_tokens=np.asarray([limits.cache_tokens]), engine=engine,
+        cache_tokens=np.asarray([limits.cache_tokens]), block=BLOCK_TOKENS, engine=engine,
     )  # fmt: skip
     state = make_request_state(facts)
     out = make_request_out(1, 1, 1, record_rows=n)

@@ -37,8 +37,6 @@ from computenet.kernels.replica_state import (
     DECODING,
     FIXED,
     FREE_BLOCKS,
-    FREE_NODE,
-    FREE_NODES,
     LAG,
     LAST_STEP_S,
     NEXT_S,
@@ -47,7 +45,6 @@ from computenet.kernels.replica_state import (
     PENDING_SLOTS,
     PREFILLING,
     QUEUE_HEAD,
-    QUEUE_TAIL,
     QUEUED,
     SPARSE,
     STEPS,
@@ -65,6 +62,7 @@ from computenet.kernels.replica_state import (
     pop,
     push,
     queue_back,
+    queue_front,
 )
 
 __all__ = ["engine_arrive", "engine_reset", "fits_engine", "run_engine"]
@@ -113,26 +111,6 @@ def fits_engine(g: int, tokens_in: int, tokens_out: int, facts: ReplicaFacts) ->
 
 
 @njit_inline
-def _queue_front(r: int, at: int, made: int, state: RequestState, arena: WaitArena) -> None:
-    """Put a preempted request back to the front of the queue."""
-    node = state.scalar[FREE_NODE]
-    state.scalar[FREE_NODE] = arena.following[node]
-    state.scalar[FREE_NODES] -= 1
-    arena.arrival_s[node] = state.arrival_s[at]
-    arena.demand[node] = state.demand[at]
-    arena.input[node] = state.input[at]
-    arena.output[node] = state.output[at]
-    arena.cached[node] = 0
-    arena.made[node] = made
-    arena.first_s[node] = state.first_s[at]
-    arena.following[node] = state.count[r, QUEUE_HEAD]
-    if state.count[r, QUEUE_HEAD] < 0:
-        state.count[r, QUEUE_TAIL] = node
-    state.count[r, QUEUE_HEAD] = node
-    state.count[r, QUEUED] += 1
-
-
-@njit_inline
 def _give_slot(r: int, g: int, slot: int, state: RequestState, facts: ReplicaFacts) -> None:
     """Give a slot's number back; the counters are lowered already."""
     running = state.count[r, DECODING] + state.count[r, PREFILLING]
@@ -173,7 +151,10 @@ def _preempt(r: int, g: int, state: RequestState, facts: ReplicaFacts, arena: Wa
             i = up
         pop(key, slots, base, state.count[r, DECODING])
         state.count[r, DECODING] -= 1
-    _queue_front(r, at, made, state, arena)
+    queue_front(
+        r, state.arrival_s[at], state.demand[at], state.input[at], state.output[at], made,
+        state.first_s[at], state, arena,
+    )  # fmt: skip
     _give_slot(r, g, int(slot), state, facts)
 
 

@@ -1,15 +1,19 @@
 """One replica of a language model: limited processor sharing, exact in virtual time.
 
-A replica runs at most ``slots`` requests, and as many as its cache holds: each counts with its
-prompt and half its output, which is what it holds on average. Prompts are taken in one after the
-other, ``tokens / prefill rate`` seconds each; a request's first token comes then. The other
-``output - 1`` tokens are *decoded*: `m` decoding requests share the replica's rate equally,
-``r(m)``, or less while a prompt is taken in. The virtual clock ``V`` counts the tokens each of
-them has got, so a request that starts to decode at ``V`` with `x` tokens to go ends at ``V + x``
-whatever happens meanwhile. Others wait first come, first served.
+A replica runs at most ``slots`` requests, and admits one when its cache holds the prompt. Prompts
+are taken in one after the other, ``tokens / prefill rate`` seconds each; a request's first token
+comes then. The other ``output - 1`` tokens are *decoded*: `m` decoding requests share the
+replica's rate equally, ``r(m)``, or less while a prompt is taken in. The virtual clock ``V`` counts
+the tokens each of them has got, so a request that starts to decode at ``V`` with `x` tokens to go
+ends at ``V + x`` whatever happens meanwhile. Others wait first come, first served.
+
+The cache fills as requests are decoded. When it is full, the request admitted last gives its cache
+back and goes to the head of the queue: it keeps the tokens it has made, and takes them in again
+with its prompt when it is admitted next (recomputation; Kwon et al., SOSP 2023). The last request
+of a replica stays.
 
 What happens to a replica at one instant happens in this order: ends of decoding, ends of prefill,
-arrivals.
+a full cache, arrivals.
 """
 
 from __future__ import annotations
@@ -20,12 +24,14 @@ from numpy.typing import NDArray
 from computenet.kernels._jit import njit, njit_inline
 from computenet.kernels.engine import engine_arrive, engine_reset, fits_engine, run_engine
 from computenet.kernels.replica_state import (
+    ADMITTED,
+    BASE,
+    BLOCK,
     CONTINUOUS_BATCHING,
     DECODING,
     FREE_NODE,
     FREE_NODES,
     FRESH,
-    HELD,
     LAW,
     NEXT_S,
     PREFILLED_S,
@@ -47,11 +53,16 @@ from computenet.kernels.replica_state import (
     pop,
     push,
     queue_back,
+    queue_front,
+    remove,
 )
 
 __all__ = ["arrive", "close_slot", "drop_all", "run_replica"]
 
 F8 = NDArray[np.float64]
+
+#: Tokens short of a whole one that count as rounding.
+ROUNDING = 1e-9
 
 
 @njit_inline
@@ -61,6 +72,22 @@ def _rate(r: int, g: int, state: RequestState, facts: ReplicaFacts) -> float:
     if state.count[r, PREFILLING] > 0:
         return float(facts.mixed_tok_s[g, m] / m)
     return float(facts.decode_tok_s[g, m] / m)
+
+
+@njit_inline
+def _held(r: int, state: RequestState) -> float:
+    """Return the cache tokens held at the replica's virtual time."""
+    return float(state.clock[r, BASE] + state.count[r, DECODING] * state.clock[r, VIRTUAL])
+
+
+@njit_inline
+def _full_s(r: int, g: int, state: RequestState, facts: ReplicaFacts) -> float:
+    """Return when the cache is full; never while one request runs alone."""
+    m = state.count[r, DECODING]
+    if m == 0 or m + state.count[r, PREFILLING] < 2:
+        return np.inf
+    left = facts.cache_tokens[g] - _held(r, state)
+    return float(state.clock[r, VIRTUAL_S] + max(left, 0.0) / m / _rate(r, g, state, facts))
 
 
 @njit_inline
@@ -74,19 +101,26 @@ def _find_next(r: int, g: int, state: RequestState, facts: ReplicaFacts) -> None
         end_s = state.clock[r, VIRTUAL_S] + left / _rate(r, g, state, facts)
         if end_s <= time_s:
             time_s = end_s
+        if facts.limited[0] == 1:
+            time_s = min(time_s, _full_s(r, g, state, facts))
     state.clock[r, NEXT_S] = time_s
 
 
 @njit_inline
-def _has_room(
-    r: int, g: int, tokens_in: int, tokens_out: int, state: RequestState, facts: ReplicaFacts
-) -> bool:
-    """Return whether a request may join; the first one always may."""
+def _size(tokens: int, facts: ReplicaFacts) -> float:
+    """Return the cache tokens of a prompt: half of the last block stays empty on average."""
+    return float(tokens + 0.5 * (facts.engine[BLOCK] - 1))
+
+
+@njit_inline
+def _has_room(r: int, g: int, tokens: int, state: RequestState, facts: ReplicaFacts) -> bool:
+    """Return whether a prompt may join; the first one always may."""
     running = state.count[r, DECODING] + state.count[r, PREFILLING]
     if running >= facts.slots[g]:
         return False
-    held = state.count[r, HELD] + 2 * tokens_in + tokens_out
-    return bool(running == 0 or held <= 2 * facts.cache_tokens[g])
+    if facts.limited[0] == 0 or running == 0:
+        return True
+    return bool(_held(r, state) + _size(tokens, facts) <= facts.cache_tokens[g])
 
 
 @njit_inline
@@ -99,6 +133,8 @@ def _admit(
     tokens_in: int,
     tokens_out: int,
     cached: int,
+    made: int,
+    first_s: float,
     state: RequestState,
     facts: ReplicaFacts,
 ) -> None:
@@ -107,15 +143,34 @@ def _admit(
     slot = state.free_slot[base + facts.slots[g] - 1 - running]
     at = base + slot
     state.arrival_s[at] = arrival_s
+    state.first_s[at] = first_s
     state.demand[at] = demand
     state.input[at] = tokens_in
     state.output[at] = tokens_out
-    state.count[r, HELD] += 2 * tokens_in + tokens_out
+    if facts.limited[0] == 1:
+        state.made[at] = made
+        state.order[at] = state.count[r, ADMITTED]
+        state.count[r, ADMITTED] += 1
+        state.held[at] = _size(tokens_in + made, facts)
+        state.clock[r, BASE] += state.held[at]
     begin_s = max(now_s, state.clock[r, PREFILLED_S])
-    end_s = begin_s + max(tokens_in - cached, 1) / facts.prefill_tok_s[g]
+    end_s = begin_s + max(tokens_in + made - cached, 1) / facts.prefill_tok_s[g]
     state.clock[r, PREFILLED_S] = end_s
     push(state.prefill_key, state.prefill_slot, base, state.count[r, PREFILLING], end_s, slot)
     state.count[r, PREFILLING] += 1
+
+
+@njit_inline
+def _give_back(r: int, g: int, slot: int, state: RequestState, facts: ReplicaFacts) -> None:
+    """Give slot and cache back; the counters are lowered already."""
+    base = r * facts.width[0]
+    running = state.count[r, DECODING] + state.count[r, PREFILLING]
+    if facts.limited[0] == 1:
+        state.clock[r, BASE] -= state.held[base + slot]
+        if state.count[r, DECODING] == 0:
+            # Only whole prompts are left: no rounding is carried on.
+            state.clock[r, BASE] = np.rint(2.0 * state.clock[r, BASE]) / 2.0
+    state.free_slot[base + facts.slots[g] - 1 - running] = slot
 
 
 @njit_inline
@@ -129,20 +184,56 @@ def _release(
     arena: WaitArena,
 ) -> None:
     """Give the slot back (the counters are lowered already) and admit who waits."""
-    base = r * facts.width[0]
-    at = base + slot
-    running = state.count[r, DECODING] + state.count[r, PREFILLING]
-    state.count[r, HELD] -= 2 * state.input[at] + state.output[at]
-    state.free_slot[base + facts.slots[g] - 1 - running] = slot
+    _give_back(r, g, slot, state, facts)
     while state.count[r, QUEUED] > 0:
         node = state.count[r, QUEUE_HEAD]
-        if not _has_room(r, g, arena.input[node], arena.output[node], state, facts):
+        if not _has_room(r, g, arena.input[node] + arena.made[node], state, facts):
             return
         leave_queue(r, state, arena)
         _admit(
             r, g, now_s, arena.arrival_s[node], arena.demand[node], arena.input[node],
-            arena.output[node], arena.cached[node], state, facts,
+            arena.output[node], arena.cached[node], arena.made[node], arena.first_s[node], state,
+            facts,
         )  # fmt: skip
+
+
+@njit
+def _preempt(
+    r: int, g: int, now_s: float, state: RequestState, facts: ReplicaFacts, arena: WaitArena
+) -> None:
+    """Put the request admitted last back at the head of the queue."""
+    base = r * facts.width[0]
+    m, prompts = state.count[r, DECODING], state.count[r, PREFILLING]
+    last, place, decoding = -1, -1, False
+    for i in range(prompts):
+        slot = state.prefill_slot[base + i]
+        if last < 0 or state.order[base + slot] > state.order[base + last]:
+            last, place = slot, i
+    for i in range(m):
+        slot = state.decode_slot[base + i]
+        if last < 0 or state.order[base + slot] > state.order[base + last]:
+            last, place, decoding = slot, i, True
+    at = base + last
+    made = state.made[at]
+    if decoding:
+        left = state.decode_key[base + place] - state.clock[r, VIRTUAL]
+        made = state.output[at] - int(np.ceil(left - ROUNDING))
+        remove(state.decode_key, state.decode_slot, base, m, place)
+        state.count[r, DECODING] = m - 1
+        if m == 1:
+            state.clock[r, VIRTUAL] = 0.0
+    else:
+        remove(state.prefill_key, state.prefill_slot, base, prompts, place)
+        state.count[r, PREFILLING] = prompts - 1
+        state.clock[r, PREFILLED_S] = now_s
+        for i in range(prompts - 1):
+            end_s = state.prefill_key[base + i]
+            state.clock[r, PREFILLED_S] = max(state.clock[r, PREFILLED_S], end_s)
+    queue_front(
+        r, state.arrival_s[at], state.demand[at], state.input[at], state.output[at], made,
+        state.first_s[at], state, arena,
+    )  # fmt: skip
+    _give_back(r, g, last, state, facts)
 
 
 @njit_inline
@@ -187,16 +278,26 @@ def run_replica(
             if m == 1:
                 state.clock[r, VIRTUAL] = 0.0
             _release(r, g, slot, now_s, state, facts, arena)
+        elif state.count[r, PREFILLING] == 0 or state.prefill_key[base] > now_s:
+            _preempt(r, g, now_s, state, facts, arena)
         else:
             slot = state.prefill_slot[base]
             pop(state.prefill_key, state.prefill_slot, base, state.count[r, PREFILLING])
             state.count[r, PREFILLING] -= 1
             at = base + slot
-            state.first_s[at] = now_s
-            if state.output[at] > 1:
-                key = state.clock[r, VIRTUAL] + (state.output[at] - 1)
+            made = 0
+            if facts.limited[0] == 1:
+                made = state.made[at]
+            if made == 0:
+                state.first_s[at] = now_s
+            if state.output[at] > made + 1:
+                key = state.clock[r, VIRTUAL] + (state.output[at] - made - 1)
                 push(state.decode_key, state.decode_slot, base, m, key, slot)
                 state.count[r, DECODING] = m + 1
+                if facts.limited[0] == 1:
+                    grown = 1.0 - state.clock[r, VIRTUAL]
+                    state.held[at] += grown
+                    state.clock[r, BASE] += grown
             else:
                 finish_request(r, g, slot, now_s, rtt_s, circle_ok, state, facts, out)
                 _release(r, g, slot, now_s, state, facts, arena)
@@ -233,7 +334,7 @@ def arrive(
     if facts.engine[LAW] == CONTINUOUS_BATCHING:
         engine_arrive(r, now_s, demand, tokens_in, tokens_out, cached, state, facts, arena)
         return
-    if state.count[r, QUEUED] > 0 or not _has_room(r, g, tokens_in, tokens_out, state, facts):
+    if state.count[r, QUEUED] > 0 or not _has_room(r, g, tokens_in, state, facts):
         queue_back(r, now_s, demand, tokens_in, tokens_out, cached, state, arena)
         return
     m = state.count[r, DECODING]
@@ -242,7 +343,9 @@ def arrive(
         rate = _rate(r, g, state, facts)
         state.clock[r, VIRTUAL] += rate * (now_s - state.clock[r, VIRTUAL_S])
         state.clock[r, VIRTUAL_S] = now_s
-    _admit(r, g, now_s, now_s, demand, tokens_in, tokens_out, cached, state, facts)
+    _admit(
+        r, g, now_s, now_s, demand, tokens_in, tokens_out, cached, 0, np.nan, state, facts
+    )  # fmt: skip
     _find_next(r, g, state, facts)
 
 
@@ -295,7 +398,7 @@ def drop_all(
     state.clock[r, VIRTUAL_S] = now_s
     state.clock[r, PREFILLED_S] = 0.0
     state.count[r, TOKENS] = 0
-    state.count[r, HELD] = 0
+    state.clock[r, BASE] = 0.0
     state.clock[r, NEXT_S] = np.inf
     if facts.engine[LAW] == CONTINUOUS_BATCHING:
         engine_reset(r, state, facts)

@@ -23,11 +23,11 @@ PROCESSOR_SHARING, CONTINUOUS_BATCHING = 0, 1
 #: Columns of `RequestState.integral`.
 BUSY, PREFILL, RUNNING, WAITING = 0, 1, 2, 3
 #: Columns of `RequestState.clock`: tokens got (or steps made), the time of that, next end, time of
-#: the integrals, end of the last prompt taken in.
-VIRTUAL, VIRTUAL_S, NEXT_S, INTEGRAL_S, PREFILLED_S = 0, 1, 2, 3, 4
+#: the integrals, end of the last prompt taken in; cache tokens held less what grows with VIRTUAL.
+VIRTUAL, VIRTUAL_S, NEXT_S, INTEGRAL_S, PREFILLED_S, BASE = 0, 1, 2, 3, 4, 5
 #: Columns of `RequestState.count`: requests by stage, tokens present, nodes of the waiting queue,
-#: twice the cache tokens that running requests hold on average.
-DECODING, PREFILLING, QUEUED, TOKENS, QUEUE_HEAD, QUEUE_TAIL, HELD = 0, 1, 2, 3, 4, 5, 6
+#: next number of admission.
+DECODING, PREFILLING, QUEUED, TOKENS, QUEUE_HEAD, QUEUE_TAIL, ADMITTED = 0, 1, 2, 3, 4, 5, 6
 #: Places of `RequestState.scalar`: next request of the chunk, accounting slot, free nodes of the
 #: arena (head and number), requests recorded one by one, requests present (ends not yet looked at
 #: included), and whether any was there or came since the last slot edge.
@@ -49,6 +49,7 @@ class ReplicaFacts(NamedTuple):
     first_replica: I8  # (G + 1,)
     slots: I8  # (G,) most running requests
     cache_tokens: I8  # (G,) tokens the cache holds (processor sharing)
+    limited: I8  # (1,) 1 = some cache has a limit
     prefill_tok_s: F8  # (G,)
     decode_tok_s: F8  # (G, most slots + 1) rate of a replica with m decoding
     mixed_tok_s: F8  # (G, most slots + 1) the same while a prompt is taken in
@@ -70,7 +71,7 @@ class RequestState(NamedTuple):
     arrays make a call from Python cheaper.
     """
 
-    clock: F8  # (N, 5) VIRTUAL tokens each decoding request has got, and times in s
+    clock: F8  # (N, 6) VIRTUAL tokens each decoding request has got, and times in s
     count: I8  # type: ignore[assignment]  # (N, 7)
     decode_key: F8  # (N * W,) heap of virtual ends
     decode_slot: I4
@@ -85,13 +86,14 @@ class RequestState(NamedTuple):
     integral: F8  # (N, 4) since the last slot edge
     turn: I8  # (G,) round-robin
     scalar: I8  # (7,)
+    held: F8  # (N * W,) cache tokens a request adds to BASE; empty without a limit
     engine: I8  # (N, 6); this and what follows is empty under processor sharing
     segment: F8  # (N, 3)
     phase: I8  # (N * block,) decoding requests by when they next need a block
     left: I4  # (N * W,) prompt tokens still to compute
     chunk: I4  # (N * W,) those of the present step
-    made: I4  # (N * W,) output tokens before this admission
-    order: I8  # (N * W,) number of the admission
+    made: I4  # (N * W,) output tokens before this admission; also where a cache has a limit
+    order: I8  # (N * W,) number of the admission; also where a cache has a limit
 
 
 class WaitArena(NamedTuple):
@@ -158,6 +160,18 @@ def pop(key: F8, slot: I4, base: int, n: int) -> None:
         i = down
     key[base + i] = value
     slot[base + i] = item
+
+
+@njit_inline
+def remove(key: F8, slot: I4, base: int, n: int, place: int) -> None:
+    """Remove the item at a place of a heap of `n`."""
+    i = place
+    while i > 0:
+        up = (i - 1) >> 1
+        key[base + i] = key[base + up]
+        slot[base + i] = slot[base + up]
+        i = up
+    pop(key, slot, base, n)
 
 
 @njit_inline
@@ -247,6 +261,36 @@ def queue_back(
     else:
         arena.following[state.count[r, QUEUE_TAIL]] = node
     state.count[r, QUEUE_TAIL] = node
+    state.count[r, QUEUED] += 1
+
+
+@njit_inline
+def queue_front(
+    r: int,
+    arrival_s: float,
+    demand: int,
+    tokens_in: int,
+    tokens_out: int,
+    made: int,
+    first_s: float,
+    state: RequestState,
+    arena: WaitArena,
+) -> None:
+    """Put a request at the head of a replica's queue, with the tokens it has made."""
+    node = state.scalar[FREE_NODE]
+    state.scalar[FREE_NODE] = arena.following[node]
+    state.scalar[FREE_NODES] -= 1
+    arena.following[node] = state.count[r, QUEUE_HEAD]
+    arena.arrival_s[node] = arrival_s
+    arena.demand[node] = demand
+    arena.input[node] = tokens_in
+    arena.output[node] = tokens_out
+    arena.cached[node] = 0
+    arena.made[node] = made
+    arena.first_s[node] = first_s
+    state.count[r, QUEUE_HEAD] = node
+    if state.count[r, QUEUE_TAIL] < 0:
+        state.count[r, QUEUE_TAIL] = node
     state.count[r, QUEUED] += 1
 
 

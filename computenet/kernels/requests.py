@@ -119,6 +119,7 @@ def make_replica_facts(
     *,
     mixed_tok_s: F8 | None = None,
     cache_tokens: I8 | None = None,
+    block: int = 1,
     engine: EngineFacts | None = None,
 ) -> ReplicaFacts:
     """Return the facts of groups of `replicas`.
@@ -139,12 +140,16 @@ def make_replica_facts(
         As `decode_tok_s`, while a prompt is taken in; ``None`` = the same.
     cache_tokens
         ``(G,)`` tokens that the cache of a replica holds; ``None`` = no limit.
+    block
+        Tokens of a block of that cache; a request leaves half of its last one empty.
     engine
         What continuous batching needs; ``None`` = limited processor sharing.
     """
     n = len(replicas)
     if engine is None:
-        engine = EngineFacts(0, 1, np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros((n, 7)))
+        engine = EngineFacts(
+            0, block, np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros((n, 7))
+        )
         law = PROCESSOR_SHARING
     else:
         law = CONTINUOUS_BATCHING
@@ -157,6 +162,7 @@ def make_replica_facts(
         cache_tokens=(
             np.full(n, 2**40) if cache_tokens is None else np.asarray(cache_tokens)
         ).astype(np.int64),
+        limited=np.asarray([int(cache_tokens is not None)], dtype=np.int64),
         prefill_tok_s=prefill_tok_s.astype(np.float64),
         decode_tok_s=np.ascontiguousarray(decode_tok_s, dtype=np.float64),
         mixed_tok_s=np.ascontiguousarray(
@@ -189,7 +195,8 @@ def make_request_state(facts: ReplicaFacts) -> RequestState:
     if batching:
         engine[:, FREE_BLOCKS] = facts.blocks[facts.group]
     each = n * width * batching
-    clock = np.zeros((n, 5))
+    known = n * width * max(batching, int(facts.limited[0]))
+    clock = np.zeros((n, 6))
     clock[:, NEXT_S] = np.inf
     count = np.zeros((n, 7), dtype=np.int64)
     count[:, QUEUE_HEAD] = count[:, QUEUE_TAIL] = -1
@@ -211,13 +218,14 @@ def make_request_state(facts: ReplicaFacts) -> RequestState:
         integral=np.zeros((n, 4)),
         turn=whole(len(facts.slots)),
         scalar=scalar,
+        held=np.zeros(n * width * int(facts.limited[0])),
         engine=engine,
         segment=np.zeros((n * batching, 3)),
         phase=whole(n * int(facts.engine[BLOCK]) * batching),
         left=small(each),
         chunk=small(each),
-        made=small(each),
-        order=whole(each),
+        made=small(known),
+        order=whole(known),
     )
 
 
@@ -232,7 +240,7 @@ def make_arena() -> WaitArena:
 def grow_arena(arena: WaitArena, state: RequestState, wanted: int) -> WaitArena:
     """Return an arena with nodes for `wanted` arrivals; call it before a chunk.
 
-    Under continuous batching every running request may come back to the queue as well.
+    Where a cache may run out every running request may come back to the queue as well.
     """
     missing = wanted + len(state.made) - int(state.scalar[FREE_NODES])
     if missing <= 0:

@@ -86,11 +86,7 @@ class Kernel:
         close_requests(self.plan, self.state, self.facts, self.arena, self.horizon_s, self.out)
 
 
-@quick
-@given(requests_of)
-def test_kernel_equals_twin(rows: list[tuple[float, int, int]]) -> None:
-    kernel = Kernel(rows)
-    kernel.finish()
+def twin_of(rows: list[tuple[float, int, int]]) -> list[ReferenceRequest]:
     env = simpy.Environment()
     twin = [
         ReferenceRequest(i, row[0], row[1], row[2])
@@ -99,6 +95,26 @@ def test_kernel_equals_twin(rows: list[tuple[float, int, int]]) -> None:
     run_requests(
         env, twin, ReferenceReplica(env, 4, 100.0, RATES.tolist(), MIXED.tolist(), CACHE_TOKENS)
     )
+    return twin
+
+
+def test_a_full_cache_sends_the_last_one_back() -> None:
+    rows = [(0.1 * i, 160, 55) for i in range(12)]
+    twin = twin_of(rows)
+    assert sum(request.made > 0 for request in twin) >= 2
+    check_equal(rows)
+
+
+@quick
+@given(requests_of)
+def test_kernel_equals_twin(rows: list[tuple[float, int, int]]) -> None:
+    check_equal(rows)
+
+
+def check_equal(rows: list[tuple[float, int, int]]) -> None:
+    kernel = Kernel(rows)
+    kernel.finish()
+    twin = twin_of(rows)
     record = kernel.out.record
     assert kernel.out.served[0] == len(twin)
     order = np.lexsort((record[:, 4], record[:, 1]))

@@ -62,8 +62,8 @@ def test_continuous_batching_meets_measured_runs(run: str) -> None:
         assert abs(error) <= bound, (name, error)
 
 
-def test_processor_sharing_meets_the_run_without_preemptions() -> None:
-    run = "rtxpro6000-qwen3-32b"
+@pytest.mark.parametrize("run", list(RUNS))
+def test_processor_sharing_meets_the_runs(run: str) -> None:
     figures = study.serve(folder() / run / "requests.jsonl", law="processor-sharing", **RUNS[run])
     assert max(abs(error) for error in figures["error"].values()) <= 0.10
 
