@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from computenet.workload.traces.columns import csv_blocks, has_columns, numbers, wall_clock
+from computenet.workload.traces.columns import (
+    csv_blocks,
+    csv_columns,
+    has_columns,
+    numbers,
+    wall_clock,
+)
 from computenet.workload.traces.growing import Columns, read_block, since_first
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.requests import request_trace
@@ -35,8 +41,8 @@ class AzureLlmReader:
         """Return the requests."""
         where = content.where
         columns = Columns(stamp=np.int64, into=np.int32, out=np.int32)
-        ends: dict[str, tuple[int, str]] = {}
-        for table in csv_blocks(content, COLUMNS, numeric=COLUMNS[1:]):
+        ends: dict[str, tuple[int, int]] = {}
+        for table in csv_blocks(content, COLUMNS, numeric=COLUMNS[1:], times=COLUMNS[:1]):
             stamp, into, out = read_block(
                 partial(wall_clock, table[COLUMNS[0]], COLUMNS[0], where),
                 *(
@@ -44,14 +50,20 @@ class AzureLlmReader:
                     for name in COLUMNS[1:]
                 ),
             )
-            for key, at in (("first", int(stamp.argmin())), ("last", int(stamp.argmax()))):
-                seen = (int(stamp[at]), str(table["TIMESTAMP"].iloc[at]).strip())
-                old = ends.get(key, seen)
-                ends[key] = min(old, seen) if key == "first" else max(old, seen)
+            for key, at, better in (
+                ("first", int(stamp.argmin()), min), ("last", int(stamp.argmax()), max)
+            ):  # fmt: skip
+                seen = int(stamp[at]), columns.rows + at
+                ends[key] = better(ends.get(key, seen), seen)
             columns.append(table.index, stamp=stamp, into=into, out=out)
-        arrival = since_first(columns.take("stamp"))
-        more: dict[str, Any] = {f"{key}_timestamp": text for key, (_, text) in ends.items()}
+
+        def clock() -> dict[str, Any]:
+            raw = csv_columns(content, COLUMNS[:1])[COLUMNS[0]]
+            return {
+                f"{key}_timestamp": str(raw.iloc[row]).strip() for key, (_, row) in ends.items()
+            }
+
         return request_trace(
-            arrival, columns.take("into"), columns.take("out"), where, columns.lines,
-            strict=strict, facts=more,
+            since_first(columns.take("stamp")), columns.take("into"), columns.take("out"), where,
+            columns.lines, strict=strict, facts=clock,
         )  # fmt: skip

@@ -51,7 +51,7 @@ class BurstGptReader:
         return request_trace(
             columns.take("time"), columns.take("into"), out, where, columns.lines,
             strict=strict, drop_unanswered=True,
-            facts={
+            facts=lambda: {
                 "model_counts": dict(sorted(models.items())),
                 "rows_failed": int((out == 0).sum()),
             },

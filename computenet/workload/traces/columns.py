@@ -7,7 +7,8 @@ into numbers by it, a block of lines at a time; only a block at fault is looked 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,9 @@ __all__ = [
 
 #: Largest number that is read, and largest count (tokens, accelerators): beyond is no data.
 MOST, MOST_WHOLE = 1e15, 2e9
+CLOCK = "YYYY-MM-DD HH:MM:SS"
+#: The end of a time that has a zone.
+ZONE = r"(?:Z|[+-]\d{2}:?\d{2})$"
 #: Bytes that Arrow parses at once.
 PIECE = 2 << 20
 NONE = np.zeros(0, dtype=bool)
@@ -85,14 +89,15 @@ def csv_blocks(
     wanted: tuple[str, ...],
     *,
     numeric: tuple[str, ...] = (),
+    times: tuple[str, ...] = (),
     names: tuple[str, ...] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Return the wanted columns, a block of lines at a time; the index holds the lines.
 
     Parameters
     ----------
-    numeric
-        Columns that hold numbers; the others are text.
+    numeric, times
+        Columns that hold numbers, and date and time; the others are text.
     names
         Of the columns of a file without a header.
 
@@ -112,11 +117,15 @@ def csv_blocks(
             ]
             + [Problem(content.where, name, "the column stands there twice") for name in twice]
         )
+    kinds = {
+        **dict.fromkeys(numeric, pyarrow.float64()),
+        **{name: _clock_kind(content.head, header.index(name)) for name in times},
+    }
 
     def tables() -> Iterator[pd.DataFrame]:
         for block in ahead(content.blocks()):
             skip = int(block.first == 1 and names is None)
-            yield table_of(block, content.where, header, wanted, numeric=numeric, skip=skip)
+            yield table_of(block, content.where, header, wanted, kinds=kinds, skip=skip)
 
     found = False
     for table in ahead(tables()):
@@ -127,21 +136,29 @@ def csv_blocks(
         raise TraceError([Problem(content.where, None, "has a header but no rows")])
 
 
+def _clock_kind(head: str, place: int) -> pyarrow.DataType:
+    """Return the type of date and time in the second line: with a zone or without."""
+    lines = head.split("\n", 2)
+    row = next(csv.reader(lines[1:2]), [])
+    zoned = place < len(row) and re.search(ZONE, row[place].strip()) is not None
+    return pyarrow.timestamp("ns", "UTC" if zoned else None)
+
+
 def table_of(
     block: Block,
     where: str,
     header: Sequence[str],
     wanted: tuple[str, ...],
     *,
-    numeric: tuple[str, ...] = (),
+    kinds: Mapping[str, pyarrow.DataType] | None = None,
     delimiter: str = ",",
     skip: int = 0,
 ) -> pd.DataFrame:
     """Return the wanted columns of a block's rows, without its first `skip` lines.
 
-    Columns are text; those of `numeric` are numbers where every cell of the block is one.
+    Columns are text; those of `kinds` are of these types where every cell of the block is.
     """
-    kinds = {name: pyarrow.float64() if name in numeric else pyarrow.string() for name in wanted}
+    types = {**dict.fromkeys(wanted, pyarrow.string()), **(kinds or {})}
     first, count = block.first + skip, block.count - skip
     try:
         table = pyarrow.csv.read_csv(
@@ -151,11 +168,11 @@ def table_of(
             ),
             parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types=kinds, include_columns=list(wanted), null_values=[""]
+                column_types=types, include_columns=list(wanted), null_values=[""]
             ),
         )
     except pyarrow.ArrowInvalid as error:
-        if numeric:
+        if kinds:
             return table_of(block, where, header, wanted, delimiter=delimiter, skip=skip)
         if "Empty CSV" in str(error) or "no data" in str(error) or not block.raw.strip(b"\n"):
             return pd.DataFrame({name: pd.Series([], dtype=TEXT) for name in wanted})
@@ -238,6 +255,11 @@ def wall_clock(values: pd.Series, name: str, where: str) -> NDArray[np.int64]:
     TraceError
         A value is missing or no date and time, or some values have a zone and others none.
     """
+    if pyarrow.types.is_timestamp(_arrow(values).type):
+        empty = np.flatnonzero(values.isna())
+        if empty.size:
+            raise TraceError([fault(where, values.index, empty, "", "the time is missing", CLOCK)])
+        return np.asarray(_arrow(values).cast(pyarrow.int64()).to_numpy(), dtype=np.int64)
     for kind in (pyarrow.timestamp("ns"), pyarrow.timestamp("ns", "UTC")):
         try:
             cast = pyarrow.compute.cast(_arrow(values), kind)
@@ -250,8 +272,8 @@ def wall_clock(values: pd.Series, name: str, where: str) -> NDArray[np.int64]:
     if wrong.size:
         value = str(values.iloc[int(wrong[0])])
         words = "the time is missing" if not value.strip() else f"{name} is no date and time"
-        raise TraceError([fault(where, values.index, wrong, value, words, "YYYY-MM-DD HH:MM:SS")])
-    zoned = clean.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$").to_numpy(dtype=bool)
+        raise TraceError([fault(where, values.index, wrong, value, words, CLOCK)])
+    zoned = clean.str.contains(ZONE).to_numpy(dtype=bool)
     if zoned.any() and not zoned.all():
         few = np.flatnonzero(zoned if 2 * zoned.sum() <= len(zoned) else ~zoned)
         words = f"{name} has a time zone here and none in other rows"

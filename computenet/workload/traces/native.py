@@ -93,8 +93,11 @@ class NativeReader:
         if wanted is JOBS:
             whole = {name: columns.take(name) for name in present}
             return _jobs(whole, content.where, columns.lines, labels, strict=strict)
-        time_s, into, out = (columns.take(name) for name in wanted)
-        trace = request_trace(time_s, into, out, content.where, columns.lines, strict=strict)
+        # Handed over without a name here, so that a column can be let go of.
+        trace = request_trace(
+            columns.take("arrival_s"), columns.take("input_tokens"), columns.take("output_tokens"),
+            content.where, columns.lines, strict=strict,
+        )  # fmt: skip
         return Trace(
             None, trace.requests, trace.facts, trace.notices, trace.rows,
             {name: Labels.of(text, trace.rows) for name, text in labels.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def request_trace(
     lines: pd.Index,
     *,
     strict: bool,
-    facts: dict[str, Any] | None = None,
+    facts: Callable[[], dict[str, Any]] | None = None,
     drop_unanswered: bool = False,
 ) -> Trace:
     """Return a trace of requests whose figures are computed when they are asked for.
@@ -35,23 +36,28 @@ def request_trace(
     lines
         Line of every row.
     facts
-        More figures.
+        Returns more figures when they are asked for.
     drop_unanswered
         Requests without output failed: they are counted and not replayed.
     """
     order, notices = sorting_of(arrival_s, where, lines, strict=strict)
-    kept = order
+    if order is not None:
+        # One column after the other, so that no more than one is there twice.
+        arrival_s = arrival_s[order]
+        input_tokens = input_tokens[order]
+        output_tokens = output_tokens[order]
+    columns, rows = (arrival_s, input_tokens, output_tokens), order
     if drop_unanswered and not output_tokens.all():
-        answered = output_tokens > 0
-        notices.append(f"{int((~answered).sum()):,} failed requests (no output) are not replayed")
-        kept = np.flatnonzero(answered) if order is None else order[answered[order]]
-    columns = (
-        (arrival_s, input_tokens, output_tokens)
-        if kept is None
-        else (arrival_s[kept], input_tokens[kept], output_tokens[kept])
-    )
+        kept = np.flatnonzero(output_tokens)
+        failed = len(output_tokens) - len(kept)
+        notices.append(f"{failed:,} failed requests (no output) are not replayed")
+        columns = (arrival_s[kept], input_tokens[kept], output_tokens[kept])
+        rows = kept if order is None else order[kept]
 
     def figures() -> dict[str, Any]:
-        return {**request_figures(arrival_s, input_tokens, output_tokens), **(facts or {})}
+        return {
+            **request_figures(arrival_s, input_tokens, output_tokens),
+            **(facts() if facts else {}),
+        }
 
-    return Trace(None, RequestTable.of(*columns), figures, tuple(notices), rows=kept)
+    return Trace(None, RequestTable.of(*columns), figures, tuple(notices), rows=rows)

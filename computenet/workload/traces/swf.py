@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 from numpy.typing import NDArray
 
 from computenet.errors import Problem, TraceError
@@ -150,7 +151,7 @@ class SwfReader:
                 content.where,
                 NAMES,
                 NAMES,
-                numeric=NAMES,
+                kinds=dict.fromkeys(NAMES, pyarrow.float64()),
                 delimiter=" ",
             )
             if not len(table):
