@@ -14,6 +14,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.energy.balance import Battery
+
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
@@ -32,6 +34,26 @@ class SiteArrays:
     emission_kg_per_mwh: F8
     price_cny_per_mwh: F8  # (I, S), mean over each accounting slot
     demand_charge_cny_per_mw_month: F8
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyArrays:
+    """The physical side of sites by accounting slot, ``(I, S)`` unless said."""
+
+    full: bool  # PUE goes with weather and load; otherwise annual
+    pue: F8  # at the reference load
+    water_l_per_kwh: F8
+    temperature_c: F8  # outdoor dry bulb; NaN where no weather is modelled
+    price_factor: F8  # on the tariff, by events
+    emission_kg_per_mwh: F8
+    onsite_mw: F8  # generation on site and on direct lines
+    direct_mw: F8
+    pv_mw: F8  # the same by kind
+    wind_mw: F8
+    generation_cny_per_mwh: F8  # (I,) mean price of generation used
+    limit_mw: F8  # most import
+    battery: Battery
+    cycle_cny_per_mwh: F8  # (I,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +160,7 @@ class CompiledScenario:
     month_share: F8  # (months,) share of the calendar month that the run covers
     regions: tuple[str, ...]
     sites: SiteArrays
+    energy: EnergyArrays
     pools: PoolArrays
     jobs: JobDemandArrays
     groups: GroupArrays

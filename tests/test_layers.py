@@ -12,6 +12,7 @@ ROOT = Path(computenet.__file__).parent
 #: What each part may import, besides itself. A name not listed here may not exist.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "streams": set(),
     "units": set(),
     "kernels": set(),
     "energy": {"kernels", "units"},
@@ -19,17 +20,17 @@ ALLOWED: dict[str, set[str]] = {
     "scenario": {"units", "errors"},
     "serving": {"units", "errors"},
     "engines": {"kernels", "serving", "units", "errors"},
-    "workload": {"kernels", "scenario", "units", "errors"},
-    "compiled": {"scenario", "units", "errors"},
+    "workload": {"kernels", "scenario", "streams", "units", "errors"},
+    "compiled": {"scenario", "energy", "units", "errors"},
     "compilation": {
-        "compiled", "scenario", "energy", "network", "serving", "engines", "kernels", "units",
-        "errors",
+        "compiled", "scenario", "energy", "network", "serving", "engines", "kernels", "streams",
+        "units", "errors",
     },
     "policies": {"compiled", "energy", "network", "kernels", "units", "errors"},
     "results": {"scenario", "compiled", "units", "errors", "report"},
     "simulation": {
         "policies", "kernels", "energy", "network", "workload", "compiled", "compilation",
-        "results", "scenario", "serving", "engines", "units", "errors",
+        "results", "scenario", "serving", "engines", "streams", "units", "errors",
     },
     "report": {"results", "scenario", "units", "errors"},
     "study": {

@@ -48,6 +48,12 @@ TRAINING_EFFICIENCY = {
 NO_PRETRAINING = {"cambricon_mlu590", "hygon_k100ai"}
 #: Share of accelerators set aside for inference (assumed), by tier.
 SERVING_SHARE = {"hot": 0.55, "both": 0.40, "cold": 0.30}
+#: Physical side, all assumed: solar on the roofs, solar and wind on direct lines of western sites,
+#: storage, as shares of IT power; hours of storage; CNY/MWh over a direct line; the dry north.
+ROOF_PV, LINE_PV, LINE_WIND, STORAGE, STORAGE_H = 0.01, 0.15, 0.15, 0.05, 2.0
+LINE_PRICE, NORTH_OF = 300.0, 35.0
+#: Failures of a server a thousand days (facts: workload shapes, failures).
+FAILURES = {"yes": 10.0, "no": 4.0}
 WEST = {"helingeer", "guian", "qingyang", "zhongwei", "ulanqab", "hami", "xining"}
 JOB_CLASSES = ("small", "tuning", "fine-tuning", "batch-inference", "pretraining")
 
@@ -101,8 +107,14 @@ def accelerators(rows: list[Row]) -> list[dict[str, Any]]:
                     500.0, round(1000.0 * float(row["server_power_max_kw"]) - per_server * tdp, 1)
                 ),
                 "speed": speed,
+                "failures_per_1000_server_days": FAILURES[row["domestic"]],
                 "provenance": {
                     "*": sheet,
+                    "failures_per_1000_server_days": source(
+                        "4 from Llama 3 (3.8) and Meta RSC (2.3 to 6.5); 10 for first-generation "
+                        "domestic chips, no public data",
+                        "published" if row["domestic"] == "no" else "assumed",
+                    ),
                     "idle_w": source(
                         "0.15 of thermal design power: judgement from idle readings", "assumed"
                     ),
@@ -175,10 +187,75 @@ def sites(rows: list[Row], regions: dict[str, str], water: dict[str, Row]) -> li
                 ),
             },
         }
+        site |= physical(row, role, water[province], float(row["it_capacity_mw_est"]))
         if hub:
             site["hub"] = {"en": row["hub_en"], "zh": row["hub_cn"]}
         out.append(site)
     return out
+
+
+def physical(row: Row, role: str, province: Row, it_mw: float) -> dict[str, Any]:
+    """Return climate, cooling, generation and storage of a site."""
+    north = float(row["lat"]) > NORTH_OF
+    grade = GRADE[province["cf_confidence"]]
+    factors = {
+        "pv": float(province["solar_cf_annual_est"]),
+        "wind": float(province["wind_cf_annual_est"]),
+    }
+    plants = [("roof", "pv", "on-site", ROOF_PV, 0.0)]
+    if role == "west":
+        plants += [
+            ("line-pv", "pv", "direct-line", LINE_PV, LINE_PRICE),
+            ("line-wind", "wind", "direct-line", LINE_WIND, LINE_PRICE),
+        ]
+    return {
+        "climate": {
+            "annual_c": float(row["t_mean_annual_c"]),
+            "january_c": float(row["t_mean_jan_c"]),
+            "july_c": float(row["t_mean_jul_c"]),
+            "daily_range_c": 12.0 if north else 8.0,
+            "humidity": 0.5 if north else 0.76,
+            "provenance": {
+                "*": source("China climate normals (recalled)", "published"),
+                "daily_range_c": source("12 degrees in the dry north, 8 in the south", "assumed"),
+                "humidity": source("0.5 in the dry north, 0.76 in the south", "assumed"),
+            },
+        },
+        "cooling": "economiser" if north or role == "west" else "evaporative",
+        "generators": [
+            {
+                "id": f"{row['site_id']}/{name}",
+                "kind": kind,
+                "connection": connection,
+                "capacity_mw": round(share * it_mw, 1),
+                "capacity_factor": factors[kind],
+                "price_cny_per_mwh": price,
+                "provenance": {
+                    "*": source(f"{share:g} of the site's IT power: no public list", "assumed"),
+                    "capacity_factor": source(province["source"], grade),
+                    "price_cny_per_mwh": source(
+                        "wind and solar at about 300 CNY/MWh over a direct line; roofs are paid for",
+                        "assumed",
+                    ),
+                },
+            }
+            for name, kind, connection, share, price in plants
+        ],
+        "battery": {
+            "power_mw": round(STORAGE * it_mw, 2),
+            "energy_mwh": round(STORAGE_H * STORAGE * it_mw, 2),
+            "efficiency": 0.88,
+            "initial": 0.5,
+            "rule": "arbitrage",
+            "cycle_cny_per_mwh": 60.0,
+            "provenance": {
+                "*": source(
+                    f"{STORAGE:g} of the site's IT power for {STORAGE_H:g} h, lithium iron phosphate",
+                    "assumed",
+                )
+            },
+        },
+    }
 
 
 def tariff_of(row: Row) -> str:

@@ -4,7 +4,10 @@ The simulator charges with them, policies and optimisers take their coefficients
 report recomputes from them: a formula stands here once.
 """
 
-from computenet.energy.footprint import hourly_matched_green_share, location_carbon_kg, water_m3
+from computenet.energy.balance import Balance, Battery, balance_sites
+from computenet.energy.cooling import load_penalty
+from computenet.energy.footprint import location_carbon_kg, water_m3
+from computenet.energy.ledger import Ledger, green_ledger
 from computenet.energy.power import facility_energy_mwh, pool_it_energy_mwh, site_sum
 from computenet.energy.tariff import (
     demand_charge_cny,
@@ -12,13 +15,21 @@ from computenet.energy.tariff import (
     hourly_to_slots,
     month_index,
 )
+from computenet.energy.weather import Climate, Weather
 
 __all__ = [
+    "Balance",
+    "Battery",
+    "Climate",
+    "Ledger",
+    "Weather",
+    "balance_sites",
     "demand_charge_cny",
     "energy_cost_cny",
     "facility_energy_mwh",
-    "hourly_matched_green_share",
+    "green_ledger",
     "hourly_to_slots",
+    "load_penalty",
     "location_carbon_kg",
     "month_index",
     "pool_it_energy_mwh",

@@ -55,6 +55,6 @@ def site_sum(values: F8, site_of_pool: I4, n_sites: int) -> F8:
 
 
 def facility_energy_mwh(it_mwh: F8, pue: F8) -> F8:
-    """Return facility energy ``PUE x IT``, ``(I, S)``, MWh."""
-    energy: F8 = it_mwh * pue[:, None]
+    """Return facility energy ``PUE x IT``, both ``(I, S)``, MWh."""
+    energy: F8 = it_mwh * pue
     return energy

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from computenet.compiled import (
     CompiledScenario,
+    EnergyArrays,
     GroupArrays,
     JobDemandArrays,
     NetworkArrays,
@@ -19,6 +20,7 @@ from computenet.compiled import (
     RequestDemandArrays,
     SiteArrays,
 )
+from computenet.energy import Battery
 from computenet.errors import InputError, Problem
 from computenet.policies.protocol import Plan, Policy, SystemView
 
@@ -251,6 +253,7 @@ def _example_compiled() -> CompiledScenario:
             price_cny_per_mwh=np.stack([np.full(8, 700.0), np.full(8, 350.0)]),
             demand_charge_cny_per_mw_month=_row(40000.0, 30000.0),
         ),
+        energy=_plain_energy(),
         pools=pools,
         jobs=JobDemandArrays(
             classes=("batch", "train"),
@@ -294,4 +297,25 @@ def _usual_view(compiled: CompiledScenario) -> SystemView:
         group_running=_row(100.0, 10.0, 50.0, 4.0),
         price_cny_per_mwh=compiled.sites.price_cny_per_mwh[:, 0].copy(),
         carbon_kg_per_mwh=compiled.sites.emission_kg_per_mwh.copy(),
+    )
+
+
+def _plain_energy() -> EnergyArrays:
+    """Return two sites with annual PUE and nothing but the grid."""
+    none, zero = np.zeros((2, 8)), np.zeros(2)
+    return EnergyArrays(
+        full=False,
+        pue=np.asarray([[1.4], [1.2]]) + none,
+        water_l_per_kwh=np.asarray([[1.5], [1.0]]) + none,
+        temperature_c=np.full((2, 8), np.nan),
+        price_factor=np.ones((2, 8)),
+        emission_kg_per_mwh=np.asarray([[600.0], [500.0]]) + none,
+        onsite_mw=none,
+        direct_mw=none,
+        pv_mw=none,
+        wind_mw=none,
+        generation_cny_per_mwh=zero,
+        limit_mw=np.full((2, 8), np.inf),
+        battery=Battery(zero, zero, np.ones(2), zero, np.zeros(2, dtype=np.int64), zero),
+        cycle_cny_per_mwh=zero,
     )

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from computenet.scenario.common import Identifier, Name, NonNegative, Positive, Spec
+from computenet.scenario.common import Identifier, Name, NonNegative, Positive, Share, Spec
+from computenet.scenario.energy import EnergySpec
 from computenet.scenario.topology import Discipline, TopologySpec
 from computenet.scenario.workload import WorkloadSpec
 
@@ -79,7 +80,54 @@ class LinkCut(Spec):
     duration_h: Positive
 
 
-Event = Annotated[SiteOutage | LinkCut, Field(discriminator="kind")]
+class WeatherShift(Spec):
+    """Warmer or colder weather than the typical year's, for a while."""
+
+    kind: Literal["weather-shift"]
+    sites: Annotated[list[Identifier], Field(min_length=1)]
+    at_h: NonNegative
+    duration_h: Positive
+    temperature_c: Annotated[float, Field(ge=-40.0, le=40.0)]
+
+
+class GridShift(Spec):
+    """Grid power dearer and dirtier (or the reverse), and less of it, for a while."""
+
+    kind: Literal["grid-shift"]
+    sites: Annotated[list[Identifier], Field(min_length=1)]
+    at_h: NonNegative
+    duration_h: Positive
+    price_factor: NonNegative = 1.0
+    emission_factor: NonNegative = 1.0
+    import_limit_share: Share = Field(
+        default=1.0, description="most import, over the site's IT capacity times its PUE"
+    )
+
+
+class GridEvent(Spec):
+    """The grid asks a site to shed load: running jobs are paused, as far as there are any."""
+
+    kind: Literal["grid-event"]
+    site: Identifier
+    at_h: NonNegative
+    duration_h: Positive
+    shed_mw: Positive
+
+
+class DemandSurge(Spec):
+    """More requests than usual from some regions, for a while."""
+
+    kind: Literal["demand-surge"]
+    regions: Annotated[list[Identifier], Field(min_length=1)]
+    at_h: NonNegative
+    duration_h: Positive
+    factor: Positive
+
+
+Event = Annotated[
+    SiteOutage | LinkCut | WeatherShift | GridShift | GridEvent | DemandSurge,
+    Field(discriminator="kind"),
+]
 
 
 class Scenario(Spec):
@@ -94,6 +142,7 @@ class Scenario(Spec):
     workload: WorkloadSpec
     policy: PolicySpec = Field(default_factory=PolicySpec)
     run: RunSpec = Field(default_factory=RunSpec)
+    energy: EnergySpec = Field(default_factory=EnergySpec)
     events: list[Event] = Field(default_factory=list)
 
     @property

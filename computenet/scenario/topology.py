@@ -14,6 +14,7 @@ from computenet.scenario.common import (
     Share,
     Sourced,
 )
+from computenet.scenario.energy import BatterySpec, ClimateSpec, GeneratorSpec
 
 Latitude = Annotated[float, Field(ge=-90.0, le=90.0)]
 Longitude = Annotated[float, Field(ge=-180.0, le=180.0)]
@@ -39,6 +40,9 @@ class AcceleratorSpec(Sourced):
     accelerators_per_server: Annotated[int, Field(ge=1)] = 8
     server_overhead_w: NonNegative = Field(
         description="power of the server around the accelerators (host, fans, NICs), W a server"
+    )
+    failures_per_1000_server_days: NonNegative = Field(
+        default=0.0, description="failures of a server that stop what runs on it"
     )
     speed: dict[Identifier, NonNegative] = Field(
         description="relative speed by job class, reference accelerator = 1; 0 = does not run there"
@@ -125,6 +129,13 @@ class SiteSpec(Sourced):
     tariff: Identifier
     grid: Identifier
     targets: TargetsSpec = Field(default_factory=TargetsSpec)
+    climate: ClimateSpec | None = Field(
+        default=None, description="without one a site keeps its annual PUE"
+    )
+    cooling: Literal["economiser", "chiller", "evaporative", "liquid"] = "economiser"
+    generators: list[GeneratorSpec] = Field(default_factory=list)
+    battery: BatterySpec | None = None
+    import_limit_mw: Positive | None = Field(default=None, description="most power from the grid")
 
 
 class RegionSpec(Sourced):

@@ -15,6 +15,7 @@ from computenet.kernels.arrivals import Draws
 from computenet.scenario import Scenario
 from computenet.scenario.workload import ShapeSpec
 from computenet.simulation.request_plane import Source
+from computenet.streams import named_stream
 from computenet.workload.generators.bursts import Burst
 from computenet.workload.generators.calendar import KINDS, day_kinds
 from computenet.workload.generators.jobs import JobLaw, generate_jobs, mean_load_accelerators
@@ -24,7 +25,6 @@ from computenet.workload.generators.requests import (
     Turns,
     lognormal_from,
 )
-from computenet.workload.generators.streams import named_stream
 from computenet.workload.tables import JobTable, RequestTable
 
 if TYPE_CHECKING:

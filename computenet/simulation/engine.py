@@ -12,7 +12,7 @@ from computenet.compiled import B1, F8, CompiledScenario
 from computenet.errors import InputError
 from computenet.policies.check import check_plan
 from computenet.policies.protocol import Plan, Policy, SystemView
-from computenet.scenario import LinkCut, Scenario
+from computenet.scenario import LinkCut, Scenario, SiteOutage
 from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.demand import Demand
 from computenet.simulation.events import EventLog
@@ -21,7 +21,7 @@ from computenet.simulation.progress import Progress
 from computenet.simulation.request_plane import RequestPlane
 from computenet.simulation.totals import JobRecords, LinkTotals, PoolTotals, RequestTotals
 from computenet.simulation.transfer_plane import TransferPlane
-from computenet.workload.generators.streams import named_stream
+from computenet.streams import named_stream
 
 __all__ = ["Engine", "Outcome", "PlanLog"]
 
@@ -115,7 +115,7 @@ class Engine:
             end_s = start_s + 3600.0 * event.duration_h
             if isinstance(event, LinkCut):
                 self._schedule(Rank.LINK, start_s, end_s, self._cut, event.link)
-            else:
+            elif isinstance(event, SiteOutage):
                 self._schedule(Rank.OUTAGE, start_s, end_s, self._outage, event.site)
         self._schedule_tariffs()
         if compiled.warmup_s > 0.0:
@@ -324,7 +324,9 @@ class Engine:
             pool_waiting_accelerators=self._jobs.waiting_accelerators(),
             group_running=self._requests.running_by_group(),
             price_cny_per_mwh=price.mean(axis=1),
-            carbon_kg_per_mwh=compiled.sites.emission_kg_per_mwh.copy(),
+            carbon_kg_per_mwh=compiled.energy.emission_kg_per_mwh[
+                :, min(first, compiled.n_slots - 1)
+            ].copy(),
         )
         for value in (getattr(view, name) for name in SystemView.__slots__):
             if isinstance(value, np.ndarray):

@@ -11,7 +11,8 @@ from computenet.errors import InputError, Problem
 from computenet.policies.protocol import Policy
 from computenet.results import Results
 from computenet.scenario import Scenario
-from computenet.simulation.accounting import audit_run, settle_accounts
+from computenet.simulation.accounting import settle_accounts
+from computenet.simulation.auditing import audit_run
 from computenet.simulation.demand import demand_of
 from computenet.simulation.engine import Engine
 from computenet.simulation.manifest import make_manifest
@@ -83,7 +84,9 @@ def run_scenario(
     lap("demand")
     outcome = Engine(scenario, compiled, work, policy, progress, tick_s).run()
     lap("simulate")
-    accounts = settle_accounts(compiled, outcome.pools, outcome.jobs, outcome.requests)
+    accounts = settle_accounts(
+        compiled, scenario.energy, outcome.pools, outcome.jobs, outcome.requests
+    )
     audit = audit_run(
         compiled, accounts, outcome.pools, outcome.jobs, outcome.requests, outcome.links
     )

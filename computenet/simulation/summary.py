@@ -75,6 +75,7 @@ def summarise(
     """Return the summary; every figure is real (scaled by sampling) unless its name says so."""
     p = compiled.pools
     measured = requests.measured
+    balance, ledger, bill = accounts.balance, accounts.ledger, accounts.bill
     busy = pools.busy_accelerator_s + pools.serving_busy_accelerator_s
     installed = (p.accelerators + p.serving_accelerators).astype(np.float64)
     on_s = installed * pools.available_s.sum(axis=1)
@@ -121,20 +122,39 @@ def summarise(
             "it_mwh": it,
             "facility_mwh": facility,
             "pue": _ratio(facility, it),
-            "grid_import_mwh": facility,
-            "onsite_used_mwh": 0.0,
-            "curtailed_mwh": 0.0,
+            "grid_import_mwh": float(balance.imported.sum()),
+            "onsite_used_mwh": float(ledger.onsite.sum()),
+            "direct_line_mwh": float(ledger.direct.sum()),
+            "contract_mwh": float(ledger.contract.sum()),
+            "certificate_mwh": float(ledger.certificate.sum()),
+            "residual_mwh": float(ledger.residual.sum()),
+            "charged_mwh": float(balance.charged.sum()),
+            "discharged_mwh": float(balance.discharged.sum()),
+            "curtailed_mwh": float(balance.curtailed.sum()),
+            "curtailed_by_power_mwh": float(balance.curtailed_power.sum()),
+            "unserved_mwh": float(balance.unserved.sum()),
             "mean_facility_mw": facility / hours,
             "green_share": accounts.green_share if facility > 0.0 else None,
             "hourly_matched_green_share": (
                 accounts.hourly_matched_share if facility > 0.0 else None
             ),
         },
-        "carbon": {"kg": carbon, "kg_per_eflop_h": _ratio(carbon, eflop_h)},
+        "carbon": {
+            "kg": carbon,
+            "market_kg": float(accounts.market_carbon_kg.sum()),
+            "embodied_kg": float(accounts.embodied_kg.sum()),
+            "kg_per_eflop_h": _ratio(carbon, eflop_h),
+        },
         "water": {"m3": float(accounts.water_m3.sum())},
         "cost": {
-            "energy_cny": float(accounts.energy_cny.sum() + accounts.demand_charge_cny.sum()),
-            "demand_charge_cny": float(accounts.demand_charge_cny.sum()),
+            "energy_cny": float(bill.by_site.sum()) - bill.voucher,
+            "import_cny": float(bill.energy.sum()),
+            "demand_charge_cny": float(bill.demand_charge.sum()),
+            "generation_cny": float(bill.generation.sum()),
+            "storage_cny": float(bill.cycling.sum()),
+            "green_cny": float(bill.green.sum()),
+            "carbon_cny": float(bill.carbon.sum()),
+            "voucher_cny": bill.voucher,
             "network_cny": accounts.network_cny,
             "total_cny": accounts.total_cny,
         },
@@ -148,7 +168,7 @@ def summarise(
         "audit": audit.as_dict(),
         "by_site": _by_site(scenario, compiled, accounts, pools, jobs),
         "by_region": _by_region(compiled, jobs, requests),
-        "targets": _targets(scenario, compiled, pools),
+        "targets": _targets(scenario, compiled, accounts, pools),
         "notes": list(compiled.notes),
     }
 
@@ -215,10 +235,12 @@ def _by_site(
     job_site = np.where(jobs.pool >= 0, p.site[np.maximum(jobs.pool, 0)], -1)
     waits, wait_s = _waits(jobs, job_site, len(scenario.topology.sites))
     out: dict[str, Any] = {}
+    ledger = accounts.ledger
     for i, site in enumerate(scenario.topology.sites):
         here = p.site == i
         facility = float(accounts.facility_mwh[i].sum())
-        energy_cny = float(accounts.energy_cny[i].sum() + accounts.demand_charge_cny[i])
+        energy_cny = float(accounts.bill.by_site[i])
+        consumed = float(ledger.green[i] + ledger.residual[i])
         out[site.id] = {
             "utilisation": _ratio(float(busy[here].sum()), float(on_s[here].sum())),
             "accelerators": int((p.accelerators + p.serving_accelerators)[here].sum()),
@@ -228,7 +250,13 @@ def _by_site(
             "cny_per_mwh": _ratio(energy_cny, facility),
             "carbon_kg": float(accounts.carbon_kg[i].sum()),
             "water_m3": float(accounts.water_m3[i].sum()),
-            "green_share": site.green_contract_share,
+            "green_share": _ratio(float(ledger.green[i]), consumed),
+            "pue": _ratio(facility, float(accounts.it_mwh[i].sum())),
+            "import_mwh": float(accounts.balance.imported[i].sum()),
+            "onsite_mwh": float(ledger.onsite[i]),
+            "direct_line_mwh": float(ledger.direct[i]),
+            "discharged_mwh": float(accounts.balance.discharged[i].sum()),
+            "curtailed_mwh": float(accounts.balance.curtailed[i].sum()),
             "jobs_started": int(waits[i]),
             "job_wait_s_mean": _ratio(float(wait_s[i]), float(waits[i])),
             "tokens_out": float(pools.tokens_out[here].sum()),
@@ -273,7 +301,7 @@ def _by_region(
 
 
 def _targets(
-    scenario: Scenario, compiled: CompiledScenario, pools: PoolTotals
+    scenario: Scenario, compiled: CompiledScenario, accounts: Accounts, pools: PoolTotals
 ) -> list[dict[str, Any]]:
     """Return every policy target with its limit, the result, the margin (positive = met)."""
     rows: list[dict[str, Any]] = []
@@ -297,9 +325,15 @@ def _targets(
     for i, site in enumerate(scenario.topology.sites):
         targets = site.targets
         if targets.pue_max is not None:
-            add(site.id, "pue_max", targets.pue_max, site.pue, targets.pue_max - site.pue)
+            it_mwh = float(accounts.it_mwh[i].sum())
+            pue = _ratio(float(accounts.facility_mwh[i].sum()), it_mwh)
+            result = site.pue if pue is None or not compiled.energy.full else pue
+            add(site.id, "pue_max", targets.pue_max, result, targets.pue_max - result)
         if targets.green_share_min is not None:
             share = site.green_contract_share
+            if compiled.energy.full:
+                consumed = float(accounts.ledger.green[i] + accounts.ledger.residual[i])
+                share = float(accounts.ledger.green[i]) / consumed if consumed > 0.0 else share
             add(
                 site.id,
                 "green_share_min",

@@ -174,6 +174,7 @@ def _over(part: F8, whole: F8) -> F8:
 
 def _sites(compiled: CompiledScenario, outcome: Outcome, accounts: Accounts) -> pd.DataFrame:
     pools, p, sites = outcome.pools, compiled.pools, compiled.sites
+    physical, balance = compiled.energy, accounts.balance
     length = slot_lengths_s(compiled)
     n = len(sites.ids)
     busy, on, up = np.zeros((3, n, compiled.n_slots))
@@ -189,9 +190,20 @@ def _sites(compiled: CompiledScenario, outcome: Outcome, accounts: Accounts) -> 
             "site": site,
             "it_mw": _flat(accounts.it_mwh / hours),
             "facility_mw": _flat(accounts.facility_mwh / hours),
+            "pue": _flat(accounts.pue),
+            "temperature_c": _flat(physical.temperature_c),
+            "import_mw": _flat(balance.imported / hours),
+            "pv_mw": _flat(physical.pv_mw),
+            "wind_mw": _flat(physical.wind_mw),
+            "generation_used_mw": _flat(balance.used / hours),
+            "charge_mw": _flat(balance.charged / hours),
+            "discharge_mw": _flat(balance.discharged / hours),
+            "stored_mwh": _flat(balance.stored),
+            "curtailed_mw": _flat(balance.curtailed / hours),
+            "unserved_mw": _flat(balance.unserved / hours),
             "price_cny_per_mwh": _flat(sites.price_cny_per_mwh),
-            "carbon_kg_per_mwh": np.tile(sites.emission_kg_per_mwh, compiled.n_slots),
-            "energy_cny": _flat(accounts.energy_cny),
+            "carbon_kg_per_mwh": _flat(physical.emission_kg_per_mwh),
+            "energy_cny": _flat(accounts.bill.energy),
             "carbon_kg": _flat(accounts.carbon_kg),
             "water_m3": _flat(accounts.water_m3),
             "utilisation": _flat(_over(busy, on)),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from computenet.errors import InputError, Problem, nearest
 from computenet.scenario import Scenario, load_scenario
 from computenet.scenario.topology import TopologySpec
-from computenet.workload.generators.streams import named_stream
+from computenet.streams import named_stream
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.trace import Labels, Trace
 

@@ -11,7 +11,7 @@ from computenet.energy import (
     demand_charge_cny,
     energy_cost_cny,
     facility_energy_mwh,
-    hourly_matched_green_share,
+    green_ledger,
     hourly_to_slots,
     location_carbon_kg,
     month_index,
@@ -37,7 +37,7 @@ def test_sites_add_pools_and_pue_multiplies() -> None:
     sites = site_sum(pools, np.asarray([1, 0, 1], dtype=np.int32), 2)
     np.testing.assert_array_equal(sites, [[3.0, 4.0], [6.0, 8.0]])
     np.testing.assert_array_equal(
-        facility_energy_mwh(sites, np.asarray([1.5, 1.0])), [[4.5, 6.0], [6.0, 8.0]]
+        facility_energy_mwh(sites, np.asarray([[1.5], [1.0]])), [[4.5, 6.0], [6.0, 8.0]]
     )
 
 
@@ -81,12 +81,28 @@ def test_money_carbon_water() -> None:
     np.testing.assert_array_equal(
         energy_cost_cny(energy, np.asarray([[100.0, 200.0]])), [[200, 600]]
     )
-    np.testing.assert_array_equal(location_carbon_kg(energy, np.asarray([500.0])), [[1000, 1500]])
-    np.testing.assert_array_equal(water_m3(energy, np.asarray([1.5])), [[3.0, 4.5]])
+    np.testing.assert_array_equal(location_carbon_kg(energy, np.asarray([[500.0]])), [[1000, 1500]])
+    np.testing.assert_array_equal(water_m3(energy, np.asarray([[1.5]])), [[3.0, 4.5]])
 
 
-def test_green_power_matched_by_the_hour() -> None:
-    # Half of 4 MWh is under contract, flat at 1 MWh a slot: the second slot uses 0.5 of it.
-    load = np.asarray([[3.5, 0.5]])
-    assert hourly_matched_green_share(load, np.asarray([0.5])) == pytest.approx(1.5 / 4.0)
-    assert hourly_matched_green_share(np.zeros((1, 2)), np.asarray([0.5])) == 0.0
+def test_the_ledger_counts_each_megawatt_hour_once() -> None:
+    # 8 MWh are consumed: 1 on site, 1 on the direct line, 6 imported. Half under contract is 4, of
+    # which 2 are there already; a quarter as certificates is 2, so 2 of the import stay residual.
+    ledger = green_ledger(
+        np.asarray([[1.0, 0.0]]), np.asarray([[0.5, 0.5]]), np.asarray([[5.5, 0.5]]),
+        np.asarray([0.5]), np.asarray([0.25]),
+    )  # fmt: skip
+    origins = [float(values[0]) for values in ledger[:5]]
+    assert origins == [1.0, 1.0, 2.0, 2.0, 2.0]
+    # The contract delivers 1 MWh a slot; the second slot takes 0.5 of it.
+    assert float(ledger.matched[0]) == pytest.approx(2.0 + 1.5)
+    assert float(ledger.green[0]) == 6.0
+
+
+def test_contracts_never_cover_more_than_is_imported() -> None:
+    ledger = green_ledger(
+        np.zeros((1, 2)), np.asarray([[3.0, 3.0]]), np.asarray([[0.5, 0.5]]), np.asarray([1.0]),
+        np.asarray([1.0]),
+    )  # fmt: skip
+    assert float(ledger.contract[0]) == 1.0
+    assert float(ledger.certificate[0]) == float(ledger.residual[0]) == 0.0

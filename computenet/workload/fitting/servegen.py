@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from computenet.errors import InputError, Problem, TraceError
-from computenet.workload.generators.streams import named_stream
+from computenet.streams import named_stream
 from computenet.workload.traces.columns import csv_columns, numbers
 from computenet.workload.traces.opening import open_content
 from computenet.workload.traces.servegen import COLUMNS, ServeGenRatesReader

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.streams import named_stream
 from computenet.workload.generators.bursts import Burst
 from computenet.workload.generators.calendar import kind_at
-from computenet.workload.generators.streams import named_stream
 
 __all__ = ["GeneratedJobs", "JobLaw", "generate_jobs", "mean_load_accelerators"]
 

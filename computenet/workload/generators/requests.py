@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from computenet.kernels.arrivals import Draws, TokenLaws, draw_arrivals, merge_arrivals
 from computenet.kernels.conversations import TurnLaws, draw_turns
 from computenet.kernels.random_streams import make_streams
+from computenet.streams import named_stream
 from computenet.workload.generators.bursts import Burst
 from computenet.workload.generators.calendar import kind_at
-from computenet.workload.generators.streams import named_stream
 
 __all__ = ["RequestSource", "TokenLaw", "Turns", "lognormal_from"]
 

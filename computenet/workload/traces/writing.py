@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from computenet.errors import InputError, Problem, RunError
-from computenet.workload.generators.streams import named_stream
+from computenet.streams import named_stream
 from computenet.workload.tables import JobTable, RequestTable
 from computenet.workload.traces.native import native_frame
 from computenet.workload.traces.reading import read_trace

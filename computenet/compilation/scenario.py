@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from computenet.compilation.energy import compile_energy
 from computenet.compiled import (
     F8,
     I8,
@@ -96,6 +97,8 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
         scenario.start, scenario.run.slot_s, n_slots, scenario.horizon_s
     )
     sites = _sites(scenario, n_slots)
+    energy = compile_energy(scenario, sites, n_slots)
+    sites = replace(sites, price_cny_per_mwh=sites.price_cny_per_mwh * energy.price_factor)
     network = _network(scenario)
     pools = _pools(scenario)
     n_regions = len(scenario.topology.regions)
@@ -120,6 +123,7 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
         month_share=month_share,
         regions=tuple(region.id for region in scenario.topology.regions),
         sites=sites,
+        energy=energy,
         pools=pools,
         jobs=jobs,
         groups=groups,

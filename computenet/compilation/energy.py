@@ -1,0 +1,241 @@
+"""Weather, cooling, generation, storage and grid of the sites, by accounting slot."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+
+from computenet.compiled import F8, I8, EnergyArrays, SiteArrays
+from computenet.energy import Battery, Climate, Weather
+from computenet.energy.balance import RULES
+from computenet.energy.cooling import calibrate, plant_pue, plant_water
+from computenet.energy.renewables import pv_profile, wind_profile
+from computenet.energy.weather import read_weather, typical_year
+from computenet.errors import InputError, Problem
+from computenet.scenario import Scenario
+from computenet.scenario.scenario import GridShift, WeatherShift
+from computenet.streams import named_stream
+
+__all__ = ["compile_energy"]
+
+#: Rise of the wet bulb with the dry one in a heat wave, degrees a degree (assumed).
+WET_PER_DRY = 0.6
+#: Multipliers of wind energy by month and by hour: northern spring maximum, night maximum inland
+#: (fact base, wind shape, group north; grade assumed).
+WIND_MONTHS = np.asarray([1.05, 1.0, 1.15, 1.25, 1.2, 0.95, 0.75, 0.7, 0.85, 1.0, 1.05, 1.05])
+WIND_HOURS = np.asarray(
+    [1.12, 1.12, 1.1, 1.08, 1.05, 1.0, 0.94, 0.86, 0.8, 0.8, 0.84, 0.88, 0.92, 0.96, 0.99, 1.0, 1.0,
+     0.98, 0.98, 1.02, 1.08, 1.12, 1.14, 1.22]
+)  # fmt: skip
+
+
+def compile_energy(scenario: Scenario, sites: SiteArrays, n_slots: int) -> EnergyArrays:
+    """Return the physical side of every site.
+
+    Raises
+    ------
+    InputError
+        A weather file cannot be read.
+    """
+    n = len(sites.ids)
+    full = scenario.energy.model == "full"
+    edges_s = np.minimum(
+        np.arange(n_slots + 1, dtype=np.float64) * scenario.run.slot_s, scenario.horizon_s
+    )
+    flat = np.ones((n, n_slots))
+    none = np.zeros((n, n_slots))
+    limit = np.full((n, n_slots), np.inf)
+    price, emission = flat.copy(), flat.copy()
+    for event in scenario.events:
+        if not isinstance(event, GridShift):
+            continue
+        part = _covered(edges_s, event.at_h, event.duration_h)
+        for name in event.sites:
+            i = sites.ids.index(name)
+            price[i] *= 1.0 + part * (event.price_factor - 1.0)
+            emission[i] *= 1.0 + part * (event.emission_factor - 1.0)
+            if event.import_limit_share < 1.0:
+                cap = event.import_limit_share * sites.it_capacity_mw[i] * sites.pue[i]
+                limit[i] = np.where(part > 0.0, np.minimum(limit[i], cap), limit[i])
+    base = EnergyArrays(
+        full=full,
+        pue=sites.pue[:, None] * flat,
+        water_l_per_kwh=sites.water_l_per_kwh[:, None] * flat,
+        temperature_c=np.full((n, n_slots), np.nan),
+        price_factor=price,
+        emission_kg_per_mwh=sites.emission_kg_per_mwh[:, None] * emission,
+        onsite_mw=none,
+        direct_mw=none.copy(),
+        pv_mw=none.copy(),
+        wind_mw=none.copy(),
+        generation_cny_per_mwh=np.zeros(n),
+        limit_mw=limit,
+        battery=_no_batteries(n),
+        cycle_cny_per_mwh=np.zeros(n),
+    )
+    return _full(scenario, sites, base, edges_s) if full else base
+
+
+def _covered(edges_s: F8, at_h: float, duration_h: float) -> F8:
+    """Return the part of each slot that a window covers, ``(S,)``."""
+    begin_s, end_s = 3600.0 * at_h, 3600.0 * (at_h + duration_h)
+    inside = np.minimum(edges_s[1:], end_s) - np.maximum(edges_s[:-1], begin_s)
+    part: F8 = np.clip(inside, 0.0, None) / np.diff(edges_s)
+    return part
+
+
+def _no_batteries(n: int) -> Battery:
+    zero = np.zeros(n)
+    return Battery(zero, zero, np.ones(n), zero, np.zeros(n, dtype=np.int64), zero)
+
+
+def _hours_of_year(scenario: Scenario, hours: int) -> tuple[I8, float]:
+    """Return the typical year's hour for each hour of the run, and seconds into the first."""
+    local = scenario.start.astimezone(timezone(timedelta(hours=scenario.topology.utc_offset_h)))
+    first = local.replace(minute=0, second=0, microsecond=0)
+    out = np.empty(hours, dtype=np.int64)
+    for at in range(hours):
+        when = first + timedelta(hours=at)
+        day = 28 if (when.month, when.day) == (2, 29) else when.day
+        place = date(2025, when.month, day).timetuple().tm_yday - 1
+        out[at] = 24 * place + when.hour
+    return out, (local - first).total_seconds()
+
+
+def _to_slots(hourly: F8, lead_s: float, edges_s: F8) -> F8:
+    """Return means over slots of values by hour of the run, ``(I, S)``."""
+    knots_s = np.arange(hourly.shape[1] + 1) * 3600.0 - lead_s
+    integral = np.concatenate(
+        [np.zeros((len(hourly), 1)), np.cumsum(hourly * 3600.0, axis=1)], axis=1
+    )
+    at_edges = np.stack([np.interp(edges_s, knots_s, row) for row in integral])
+    mean: F8 = np.diff(at_edges, axis=1) / np.diff(edges_s)
+    return mean
+
+
+def _climate(scenario: Scenario) -> Climate:
+    sites = scenario.topology.sites
+    given = [site.climate for site in sites]
+
+    def column(name: str, default: float) -> F8:
+        return np.asarray(
+            [default if item is None else getattr(item, name) for item in given], dtype=np.float64
+        )
+
+    return Climate(
+        np.asarray([site.latitude for site in sites], dtype=np.float64),
+        np.asarray([site.longitude for site in sites], dtype=np.float64),
+        column("annual_c", 15.0),
+        column("january_c", 5.0),
+        column("july_c", 25.0),
+        column("daily_range_c", 10.0),
+        column("humidity", 0.6),
+    )
+
+
+def _files(scenario: Scenario, weather: Weather, ids: tuple[str, ...]) -> None:
+    """Put weather files in place of typical years; all faults are told at once."""
+    problems: list[Problem] = []
+    for name, file in scenario.energy.weather_files.items():
+        path = f"energy.weather_files.{name}"
+        if name not in ids:
+            problems.append(Problem(path, file, "names no site", ", ".join(ids)))
+            continue
+        try:
+            dry, wet = read_weather(Path(file))
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            message = str(error).splitlines()[0] if str(error) else type(error).__name__
+            problems.append(
+                Problem(path, file, f"cannot be read: {message}", "an EPW or TMY3 file")
+            )
+            continue
+        weather.temperature_c[ids.index(name)] = dry
+        weather.wet_bulb_c[ids.index(name)] = wet
+    if problems:
+        raise InputError(problems)
+
+
+def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8) -> EnergyArrays:
+    topology = scenario.topology
+    n, slots = base.pue.shape
+    weather = typical_year(_climate(scenario), named_stream(scenario.seed, "weather"))
+    _files(scenario, weather, sites.ids)
+    hours = int(np.ceil(scenario.horizon_s / 3600.0)) + 2
+    index, lead_s = _hours_of_year(scenario, hours)
+    shift = np.zeros((n, hours))
+    clock_s = np.arange(hours + 1, dtype=np.float64) * 3600.0 - lead_s
+    for event in scenario.events:
+        if isinstance(event, WeatherShift):
+            part = _covered(clock_s, event.at_h, event.duration_h)
+            for name in event.sites:
+                shift[sites.ids.index(name)] += event.temperature_c * part
+    dry = weather.temperature_c[:, index] + shift
+    wet = np.minimum(weather.wet_bulb_c[:, index] + WET_PER_DRY * shift, dry)
+    pue, water = np.empty((n, hours)), np.empty((n, hours))
+    onsite, direct, pv, wind = (np.zeros((n, slots)) for _ in range(4))
+    paid, capacity = np.zeros(n), np.zeros(n)
+    for i, site in enumerate(topology.sites):
+        if site.climate is None and site.id not in scenario.energy.weather_files:
+            pue[i], water[i] = site.pue, site.water_l_per_kwh
+        else:
+            plant = calibrate(
+                site.cooling, weather.temperature_c[i], weather.wet_bulb_c[i], site.pue
+            )
+            pue[i] = plant_pue(plant, dry[i], wet[i])
+            water[i] = site.water_l_per_kwh * plant_water(plant, dry[i], wet[i])
+        for item in site.generators:
+            if item.kind == "pv":
+                year = pv_profile(
+                    site.latitude, site.longitude, topology.utc_offset_h, weather.cloud[i],
+                    item.capacity_factor,
+                )  # fmt: skip
+            else:
+                year = wind_profile(weather.wind[i], WIND_MONTHS, WIND_HOURS, item.capacity_factor)
+            power = item.capacity_mw * _to_slots(year[None, index], lead_s, edges_s)[0]
+            (onsite if item.connection == "on-site" else direct)[i] += power
+            (pv if item.kind == "pv" else wind)[i] += power
+            paid[i] += item.price_cny_per_mwh * item.capacity_mw * item.capacity_factor
+            capacity[i] += item.capacity_mw * item.capacity_factor
+    limits = [site.import_limit_mw for site in topology.sites]
+    own = np.asarray([np.inf if limit is None else limit for limit in limits], dtype=np.float64)
+    return EnergyArrays(
+        full=True,
+        pue=_to_slots(pue, lead_s, edges_s),
+        water_l_per_kwh=_to_slots(water, lead_s, edges_s),
+        temperature_c=_to_slots(dry, lead_s, edges_s),
+        price_factor=base.price_factor,
+        emission_kg_per_mwh=base.emission_kg_per_mwh,
+        onsite_mw=onsite,
+        direct_mw=direct,
+        pv_mw=pv,
+        wind_mw=wind,
+        generation_cny_per_mwh=paid / np.maximum(capacity, 1e-12),
+        limit_mw=np.minimum(base.limit_mw, own[:, None]),
+        battery=_batteries(scenario),
+        cycle_cny_per_mwh=np.asarray(
+            [site.battery.cycle_cny_per_mwh if site.battery else 0.0 for site in topology.sites]
+        ),
+    )
+
+
+def _batteries(scenario: Scenario) -> Battery:
+    items = [site.battery for site in scenario.topology.sites]
+
+    def column(name: str, default: float) -> F8:
+        values = [None if item is None else getattr(item, name) for item in items]
+        return np.asarray(
+            [default if value is None else value for value in values], dtype=np.float64
+        )
+
+    return Battery(
+        column("power_mw", 0.0),
+        column("energy_mwh", 0.0),
+        column("efficiency", 1.0),
+        column("initial", 0.0),
+        np.asarray(
+            [RULES["none" if item is None else item.rule] for item in items], dtype=np.int64
+        ),
+        column("target_mw", 0.0),
+    )

@@ -1,0 +1,167 @@
+"""A site's power from slot to slot: generation, storage by rule or plan, import, curtailment.
+
+Power is constant within a slot. ``generation + import + discharge = load + charge + curtailed``
+holds in every slot; losses stay in the store.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.kernels._jit import njit
+
+__all__ = ["RULES", "Balance", "Battery", "balance_sites"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+#: Rules of storage: none; store surplus and give it back at once; besides, fill in valley hours and
+#: give back in peak hours only; keep import at a target; follow a plan's set-points.
+RULES = {"none": 0, "self-consumption": 1, "arbitrage": 2, "peak-shaving": 3, "plan": 4}
+_ARBITRAGE, _PEAK_SHAVING, _PLAN = 2, 3, 4
+
+
+class Battery(NamedTuple):
+    """Storage of sites, axis ``I``."""
+
+    power_mw: F8
+    energy_mwh: F8
+    efficiency: F8  # round trip; half of the loss each way
+    initial: F8  # state of charge at the start, 0 to 1
+    rule: I8  # see `RULES`
+    target_mw: F8  # import aimed at by peak shaving
+
+
+class Balance(NamedTuple):
+    """Energies by site and slot, ``(I, S)``, MWh."""
+
+    used: F8  # generation that met load or filled the store
+    imported: F8
+    charged: F8  # into the store, before losses
+    discharged: F8  # out of the store, after losses
+    stored: F8  # at the end of the slot
+    curtailed: F8  # generation without use
+    curtailed_power: F8  # of it, because the store takes no more power; the rest: it is full
+    unserved: F8  # load beyond what the import limit lets in
+
+
+@njit
+def _steps(
+    load: F8,
+    generation: F8,
+    hours: F8,
+    fill: NDArray[np.bool_],
+    give: NDArray[np.bool_],
+    setpoint_mw: F8,
+    limit_mw: F8,
+    power_mw: F8,
+    energy_mwh: F8,
+    each_way: F8,
+    rule: I8,
+    target_mw: F8,
+    stored_mwh: F8,
+    out: F8,
+) -> None:
+    """Write the eight energies of every site and slot to ``out``, ``(8, I, S)``."""
+    for i in range(load.shape[0]):
+        stored = stored_mwh[i]
+        eta = each_way[i]
+        for s in range(load.shape[1]):
+            most = power_mw[i] * hours[s]
+            limit = limit_mw[i, s] * hours[s]
+            net = load[i, s] - generation[i, s]
+            surplus, deficit = max(-net, 0.0), max(net, 0.0)
+            room = (energy_mwh[i] - stored) / eta
+            ready = stored * eta
+            charge, discharge = 0.0, 0.0
+            if rule[i] == _PLAN:
+                wanted = setpoint_mw[i, s] * hours[s]
+                if wanted > 0.0:
+                    discharge = min(wanted, most, ready, deficit)
+                else:
+                    charge = min(-wanted, most, room, surplus + max(limit - deficit, 0.0))
+            elif rule[i] > 0:
+                charge = min(surplus, most, room)
+                if rule[i] == _ARBITRAGE:
+                    if fill[i, s]:
+                        spare = surplus - charge + max(limit - deficit, 0.0)
+                        charge += min(most - charge, room - charge, spare)
+                    elif give[i, s]:
+                        discharge = min(deficit, most, ready)
+                elif rule[i] == _PEAK_SHAVING:
+                    aim = target_mw[i] * hours[s]
+                    if deficit > aim:
+                        discharge = min(deficit - aim, most, ready)
+                    else:
+                        spare = min(aim, limit) - deficit
+                        charge += max(min(most - charge, room - charge, spare), 0.0)
+                else:
+                    discharge = min(deficit, most, ready)
+            # Beyond the import limit the store helps whatever its rule.
+            if deficit - discharge > limit and charge == 0.0:
+                discharge += min(deficit - discharge - limit, most - discharge, ready - discharge)
+            from_surplus = min(charge, surplus)
+            curtailed = surplus - from_surplus
+            bought = deficit + (charge - from_surplus) - discharge
+            unserved = max(bought - limit, 0.0)
+            stored += charge * eta - discharge / eta
+            stored = min(max(stored, 0.0), energy_mwh[i])
+            out[0, i, s] = generation[i, s] - curtailed
+            out[1, i, s] = bought - unserved
+            out[2, i, s] = charge
+            out[3, i, s] = discharge
+            out[4, i, s] = stored
+            out[5, i, s] = curtailed
+            if curtailed > 0.0 and most > 0.0 and charge >= most * (1.0 - 1e-12):
+                out[6, i, s] = curtailed
+            out[7, i, s] = unserved
+
+
+def balance_sites(
+    load_mwh: F8,
+    generation_mwh: F8,
+    hours: F8,
+    price_cny_per_mwh: F8,
+    battery: Battery,
+    limit_mw: F8,
+    setpoint_mw: F8 | None = None,
+    stored_mwh: F8 | None = None,
+) -> Balance:
+    """Return how each site's load was met.
+
+    Parameters
+    ----------
+    load_mwh, generation_mwh
+        ``(I, S)`` facility load, and generation at the site or on its direct line.
+    hours
+        ``(S,)`` length of the slots.
+    price_cny_per_mwh
+        ``(I, S)``; arbitrage fills in slots at the site's lowest price and gives back at its
+        highest.
+    battery
+        Storage; power 0 = none.
+    limit_mw
+        ``(I, S)`` most import; infinite = no limit.
+    setpoint_mw
+        ``(I, S)`` discharge, negative = charge; rule ``plan`` only.
+    stored_mwh
+        ``(I,)`` energy stored at the start; ``None`` = as `battery` says.
+    """
+    sites, slots = load_mwh.shape
+    low = price_cny_per_mwh.min(axis=1, keepdims=True)
+    high = price_cny_per_mwh.max(axis=1, keepdims=True)
+    differ = high > low * (1.0 + 1e-9)
+    fill = (price_cny_per_mwh <= low * (1.0 + 1e-9)) & differ
+    give = (price_cny_per_mwh >= high * (1.0 - 1e-9)) & differ
+    out = np.zeros((8, sites, slots))
+    _steps(
+        np.ascontiguousarray(load_mwh), np.ascontiguousarray(generation_mwh), hours, fill, give,
+        np.zeros((sites, slots)) if setpoint_mw is None else setpoint_mw, limit_mw,
+        battery.power_mw, battery.energy_mwh, np.sqrt(battery.efficiency), battery.rule,
+        battery.target_mw,
+        battery.initial * battery.energy_mwh if stored_mwh is None else stored_mwh, out,
+    )  # fmt: skip
+    return Balance(*out)

@@ -1,0 +1,167 @@
+"""Typical years, cooling, renewables: means as given, likeness of neighbours, hand checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import computenet as cn
+from computenet.energy import Climate
+from computenet.energy.cooling import COOLING, calibrate, load_penalty, plant_pue, plant_water
+from computenet.energy.renewables import power_curve, pv_profile, wind_profile
+from computenet.energy.weather import distances_km, typical_year, wet_bulb_c
+from computenet.errors import InputError
+from computenet.streams import named_stream
+
+#: Zhangjiakou, Horinger near it, and Shaoguan far from both.
+CLIMATE = Climate(
+    latitude=np.asarray([40.77, 40.38, 24.8]),
+    longitude=np.asarray([114.88, 111.82, 113.6]),
+    annual_c=np.asarray([9.0, 7.3, 20.8]),
+    january_c=np.asarray([-8.5, -11.0, 10.5]),
+    july_c=np.asarray([23.5, 23.0, 28.9]),
+    daily_range_c=np.asarray([12.0, 12.0, 8.0]),
+    humidity=np.asarray([0.5, 0.5, 0.76]),
+)
+
+
+@pytest.fixture(scope="module")
+def year():
+    return typical_year(CLIMATE, named_stream(1, "weather"))
+
+
+def test_means_of_the_typical_year(year) -> None:
+    np.testing.assert_allclose(year.temperature_c.mean(axis=1), CLIMATE.annual_c, atol=1e-9)
+    many = [typical_year(CLIMATE, named_stream(seed, "weather")) for seed in range(12)]
+    january = np.mean([one.temperature_c[:, : 31 * 24].mean(axis=1) for one in many], axis=0)
+    july = np.mean([one.temperature_c[:, 181 * 24 : 212 * 24].mean(axis=1) for one in many], axis=0)
+    np.testing.assert_allclose(january, CLIMATE.january_c, atol=1.5)
+    np.testing.assert_allclose(july, CLIMATE.july_c, atol=1.5)
+    daily = year.temperature_c.reshape(3, 365, 24)
+    swing = (daily.max(axis=2) - daily.min(axis=2)).mean(axis=1)
+    np.testing.assert_allclose(swing, CLIMATE.daily_range_c, rtol=0.25)
+    assert (year.wet_bulb_c <= year.temperature_c).all()
+    assert daily.mean(axis=(0, 1)).argmax() == 15
+
+
+def test_neighbours_are_alike_and_days_persist(year) -> None:
+    daily = year.temperature_c.reshape(3, 365, 24).mean(axis=2)
+    smooth = np.stack([np.convolve(row, np.ones(31) / 31, mode="same") for row in daily])
+    anomaly = (daily - smooth)[:, 20:-20]
+    likeness = np.corrcoef(anomaly)
+    assert likeness[0, 1] > 0.6 > likeness[0, 2]
+    assert np.corrcoef(anomaly[0, :-1], anomaly[0, 1:])[0, 1] > 0.5
+    assert distances_km(CLIMATE.latitude, CLIMATE.longitude)[0, 1] == pytest.approx(263, abs=5)
+
+
+def test_wet_bulb_by_the_published_example() -> None:
+    # Stull (2011): 20 degrees and 50 % give 13.7 degrees.
+    assert wet_bulb_c(np.asarray([20.0]), np.asarray([0.5]))[0] == pytest.approx(13.7, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", list(COOLING))
+@pytest.mark.parametrize("annual", [1.08, 1.3])
+def test_pue_meets_its_annual_mean_and_rises_with_heat(year, kind: str, annual: float) -> None:
+    for i in range(3):
+        dry, wet = year.temperature_c[i], year.wet_bulb_c[i]
+        plant = calibrate(kind, dry, wet, annual)
+        pue = plant_pue(plant, dry, wet)
+        assert pue.mean() == pytest.approx(annual, rel=1e-12)
+        assert plant_water(plant, dry, wet).mean() == pytest.approx(1.0, rel=1e-12)
+        assert pue.min() >= 1.0
+        hot, cold = (
+            plant_pue(plant, np.asarray([38.0]), np.asarray([28.0])),
+            plant_pue(plant, np.asarray([0.0]), np.asarray([-3.0])),
+        )
+        assert hot[0] >= cold[0]
+    assert load_penalty(np.asarray([0.3]))[0] - load_penalty(np.asarray([1.0]))[0] == pytest.approx(
+        0.05
+    )
+
+
+def test_compressor_by_hand() -> None:
+    # An air economiser at 35 degrees has nothing but its compressor: COP 5 - 0.1 x 10 = 4.
+    dry = np.full(8760, 10.0)
+    plant = calibrate("economiser", dry, dry, 1.2)
+    assert plant.fixed == pytest.approx(0.2 - 0.04)
+    hot = plant_pue(plant, np.asarray([35.0]), np.asarray([25.0]))
+    assert hot[0] == pytest.approx(1.2 + 0.25)
+
+
+def test_renewables_meet_their_capacity_factors(year) -> None:
+    pv = pv_profile(40.77, 114.88, 8.0, year.cloud[0], 0.155)
+    assert pv.mean() == pytest.approx(0.155, rel=1e-3)
+    assert pv.max() <= 1.0
+    by_hour = pv.reshape(365, 24).mean(axis=0)
+    assert by_hour[:5].max() == by_hour[21:].max() == 0.0
+    assert by_hour.argmax() in (11, 12)
+    by_month = pv.reshape(365, 24).sum(axis=1)
+    assert by_month[150:180].mean() > 1.4 * by_month[:30].mean()
+    wind = wind_profile(year.wind[0], np.ones(12), np.ones(24), 0.28)
+    assert wind.mean() == pytest.approx(0.28, rel=1e-3)
+    assert np.corrcoef(wind[:-1], wind[1:])[0, 1] > 0.8
+
+
+def test_power_curve() -> None:
+    found = power_curve(np.asarray([0.0, 2.5, 10.5, 15.0, 23.0]))
+    np.testing.assert_allclose(found, [0.0, 0.0, 1.0, 1.0, 0.0])
+
+
+def test_the_full_model_balances_and_heat_costs_energy(tmp_path: Path) -> None:
+    def run(*events: dict[str, object]) -> cn.Results:
+        return cn.simulate(
+            cn.load(
+                "china-2025",
+                overrides={"days": 0.5, "energy.model": "full", "events": list(events),
+                           "workload.request_rate_per_day": 1e8},
+            )
+        )  # fmt: skip
+
+    usual = run()
+    assert usual.audit.failures() == []
+    assert usual.summary["energy"]["direct_line_mwh"] > 0.0
+    sites = usual.sites
+    assert sites["temperature_c"].notna().all()
+    heat = {"kind": "weather-shift", "sites": ["wuhu", "zhongwei"], "at_h": 0, "duration_h": 12,
+            "temperature_c": 8.0}  # fmt: skip
+    hot = run(heat)
+    for name in ("wuhu", "zhongwei"):
+        before, after = (one.summary["by_site"][name]["pue"] for one in (usual, hot))
+        assert after > before
+    assert hot.summary["by_site"]["guian"]["pue"] == usual.summary["by_site"]["guian"]["pue"]
+    dry = {"kind": "grid-shift", "sites": ["tianfu"], "at_h": 0, "duration_h": 12,
+           "price_factor": 1.5, "emission_factor": 3.0}  # fmt: skip
+    drought = run(dry)
+    assert drought.summary["by_site"]["tianfu"]["carbon_kg"] == pytest.approx(
+        3.0 * usual.summary["by_site"]["tianfu"]["carbon_kg"], rel=0.02
+    )
+
+
+def test_parameters_of_the_full_model_are_not_ignored() -> None:
+    with pytest.raises(InputError, match=r"used only with energy\.model=full"):
+        cn.load("two-hubs", overrides={"energy.carbon_price_cny_per_t": 90.0})
+    with pytest.raises(InputError, match="go together"):
+        cn.load("two-hubs", overrides={"energy.model": "full", "energy.voucher_share": 0.2})
+    missing = {"energy.model": "full", "energy.weather_files": {"east": "no.epw"}, "days": 0.1}
+    with pytest.raises(InputError, match="cannot be read"):
+        cn.simulate(cn.load("two-hubs", overrides=missing))
+
+
+def test_money_of_the_full_model_by_hand() -> None:
+    overrides = {
+        "days": 0.25, "energy.model": "full", "energy.carbon_price_cny_per_t": 100.0,
+        "energy.green_premium_cny_per_mwh": 15.0, "energy.voucher_share": 0.1,
+        "energy.voucher_budget_cny": 1e9,
+    }  # fmt: skip
+    s = cn.simulate(cn.load("two-hubs", overrides=overrides)).summary
+    cost, energy = s["cost"], s["energy"]
+    assert cost["carbon_cny"] == pytest.approx(0.1 * s["carbon"]["kg"])
+    assert cost["green_cny"] == pytest.approx(15.0 * energy["contract_mwh"])
+    whole = sum(
+        cost[name] for name in ("import_cny", "demand_charge_cny", "green_cny", "carbon_cny")
+    )
+    assert cost["voucher_cny"] == pytest.approx(0.1 * whole)
+    assert cost["energy_cny"] == pytest.approx(0.9 * whole)
+    assert s["carbon"]["market_kg"] == pytest.approx(609.6 * energy["residual_mwh"])
