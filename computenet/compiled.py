@@ -74,6 +74,7 @@ class PoolArrays:
     size_weight_s: F8
     usage_half_life_s: F8  # fair share
     accelerators_per_server: I8
+    failures_per_server_s: F8
     accelerator: tuple[str, ...]  # accelerator type
 
 
@@ -154,6 +155,8 @@ class CompiledScenario:
     slot_s: float
     epoch_s: float
     sampling: int
+    checkpoint_cost_s: float  # time to write a checkpoint; 0 = none
+    young_daly: bool  # checkpoints at the best interval for the gang's failure rate
     kill_at_estimate: bool  # a job is stopped once it has run for its estimate
     restart_s: float  # overhead of restarting an interrupted job
     month_of_slot: I4  # (S,) running month number, for demand charges

@@ -83,6 +83,11 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
     InputError
         The scenario is well formed but cannot run, e.g. a model fits on no accelerator.
     """
+    if scenario.run.checkpoints == "young-daly" and scenario.run.checkpoint_cost_s == 0.0:
+        raise InputError(
+            [Problem("run.checkpoint_cost_s", 0.0, "young-daly needs what a checkpoint costs",
+                     "above 0 s")]
+        )  # fmt: skip
     if 3600.0 * scenario.run.warmup_h >= scenario.horizon_s:
         raise InputError(
             [
@@ -117,6 +122,8 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
         slot_s=scenario.run.slot_s,
         epoch_s=scenario.run.epoch_s,
         sampling=scenario.run.sampling,
+        checkpoint_cost_s=scenario.run.checkpoint_cost_s,
+        young_daly=scenario.run.checkpoints == "young-daly",
         kill_at_estimate=scenario.run.kill_at_estimate,
         restart_s=scenario.run.restart_s,
         month_of_slot=month_of_slot,
@@ -248,6 +255,9 @@ def _pools(scenario: Scenario) -> PoolArrays:
         size_weight_s=_array([_or(pool.size_weight_s, 0.0) for pool in topology.pools]),
         usage_half_life_s=_array(
             [_or(pool.usage_half_life_s, USAGE_HALF_LIFE_S) for pool in topology.pools]
+        ),
+        failures_per_server_s=_array(
+            [kind.failures_per_1000_server_days / 1000.0 / 86_400.0 for kind in kinds]
         ),
         accelerators_per_server=np.asarray(
             [kind.accelerators_per_server for kind in kinds], dtype=np.int64

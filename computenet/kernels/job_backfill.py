@@ -102,8 +102,13 @@ def _profile(p: int, now_s: float, state: JobState, inputs: JobInputs) -> int:
 
 @njit_inline
 def _earliest(gang: int, run_s: float, steps: int, state: JobState) -> int:
-    """Return the step at whose begin a job finds its accelerators for as long as it runs."""
+    """Return the step at whose begin a job finds its accelerators for as long as it runs.
+
+    `steps` where it never does, as accelerators are out of service.
+    """
     time_s, free = state.profile_s, state.profile_free
+    if free[steps - 1] < gang:
+        return steps
     begin = 0
     for k in range(steps - 1):
         if free[k] < gang:
@@ -173,7 +178,10 @@ def conservative_backfill(p: int, now_s: float, state: JobState, inputs: JobInpu
         gang = inputs.accelerators[job]
         run_s = expected_s(job, p, state, inputs)
         begin = _earliest(gang, run_s, steps, state)
-        if begin > 0:
+        if begin == steps:
+            held += 1
+            before = job
+        elif begin > 0:
             if run_s > 0.0:
                 steps = _hold(begin, gang, run_s, steps, state)
             held += 1

@@ -61,7 +61,9 @@ from computenet.kernels.job_state import (
 __all__ = [
     "advance_jobs",
     "arrive_and_advance",
+    "next_event",
     "push_arrivals",
+    "schedule",
     "settle_jobs",
     "start_pool",
     "stop_pool",
@@ -107,7 +109,7 @@ def _preempt(p: int, head: int, now_s: float, state: JobState, inputs: JobInputs
 
 
 @njit_inline
-def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
+def schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
     """Start what may start, in the order of the discipline; a head that does not fit waits."""
     if state.available[p] == 0:
         return
@@ -134,7 +136,8 @@ def _schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
 
 
 @njit_inline
-def _next_event(p: int, state: JobState) -> float:
+def next_event(p: int, state: JobState) -> float:
+    """Return the time of a pool's next finish or arrival."""
     time_s = np.inf
     if state.running[p] > 0:
         time_s = state.heap_s[state.arena[p]]
@@ -197,8 +200,8 @@ def advance_jobs(state: JobState, inputs: JobInputs, until_s: float, out: JobOut
                 if state.pending_head[p] < 0:
                     state.pending_tail[p] = -1
                 enqueue(job, p, state, inputs)
-            _schedule(p, now_s, state, inputs)
-            now_s = _next_event(p, state)
+            schedule(p, now_s, state, inputs)
+            now_s = next_event(p, state)
         state.next_event_s[p] = now_s
         earliest = min(earliest, now_s)
     return float(earliest)
@@ -256,7 +259,7 @@ def stop_pool(p: int, now_s: float, state: JobState, inputs: JobInputs, out: Job
         enqueue(job, p, state, inputs)
     state.available[p] = 0
     state.free[p] = 0
-    state.next_event_s[p] = _next_event(p, state)
+    state.next_event_s[p] = next_event(p, state)
     return int(stopped)
 
 
@@ -267,6 +270,6 @@ def start_pool(p: int, now_s: float, state: JobState, inputs: JobInputs, out: Jo
         return
     account(p, now_s, state, inputs, out)
     state.available[p] = 1
-    state.free[p] = state.size[p]
-    _schedule(p, now_s, state, inputs)
-    state.next_event_s[p] = _next_event(p, state)
+    state.free[p] = state.size[p] - state.withheld[p]
+    schedule(p, now_s, state, inputs)
+    state.next_event_s[p] = next_event(p, state)

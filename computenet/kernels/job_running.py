@@ -199,7 +199,7 @@ def fall_back(job: int, p: int, now_s: float, state: JobState, inputs: JobInputs
     useful = elapsed
     if state.restarts[job] > 0:
         useful = max(elapsed - inputs.restart_s[0], 0.0)
-    every = inputs.checkpoint_s[inputs.job_class[job]]
+    every = inputs.checkpoint_s[job]
     kept = state.saved_s[job]
     if every > 0.0:
         kept = max(kept, np.floor((kept + useful) / every) * every)

@@ -53,7 +53,7 @@ class JobInputs(NamedTuple):
     estimate_s: F8  # (n,) expected run time at speed 1
     tenant: I4  # (n,) lane of the tenant, 0 = unknown; fair share only
     speed: F8  # (C, P)
-    checkpoint_s: F8  # (C,) run time between checkpoints; 0 = none
+    checkpoint_s: F8  # (n,) run time between checkpoints; 0 = none
     priority: I8  # (C,) a larger number goes first
     lane: I8  # (C,) 0 for the largest priority, 1 for the next, ...
     restart_s: F8  # (1,) overhead of a restart
@@ -71,6 +71,7 @@ class JobState(NamedTuple):
     size: I8  # (P,) accelerators
     available: I8  # (P,) 1 = up
     free: I8  # (P,)
+    withheld: I8  # (P,) out of service
     waiting: I8  # (P,) jobs
     waiting_accelerators: I8  # (P,)
     running: I8  # (P,) jobs
@@ -145,6 +146,8 @@ def make_job_inputs(
     ----------
     tenant
         ``(n,)`` tenant of each job, -1 = unknown; all unknown ones count as one tenant.
+    checkpoint_s
+        ``(C,)`` run time between checkpoints, by class.
     """
     n, (classes, pools) = len(work_s), speed.shape
     one = np.zeros(classes, dtype=np.int64) if priority is None else priority.astype(np.int64)
@@ -156,7 +159,9 @@ def make_job_inputs(
         estimate_s=estimate_s,
         tenant=(np.zeros(n) if tenant is None else tenant + 1).astype(np.int32),
         speed=speed,
-        checkpoint_s=np.zeros(classes) if checkpoint_s is None else checkpoint_s,
+        checkpoint_s=(np.zeros(classes) if checkpoint_s is None else checkpoint_s)[
+            np.zeros(n, dtype=np.int32) if job_class is None else job_class
+        ].astype(np.float64),
         priority=one,
         lane=np.searchsorted(-steps, -one).astype(np.int64),
         restart_s=np.asarray([restart_s]),
@@ -201,6 +206,7 @@ def make_job_state(inputs: JobInputs, pool_size: I8) -> JobState:
         size=pool_size.astype(np.int64),
         available=whole(pools, 1),
         free=pool_size.astype(np.int64),
+        withheld=whole(pools),
         waiting=whole(pools),
         waiting_accelerators=whole(pools),
         running=whole(pools),

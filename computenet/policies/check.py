@@ -194,6 +194,7 @@ def _example_compiled() -> CompiledScenario:
         size_weight_s=np.zeros(3),
         usage_half_life_s=np.full(3, np.inf),
         accelerators_per_server=np.full(3, 8, dtype=np.int64),
+        failures_per_server_s=np.zeros(3),
         accelerator=("x", "y", "x"),
     )
     groups = GroupArrays(
@@ -238,6 +239,8 @@ def _example_compiled() -> CompiledScenario:
         slot_s=900.0,
         epoch_s=900.0,
         sampling=1,
+        checkpoint_cost_s=0.0,
+        young_daly=False,
         kill_at_estimate=False,
         restart_s=900.0,
         month_of_slot=np.zeros(8, dtype=np.int32),

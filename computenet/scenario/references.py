@@ -215,6 +215,16 @@ def _events(raw: Mapping[str, Any], topology: Mapping[str, Any]) -> list[Problem
             if field in event:
                 names = _names(_records(topology, part))
                 out += _unknown(f"{path}.{field}", event[field], names, field)
+        for field, part in (("sites", "sites"), ("regions", "regions")):
+            for at, name in enumerate(event.get(field) or []):
+                names = _names(_records(topology, part))
+                out += _unknown(f"{path}.{field}.{at}", name, names, field.removesuffix("s"))
+        if event.get("kind") == "weather-shift":
+            energy = raw.get("energy")
+            if not isinstance(energy, Mapping) or energy.get("model") != "full":
+                out.append(
+                    Problem(f"{path}.kind", "weather-shift", "is used only with energy.model=full")
+                )
         at_h = event.get("at_h")
         if (
             isinstance(at_h, (int, float))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from computenet.scenario.common import Identifier, Name, NonNegative, Positive, Share, Spec
 from computenet.scenario.energy import EnergySpec
@@ -13,6 +13,27 @@ from computenet.scenario.topology import Discipline, TopologySpec
 from computenet.scenario.workload import WorkloadSpec
 
 ParameterValue = bool | int | float | str
+
+
+class FailureSpec(Spec):
+    """Failures of the servers that jobs run on."""
+
+    model: Literal["none", "sampled", "file"] = "none"
+    rate_factor: NonNegative = Field(default=1.0, description="times each type's own rate")
+    repair_median_h: Positive = Field(default=4.0, description="log-normal, h")
+    repair_sigma: NonNegative = 1.2
+    file: str | None = Field(
+        default=None, description="CSV or parquet of time_s, pool, repair_s and perhaps place"
+    )
+
+    @model_validator(mode="after")
+    def _used(self) -> FailureSpec:
+        if (self.file is not None) != (self.model == "file"):
+            raise ValueError("file belongs to failures.model=file, which needs it")
+        usual = (self.rate_factor, self.repair_median_h, self.repair_sigma) == (1.0, 4.0, 1.2)
+        if self.model != "sampled" and not usual:
+            raise ValueError("rates and repairs are used only with failures.model=sampled")
+        return self
 
 
 class PolicySpec(Spec):
@@ -40,6 +61,14 @@ class RunSpec(Spec):
     )
     checkpoint_interval_s: NonNegative = Field(
         default=1800.0, description="time between checkpoints of a running job, s; 0 = none"
+    )
+    checkpoints: Literal["fixed", "young-daly"] = Field(
+        default="fixed",
+        description="fixed: at the interval above; young-daly: at the best one for the gang's "
+        "failure rate, sqrt(2 x cost x mean time between failures)",
+    )
+    checkpoint_cost_s: NonNegative = Field(
+        default=0.0, description="time that writing a checkpoint holds a job up, s"
     )
     restart_s: NonNegative = Field(
         default=900.0, description="overhead of restarting an interrupted job, s"
@@ -143,6 +172,7 @@ class Scenario(Spec):
     policy: PolicySpec = Field(default_factory=PolicySpec)
     run: RunSpec = Field(default_factory=RunSpec)
     energy: EnergySpec = Field(default_factory=EnergySpec)
+    failures: FailureSpec = Field(default_factory=FailureSpec)
     events: list[Event] = Field(default_factory=list)
 
     @property

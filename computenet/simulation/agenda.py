@@ -16,9 +16,10 @@ class Rank(IntEnum):
 
     OUTAGE = 0
     LINK = 1
-    TARIFF = 2
-    PLAN = 3
-    TICK = 4
+    GRID = 2
+    TARIFF = 3
+    PLAN = 4
+    TICK = 5
 
 
 class Agenda:

@@ -12,7 +12,7 @@ import numpy as np
 from computenet.compiled import F8, I8, CompiledScenario
 from computenet.errors import InputError, Problem
 from computenet.kernels.arrivals import Draws
-from computenet.scenario import Scenario
+from computenet.scenario import DemandSurge, Scenario
 from computenet.scenario.workload import ShapeSpec
 from computenet.simulation.request_plane import Source
 from computenet.streams import named_stream
@@ -21,6 +21,7 @@ from computenet.workload.generators.calendar import KINDS, day_kinds
 from computenet.workload.generators.jobs import JobLaw, generate_jobs, mean_load_accelerators
 from computenet.workload.generators.requests import (
     RequestSource,
+    Surge,
     TokenLaw,
     Turns,
     lognormal_from,
@@ -68,6 +69,13 @@ def demand_of(
                 ],
                 "nothing was run",
             )
+        surges = [
+            Problem(f"events.{at}", "demand-surge", "recorded demand does not surge")
+            for at, event in enumerate(scenario.events)
+            if isinstance(event, DemandSurge)
+        ]
+        if surges:
+            raise InputError(surges, "nothing was run")
         requests = recorded.requests
         if scenario.run.prefix_cache == "none":
             none = np.broadcast_to(np.int32(0), requests.rows)
@@ -179,6 +187,7 @@ def daily_shapes(shape: ShapeSpec) -> F8:
 def request_source(scenario: Scenario, compiled: CompiledScenario) -> RequestSource:
     """Return the generator of the scenario's requests."""
     workload = scenario.workload
+    ids = [region.id for region in scenario.topology.regions]
     human = daily_shapes(workload.request_shape)
     shape = np.asarray(
         [item.human_share * human + (1.0 - item.human_share) for item in workload.service_classes]
@@ -209,7 +218,14 @@ def request_source(scenario: Scenario, compiled: CompiledScenario) -> RequestSou
         scenario.seed,
         scenario.horizon_s,
         reuse=scenario.run.prefix_cache != "none",
-    )
+        surges=[
+            Surge(ids.index(name), 3600.0 * event.at_h,
+                  3600.0 * (event.at_h + event.duration_h), event.factor)
+            for event in scenario.events
+            if isinstance(event, DemandSurge)
+            for name in event.regions
+        ],
+    )  # fmt: skip
 
 
 class TableSource:

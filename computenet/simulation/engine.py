@@ -12,14 +12,21 @@ from computenet.compiled import B1, F8, CompiledScenario
 from computenet.errors import InputError
 from computenet.policies.check import check_plan
 from computenet.policies.protocol import Plan, Policy, SystemView
-from computenet.scenario import LinkCut, Scenario, SiteOutage
+from computenet.scenario import GridEvent, LinkCut, Scenario, SiteOutage
 from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.demand import Demand
 from computenet.simulation.events import EventLog
+from computenet.simulation.faults import failures_of
 from computenet.simulation.job_plane import JobPlane
 from computenet.simulation.progress import Progress
 from computenet.simulation.request_plane import RequestPlane
-from computenet.simulation.totals import JobRecords, LinkTotals, PoolTotals, RequestTotals
+from computenet.simulation.totals import (
+    FaultTotals,
+    JobRecords,
+    LinkTotals,
+    PoolTotals,
+    RequestTotals,
+)
 from computenet.simulation.transfer_plane import TransferPlane
 from computenet.streams import named_stream
 
@@ -50,6 +57,7 @@ class Outcome:
     links: LinkTotals
     events: EventLog
     plans: PlanLog
+    faults: FaultTotals
 
 
 class Engine:
@@ -103,6 +111,8 @@ class Engine:
         self._circle_ok = compiled.requests.circle_ok
         self._reachable = compiled.requests.feasible
         self._job_reachable = self._find_job_arcs()
+        self._failures = failures_of(scenario, compiled)
+        self._faults = FaultTotals()
         self._tick_s = tick_s
         self._began = self._reported = time.perf_counter()
 
@@ -117,6 +127,11 @@ class Engine:
                 self._schedule(Rank.LINK, start_s, end_s, self._cut, event.link)
             elif isinstance(event, SiteOutage):
                 self._schedule(Rank.OUTAGE, start_s, end_s, self._outage, event.site)
+            elif isinstance(event, GridEvent):
+                self._agenda.at(start_s, Rank.GRID, self._on_grid_event(event, end_s))
+        failures = self._failures
+        for at in range(failures.count):
+            self._agenda.at(float(failures.time_s[at]), Rank.OUTAGE, self._on_failure(at))
         self._schedule_tariffs()
         if compiled.warmup_s > 0.0:
             self._agenda.at(compiled.warmup_s, Rank.TICK, self._begin_measuring)
@@ -187,6 +202,68 @@ class Engine:
                 now_s, "site-outage", site_id, f"{stopped} jobs stopped, {real} requests dropped"
             )
         self._replan(now_s)
+
+    def _on_failure(self, at: int) -> Callable[[float], None]:
+        failures = self._failures
+        pool = int(failures.pool[at])
+
+        def act(now_s: float) -> None:
+            self._jobs.advance(now_s)
+            job, taken = self._jobs.hit(pool, float(failures.place[at]), now_s)
+            self._faults.servers += 1
+            self._faults.jobs += int(job >= 0)
+            if self._faults.servers <= MOST_NAMED:
+                hit = f"job {self._jobs.job_id(job)} stopped" if job >= 0 else "idle"
+                self._log.add(now_s, "failure", self._compiled.pools.ids[pool], hit)
+            back_s = now_s + float(failures.repair_s[at])
+            if taken and back_s < self._compiled.horizon_s:
+                self._agenda.at(back_s, Rank.OUTAGE, self._give_back([(pool, taken)], ""))
+
+        return act
+
+    def _give_back(self, withheld: list[tuple[int, int]], site: str) -> Callable[[float], None]:
+        def act(now_s: float) -> None:
+            self._jobs.advance(now_s)
+            for pool, taken in withheld:
+                self._jobs.give_back(pool, taken, now_s)
+            if site:
+                self._log.add(now_s, "grid-event-end", site)
+
+        return act
+
+    def _on_grid_event(self, event: GridEvent, end_s: float) -> Callable[[float], None]:
+        """Pause jobs of a site, the most powerful accelerators first, until enough is shed."""
+        compiled = self._compiled
+
+        def act(now_s: float) -> None:
+            self._advance(now_s)
+            site = compiled.sites.ids.index(event.site)
+            slot = min(int(now_s / compiled.slot_s), compiled.n_slots - 1)
+            pue = float(compiled.energy.pue[site, slot])
+            left_w = event.shed_mw * 1e6
+            withheld: list[tuple[int, int]] = []
+            paused = 0
+            pools = [int(pool) for pool in np.flatnonzero(compiled.pools.site == site)]
+            for pool in sorted(pools, key=lambda p: -self._jobs.active_w(p)):
+                each_w = self._jobs.active_w(pool) * pue
+                if left_w <= 0.0 or each_w <= 0.0:
+                    continue
+                wanted = min(int(np.ceil(left_w / each_w)), int(self._jobs.busy(pool)))
+                jobs, held, taken = self._jobs.shed(pool, wanted, now_s)
+                left_w -= held * each_w
+                paused += jobs
+                withheld.append((pool, taken))
+            shed_mw = event.shed_mw - left_w / 1e6
+            self._faults.grid_events.append(
+                {"site": event.site, "at_s": now_s, "asked_mw": event.shed_mw, "shed_mw": shed_mw,
+                 "jobs_paused": paused}
+            )  # fmt: skip
+            detail = f"{shed_mw:.2f} of {event.shed_mw:g} MW shed, {paused} jobs paused"
+            self._log.add(now_s, "grid-event", event.site, detail)
+            if end_s < compiled.horizon_s:
+                self._agenda.at(end_s, Rank.GRID, self._give_back(withheld, event.site))
+
+        return act
 
     def _cut(self, now_s: float, link_id: str, repaired: bool) -> None:
         self._advance(now_s)
@@ -370,7 +447,7 @@ class Engine:
             tokens_in=by_pool(self._requests.out.tokens_in.astype(np.float64) * k),
             tokens_out=by_pool(self._requests.out.tokens_out.astype(np.float64) * k),
         )
-        return Outcome(jobs, pools, requests, links, self._log, self._plans)
+        return Outcome(jobs, pools, requests, links, self._log, self._plans, self._faults)
 
     def _available_s(self) -> F8:
         """Return the seconds every site was up in every slot, ``(I, S)``."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from computenet.compiled import F8, I4, CompiledScenario
+from computenet.compiled import F8, I4, I8, CompiledScenario
+from computenet.kernels.job_faults import give_back, hit_pool, shed_pool
 from computenet.kernels.job_queue import (
     arrive_and_advance,
     settle_jobs,
@@ -48,8 +49,13 @@ class JobPlane:
         self._units = units = 1000 if bool((table.share < 1.0).any()) else 1
         gang = np.maximum(np.rint(table.accelerators * table.share * units), 1).astype(np.int64)
         work_s = table.duration_s
+        estimate_s = table.estimate_s
         if compiled.kill_at_estimate:
             work_s = np.minimum(work_s, table.estimate_s)
+        self._cut = work_s < table.duration_s
+        self._useful_s = work_s
+        if compiled.checkpoint_cost_s > 0.0:
+            work_s, estimate_s = work_s.copy(), estimate_s.copy()
         self._size = pools.accelerators * units
         self._per_server = pools.accelerators_per_server * units
         self._allowed = np.asarray(
@@ -63,7 +69,7 @@ class JobPlane:
             job_class=table.job_class,
             accelerators=gang,
             work_s=work_s,
-            estimate_s=table.estimate_s,
+            estimate_s=estimate_s,
             tenant=table.user,
             speed=np.where(jobs.speed > 0.0, jobs.speed, 1.0),
             checkpoint_s=jobs.checkpoint_s,
@@ -151,9 +157,69 @@ class JobPlane:
             self._transfers.routes.price_cny_per_gb, self._pool, self._transfers.route,
             self._transfer_cny, self._placed,
         )  # fmt: skip
+        if compiled.checkpoint_cost_s > 0.0 and count:
+            self._set_checkpoints(self._placed[:count])
         if count < last - first:
             self.rejected += (first + np.flatnonzero(self._pool[first:last] < 0)).tolist()
         return int(count)
+
+    def _set_checkpoints(self, jobs: I8) -> None:
+        """Charge jobs that have a pool for their checkpoints, at the interval they are written.
+
+        The best interval is ``sqrt(2 c M)`` for a checkpoint of `c` seconds and a mean time `M`
+        between failures of the gang (J. W. Young, CACM 17(9), 1974).
+        """
+        compiled, pool = self._compiled, self._pool[jobs]
+        cost_s, pools = compiled.checkpoint_cost_s, compiled.pools
+        every_s = compiled.jobs.checkpoint_s[self._table.job_class[jobs]]
+        if compiled.young_daly:
+            gang = self._inputs.accelerators[jobs] / self._units
+            servers = np.ceil(gang / pools.accelerators_per_server[pool])
+            rate = pools.failures_per_server_s[pool] * servers
+            every_s = np.sqrt(2.0 * cost_s / np.maximum(rate, 1e-30))
+            every_s = np.where(rate > 0.0, every_s, 0.0)
+        writes = every_s > 0.0
+        factor = np.where(writes, 1.0 + cost_s / np.where(writes, every_s, 1.0), 1.0)
+        self._inputs.work_s[jobs] = self._useful_s[jobs] * factor
+        self._inputs.estimate_s[jobs] = self._table.estimate_s[jobs] * factor
+        self._inputs.checkpoint_s[jobs] = np.where(writes, every_s + cost_s, 0.0)
+
+    def hit(self, pool: int, place: float, now_s: float) -> tuple[int, int]:
+        """Let a server fail; return the job that stopped (-1 = none) and what is withheld."""
+        self._quiet_s = self._event_s = 0.0
+        job, taken = hit_pool(
+            pool, place, self._per_server[pool], now_s, self._state, self._inputs, self.out
+        )
+        return int(job), int(taken)
+
+    def shed(self, pool: int, accelerators: int, now_s: float) -> tuple[int, float, int]:
+        """Pause jobs; return how many, accelerators they held, and what is withheld."""
+        self._quiet_s = self._event_s = 0.0
+        jobs, held, taken = shed_pool(
+            pool, accelerators * self._units, now_s, self._state, self._inputs, self.out
+        )
+        return int(jobs), held / self._units, int(taken)
+
+    def give_back(self, pool: int, withheld: int, now_s: float) -> None:
+        """Bring what was withheld back into service."""
+        self._quiet_s = self._event_s = 0.0
+        give_back(pool, withheld, now_s, self._state, self._inputs, self.out)
+
+    def active_w(self, pool: int) -> float:
+        """Return the power above idle of a pool's mean busy accelerator, W; 0 if none is busy."""
+        busy = self._state.busy[pool]
+        if busy.sum() == 0:
+            return 0.0
+        activity = float((busy * self._compiled.jobs.activity).sum() / busy.sum())
+        return activity * float(self._compiled.pools.active_w[pool])
+
+    def busy(self, pool: int) -> float:
+        """Return the accelerators of a pool that are busy."""
+        return float(self._state.busy[pool].sum()) / self._units
+
+    def job_id(self, job: int) -> int:
+        """Return a job's number in its source."""
+        return int(self._table.job_id[job])
 
     def set_link(self, link: int, up: bool, now_s: float) -> None:
         """Cut or repair a link."""
@@ -204,11 +270,10 @@ class JobPlane:
         self.out.busy_s[:] /= self._units
         self.out.waiting_accelerator_s[:] /= self._units
         state, table = self._state, self._table
-        cut = self._inputs.work_s < table.duration_s
         code = state.status.copy()
         submitted = np.arange(table.rows) < self._submitted
-        code[(state.status == COMPLETED) & cut] = KILLED
-        code[(state.status == COMPLETED) & (table.fails == 1) & ~cut] = FAILED
+        code[(state.status == COMPLETED) & self._cut] = KILLED
+        code[(state.status == COMPLETED) & (table.fails == 1) & ~self._cut] = FAILED
         code[~submitted] = NOT_SUBMITTED
         code[submitted & (self._pool < 0)] = REJECTED
         code[submitted & (self._pool >= 0) & (state.status == NOT_ARRIVED)] = TRANSFERRING
@@ -220,6 +285,7 @@ class JobPlane:
             held_accelerators=self._inputs.accelerators / self._units,
             submit_s=table.submit_s - table.held_s,
             work_s=self._inputs.work_s,
+            useful_s=self._useful_s,
             data_gb=table.data_gb,
             pool=self._pool,
             ready_s=state.ready_s,

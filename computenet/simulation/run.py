@@ -99,6 +99,7 @@ def run_scenario(
         outcome.jobs,
         outcome.requests,
         outcome.links,
+        outcome.faults,
         audit,
     )
     tables = make_tables(scenario, compiled, outcome, accounts)

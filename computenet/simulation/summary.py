@@ -22,6 +22,7 @@ from computenet.simulation.totals import (
     RUNNING,
     TRANSFERRING,
     WAITING,
+    FaultTotals,
     JobRecords,
     LinkTotals,
     PoolTotals,
@@ -70,6 +71,7 @@ def summarise(
     jobs: JobRecords,
     requests: RequestTotals,
     links: LinkTotals,
+    faults: FaultTotals,
     audit: Audit,
 ) -> dict[str, Any]:
     """Return the summary; every figure is real (scaled by sampling) unless its name says so."""
@@ -158,6 +160,8 @@ def summarise(
             "network_cny": accounts.network_cny,
             "total_cny": accounts.total_cny,
         },
+        "failures": {"servers": faults.servers, "jobs_stopped": faults.jobs},
+        "grid_events": faults.grid_events,
         "network": {
             "carried_gb": carried,
             "request_gb": requests.transfer_gb,
@@ -186,7 +190,7 @@ def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
     turnaround = jobs.finish_s[done] - jobs.submit_s[done]
     residence = jobs.finish_s[done] - jobs.start_s[done]
     slowdown = np.maximum(turnaround / np.maximum(residence, SLOWDOWN_BOUND_S), 1.0)
-    goodput = float((jobs.work_s[completed] * jobs.held_accelerators[completed]).sum())
+    goodput = float((jobs.useful_s[completed] * jobs.held_accelerators[completed]).sum())
     return {
         "submitted": submitted,
         "completed": int(count[COMPLETED]),
@@ -206,6 +210,10 @@ def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
         "turnaround_s": spread(turnaround),
         "bounded_slowdown": spread(slowdown),
         "goodput_accelerator_h": goodput / SECONDS_PER_HOUR,
+        "checkpoint_accelerator_h": float(
+            ((jobs.work_s - jobs.useful_s)[completed] * jobs.held_accelerators[completed]).sum()
+        )
+        / SECONDS_PER_HOUR,
         "lost_accelerator_h": float(jobs.lost_accelerator_s.sum()) / SECONDS_PER_HOUR,
     }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from computenet.compiled import F8, I4, I8
 
-__all__ = ["JobRecords", "LinkTotals", "PoolTotals", "RequestTotals", "Served"]
+__all__ = ["FaultTotals", "JobRecords", "LinkTotals", "PoolTotals", "RequestTotals", "Served"]
 
 #: States of a job, by code.
 JOB_STATES = (
@@ -31,7 +31,8 @@ class JobRecords:
     accelerators: I8
     held_accelerators: F8  # with shares of accelerators and whole servers
     submit_s: F8
-    work_s: F8  # cut at the estimate where jobs are stopped then
+    work_s: F8  # cut at the estimate where jobs are stopped then; with the writing of checkpoints
+    useful_s: F8  # without it
     data_gb: F8
     pool: I4  # -1 = rejected or not submitted
     ready_s: F8
@@ -86,6 +87,15 @@ class RequestTotals:
     measured: Served
     transfer_cny: float
     transfer_gb: float
+
+
+@dataclass(slots=True)
+class FaultTotals:
+    """Servers that failed, jobs they stopped, and how grid events were answered."""
+
+    servers: int = 0
+    jobs: int = 0
+    grid_events: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

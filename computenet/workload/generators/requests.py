@@ -21,7 +21,7 @@ from computenet.streams import named_stream
 from computenet.workload.generators.bursts import Burst
 from computenet.workload.generators.calendar import kind_at
 
-__all__ = ["RequestSource", "TokenLaw", "Turns", "lognormal_from"]
+__all__ = ["RequestSource", "Surge", "TokenLaw", "Turns", "lognormal_from"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -49,6 +49,16 @@ class Turns:
         """Mean time from the first turn to the last."""
         pause = self.pause_median_s * float(np.exp(self.pause_sigma**2 / 2.0))
         return (self.mean - 1.0) * pause
+
+
+@dataclass(frozen=True, slots=True)
+class Surge:
+    """More requests of a region in a window of time."""
+
+    region: int
+    start_s: float
+    end_s: float
+    factor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,8 @@ class RequestSource:
         The run's seed.
     horizon_s
         Length of the run.
+    surges
+        Windows with more requests than usual.
     reuse
         Later turns find what was said before in a prefix cache.
     """
@@ -124,6 +136,7 @@ class RequestSource:
         horizon_s: float,
         *,
         reuse: bool = False,
+        surges: Sequence[Surge] = (),
     ) -> None:
         self._n_classes = len(laws)
         self._n_regions = len(shift_h)
@@ -169,6 +182,7 @@ class RequestSource:
         self._bucket = np.zeros(2, dtype=np.int64)
         self._order = np.zeros(1024, dtype=np.int64)
         self._reuse = reuse
+        self._surges = tuple(surges)
         self._talks = bool((mean_turns > 1.0).any())
         if self._talks:
             self._begin_talks(turns, named_stream(seed, "requests.turns"), n)
@@ -256,6 +270,10 @@ class RequestSource:
         kind, hour = kind_at(hours[None, :] - self._shift_h[:, None], self._kinds)
         shaped = self._shape[:, kind, hour].transpose(1, 0, 2)
         factor = self._burst_factor(last - first)
+        middle_s = (np.arange(first, last) + 0.5) * CELL_S
+        for surge in self._surges:
+            inside = (middle_s >= surge.start_s) & (middle_s < surge.end_s)
+            factor[surge.region, inside] *= surge.factor
         rates: F8 = (
             self._rate.reshape(self._n_regions, self._n_classes, 1) * shaped * factor[:, None, :]
         )

@@ -1,0 +1,133 @@
+"""Accelerators that fail, or are switched off for a while: jobs stop, the pool is smaller."""
+
+from __future__ import annotations
+
+from computenet.kernels._jit import njit, njit_inline
+from computenet.kernels.job_lanes import enqueue, refund
+from computenet.kernels.job_queue import next_event, schedule
+from computenet.kernels.job_running import (
+    account,
+    ends_remove,
+    expected_s,
+    fall_back,
+    heap_remove,
+    keeps_ends,
+)
+from computenet.kernels.job_state import FAIR_SHARE, JobInputs, JobOut, JobState
+
+__all__ = ["give_back", "hit_pool", "shed_pool"]
+
+
+@njit_inline
+def _stop(p: int, place: int, now_s: float, state: JobState, inputs: JobInputs) -> int:
+    """Stop the running job at a place of the heap; it falls back and waits. Return the job."""
+    job = state.heap_job[state.arena[p] + place]
+    if keeps_ends(p, inputs):
+        expected = state.segment_s[job] + expected_s(job, p, state, inputs)
+        ends_remove(p, expected, job, state)
+    elif inputs.discipline[p] == FAIR_SHARE:
+        refund(job, p, now_s, state, inputs)
+    heap_remove(p, place, state)
+    fall_back(job, p, now_s, state, inputs)
+    state.free[p] += inputs.accelerators[job]
+    enqueue(job, p, state, inputs)
+    return int(job)
+
+
+@njit_inline
+def _withhold(p: int, count: int, state: JobState) -> int:
+    taken = min(count, state.free[p])
+    state.free[p] -= taken
+    state.withheld[p] += taken
+    return int(taken)
+
+
+@njit
+def hit_pool(
+    p: int,
+    u: float,
+    count: int,
+    now_s: float,
+    state: JobState,
+    inputs: JobInputs,
+    out: JobOut,
+) -> tuple[int, int]:
+    """Let one accelerator of a pool fail, and its server with it.
+
+    The accelerator is the one at the share `u` of the pool's; where a job holds it, the job stops:
+    a gang of n is n times as likely to be hit. All events before `now_s` must have been processed.
+
+    Parameters
+    ----------
+    count
+        Accelerators that go out of service.
+
+    Returns
+    -------
+    tuple
+        The job that stopped, -1 = none, and the accelerators withheld.
+    """
+    if state.available[p] == 0:
+        return -1, 0
+    account(p, now_s, state, inputs, out)
+    place = int(u * state.size[p])
+    base = state.arena[p]
+    job = -1
+    for i in range(state.running[p]):
+        place -= inputs.accelerators[state.heap_job[base + i]]
+        if place < 0:
+            job = _stop(p, i, now_s, state, inputs)
+            break
+    taken = _withhold(p, count, state)
+    schedule(p, now_s, state, inputs)
+    state.next_event_s[p] = next_event(p, state)
+    return job, taken
+
+
+@njit
+def shed_pool(
+    p: int, count: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOut
+) -> tuple[int, int, int]:
+    """Pause jobs until `count` accelerators that were busy are idle, latest start first.
+
+    Returns
+    -------
+    tuple
+        Jobs paused, accelerators they held, and accelerators withheld until they are given back.
+    """
+    if state.available[p] == 0:
+        return 0, 0, 0
+    account(p, now_s, state, inputs, out)
+    base = state.arena[p]
+    jobs, held = 0, 0
+    while held < count and state.running[p] > 0:
+        victim = -1
+        for i in range(state.running[p]):
+            job = state.heap_job[base + i]
+            if victim < 0:
+                victim = i
+                continue
+            other = state.heap_job[base + victim]
+            gap_s = state.segment_s[job] - state.segment_s[other]
+            if gap_s > 0.0 or (gap_s == 0.0 and job > other):
+                victim = i
+        held += inputs.accelerators[_stop(p, victim, now_s, state, inputs)]
+        jobs += 1
+    # Whatever is idle now stays idle: nothing takes the place of what was paused.
+    taken = _withhold(p, state.free[p], state)
+    state.next_event_s[p] = next_event(p, state)
+    return jobs, held, taken
+
+
+@njit
+def give_back(
+    p: int, count: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOut
+) -> None:
+    """Bring accelerators back into service; the queue is scheduled at once."""
+    state.withheld[p] -= count
+    if state.available[p] == 0:
+        return
+    account(p, now_s, state, inputs, out)
+    state.free[p] += count
+    schedule(p, now_s, state, inputs)
+    state.next_event_s[p] = next_event(p, state)
