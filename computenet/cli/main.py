@@ -78,7 +78,7 @@ def run() -> None:
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(help="topologies, workloads, scenarios, policies or traces.")
+        str, typer.Argument(help="topologies, workloads, scenarios, shocks, policies or traces.")
     ] = "",
     as_json: JsonOpt = False,
 ) -> None:
@@ -230,6 +230,10 @@ def compare(
     policies: Annotated[
         str | None, typer.Option(help="Policies to compare, separated by commas.")
     ] = None,
+    shocks: Annotated[
+        str | None,
+        typer.Option(help="Shocks to compare, separated by commas; none = without any."),
+    ] = None,
     days: DaysOpt = None,
     seed: SeedOpt = None,
     pairs: SetOpt = None,
@@ -238,14 +242,32 @@ def compare(
     lang: LangOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
-    """Compare policies on one scenario, or runs made earlier."""
+    """Compare policies or shocks on one scenario, or runs made earlier."""
     from computenet import study
     from computenet.cli.show import print_comparison, progress
     from computenet.results.storage import require_free
 
     tongue = language(lang)
     needs_out(out, overwrite, lang)
-    if policies is not None:
+    if policies is not None and shocks is not None:
+        raise InputError(
+            [Problem("--shocks", shocks, "cannot be used with --policies; name one policy by --set",
+                     "--set policy=NAME")]
+        )  # fmt: skip
+    if shocks is not None:
+        if len(what) != 1:
+            raise InputError(
+                [Problem("compare", " ".join(what), "--shocks takes one scenario", "SCENARIO")]
+            )
+        if out is not None:
+            require_free(out, overwrite=overwrite)
+        names = [name.strip() for name in shocks.split(",") if name.strip()]
+        scenario = load(what[0], days, None, seed, pairs)
+        with progress(scenario, quiet=as_json, runs=names) as report:
+            comparison = study.compare_shocks(scenario, names, progress=report)
+        if out is not None:
+            comparison.save(out, overwrite=overwrite, lang=tongue)
+    elif policies is not None:
         if len(what) != 1:
             raise InputError(
                 [Problem("compare", " ".join(what), "--policies takes one scenario", "SCENARIO")]

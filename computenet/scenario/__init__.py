@@ -1,6 +1,11 @@
 """What a user writes: specs, YAML, the built-in catalogue."""
 
-from computenet.scenario.catalogue import list_scenarios, list_topologies, list_workloads
+from computenet.scenario.catalogue import (
+    list_scenarios,
+    list_shocks,
+    list_topologies,
+    list_workloads,
+)
 from computenet.scenario.loading import dump_scenario, load_scenario
 from computenet.scenario.scenario import (
     DemandSurge,
@@ -30,6 +35,7 @@ __all__ = [
     "WorkloadSpec",
     "dump_scenario",
     "list_scenarios",
+    "list_shocks",
     "list_topologies",
     "list_workloads",
     "load_scenario",

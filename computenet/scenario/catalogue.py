@@ -14,9 +14,11 @@ from computenet.scenario.yaml_text import read_yaml
 __all__ = [
     "data_root",
     "list_scenarios",
+    "list_shocks",
     "list_topologies",
     "list_workloads",
     "scenario_files",
+    "shock_files",
     "topology_files",
     "workload_files",
 ]
@@ -45,6 +47,13 @@ def scenario_files() -> dict[str, Path]:
     }
 
 
+def shock_files() -> dict[str, Path]:
+    """Return built-in shocks by name."""
+    return {
+        path.stem: path for path in sorted((data_root() / "topologies" / "shocks").glob("*.yaml"))
+    }
+
+
 def workload_files() -> dict[str, Path]:
     """Return built-in workloads by name."""
     return {path.stem: path for path in sorted((data_root() / "workloads").glob("*.yaml"))}
@@ -62,6 +71,11 @@ def _titles(files: dict[str, Path]) -> dict[str, str]:
 def list_topologies() -> dict[str, str]:
     """Return the English titles of the built-in topologies by name."""
     return _titles(topology_files())
+
+
+def list_shocks() -> dict[str, str]:
+    """Return the English titles of the built-in shocks by name."""
+    return _titles(shock_files())
 
 
 def list_workloads() -> dict[str, str]:

@@ -5,6 +5,7 @@ from computenet.study.fits import draw, fit
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
 from computenet.study.runs import listing, load, save, simulate, validate
 from computenet.study.serving import serve
+from computenet.study.shocks import compare_shocks, with_shock
 from computenet.workload.replay import ReplayOptions
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "check_policies",
     "compare",
     "compare_runs",
+    "compare_shocks",
     "draw",
     "fit",
     "listing",
@@ -26,4 +28,5 @@ __all__ = [
     "serve",
     "simulate",
     "validate",
+    "with_shock",
 ]

@@ -101,7 +101,12 @@ def save(
 
 def listing() -> dict[str, list[dict[str, str]]]:
     """Return what is built in: topologies, workloads, scenarios, policies, traces."""
-    from computenet.scenario import list_scenarios, list_topologies, list_workloads
+    from computenet.scenario import (
+        list_scenarios,
+        list_shocks,
+        list_topologies,
+        list_workloads,
+    )
     from computenet.workload.traces import reader_titles
 
     def rows(pairs: Mapping[str, str]) -> list[dict[str, str]]:
@@ -111,6 +116,7 @@ def listing() -> dict[str, list[dict[str, str]]]:
         "topologies": rows(list_topologies()),
         "workloads": rows(list_workloads()),
         "scenarios": rows(list_scenarios()),
+        "shocks": rows(list_shocks()),
         "policies": rows({name: _first_line(name) for name in policy_names()}),
         "traces": rows(reader_titles()),
     }
