@@ -14,7 +14,17 @@ from plotly.subplots import make_subplots
 from computenet.report.labels import Labels
 from computenet.report.view import Names, RunView
 
-__all__ = ["PALETTE", "queue_figure", "series_figure", "slo_figure", "ttft_figure", "wait_figure"]
+__all__ = [
+    "PALETTE",
+    "queue_figure",
+    "series_figure",
+    "slo_figure",
+    "style",
+    "times",
+    "ttft_figure",
+    "wait_figure",
+    "wide",
+]
 
 PALETTE = (
     "#2f6f9f", "#c8743c", "#4f8f5b", "#a84a5b", "#7a68a6", "#8c6d46", "#c77fa8", "#7d7d7d",
@@ -24,14 +34,14 @@ PALETTE = (
 MOST_POINTS = 800
 
 
-def _times(run: RunView, seconds: Any) -> list[str]:
+def times(run: RunView, seconds: Any) -> list[str]:
     """Return local wall-clock times."""
     zone = timezone(timedelta(hours=run.scenario.topology.utc_offset_h))
     start = run.scenario.start.astimezone(zone)
     return [(start + timedelta(seconds=float(s))).strftime("%Y-%m-%d %H:%M:%S") for s in seconds]
 
 
-def _wide(run: RunView, table: str, key: str, column: str, how: str = "mean") -> pd.DataFrame:
+def wide(run: RunView, table: str, key: str, column: str, how: str = "mean") -> pd.DataFrame:
     """Return one column by item over time, coarse enough to draw."""
     frame = run.tables[table]
     wide = frame.pivot_table(
@@ -46,7 +56,8 @@ def _wide(run: RunView, table: str, key: str, column: str, how: str = "mean") ->
     return wide
 
 
-def _style(figure: go.Figure, height: int, **more: Any) -> go.Figure:
+def style(figure: go.Figure, height: int, **more: Any) -> go.Figure:
+    """Return the figure in the report's looks."""
     figure.update_layout(
         height=height, margin={"l": 56, "r": 12, "t": 26, "b": 40},
         legend={"orientation": "h", "yanchor": "top", "y": -0.08, "x": 0},
@@ -63,16 +74,16 @@ def series_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
     figure = make_subplots(
         rows=4, cols=1, shared_xaxes=True, vertical_spacing=0.05, subplot_titles=titles
     )
-    power = _wide(run, "sites", "site", "facility_mw")
-    use = 100.0 * _wide(run, "sites", "site", "utilisation")
-    price = _wide(run, "sites", "site", "price_cny_per_mwh")
-    factor = _wide(run, "sites", "site", "carbon_kg_per_mwh")
-    times = _times(run, power.index)
+    power = wide(run, "sites", "site", "facility_mw")
+    use = 100.0 * wide(run, "sites", "site", "utilisation")
+    price = wide(run, "sites", "site", "price_cny_per_mwh")
+    factor = wide(run, "sites", "site", "carbon_kg_per_mwh")
+    clock = times(run, power.index)
     order = [site.id for site in run.scenario.topology.sites]
     for number, site in enumerate(order):
         colour = PALETTE[number % len(PALETTE)]
         shared: dict[str, Any] = {
-            "x": times, "name": escape(names.site(site)), "legendgroup": site, "mode": "lines",
+            "x": clock, "name": escape(names.site(site)), "legendgroup": site, "mode": "lines",
         }  # fmt: skip
         figure.add_scatter(
             **shared, y=power[site].round(3), stackgroup="power",
@@ -88,7 +99,7 @@ def series_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
             line={"width": 0.5, "color": colour}, showlegend=False, row=4, col=1,
         )  # fmt: skip
     figure.update_annotations(font={"size": 12}, x=0, xanchor="left")
-    return _style(figure, 900, hovermode="x")
+    return style(figure, 900, hovermode="x")
 
 
 def slo_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
@@ -112,7 +123,7 @@ def slo_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
             hovertemplate="%{x} · %{y}<br>%{z:.1f} %<extra></extra>",
         )
     )  # fmt: skip
-    _style(figure, 110 + 48 * len(classes))
+    style(figure, 110 + 48 * len(classes))
     figure.update_xaxes(tickangle=-60, tickfont={"size": 10})
     figure.update_layout(margin={"l": 90, "r": 12, "t": 10, "b": 80})
     return figure
@@ -128,15 +139,15 @@ def queue_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
     )
     step = int(np.ceil(len(frame) / MOST_POINTS))
     drawn = frame.iloc[::step] if step > 1 else frame
-    times = _times(run, drawn.index)
+    clock = times(run, drawn.index)
     figure = go.Figure()
     for number, site in enumerate(item.id for item in run.scenario.topology.sites):
         if site in drawn and float(drawn[site].max()) > 0.0:
             figure.add_scatter(
-                x=times, y=drawn[site].round(1), name=escape(names.site(site)), mode="lines",
+                x=clock, y=drawn[site].round(1), name=escape(names.site(site)), mode="lines",
                 stackgroup="queue", line={"width": 0.5, "color": PALETTE[number % len(PALETTE)]},
             )  # fmt: skip
-    _style(figure, 320)
+    style(figure, 320)
     figure.update_yaxes(title=label("tab_waiting_accelerators"), rangemode="tozero")
     return figure
 
@@ -158,7 +169,7 @@ def wait_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
             x=at, y=np.where(longer > 0.0, longer, np.nan), name=escape(name), mode="lines",
             line={"width": 1.8, "color": PALETTE[number % len(PALETTE)]},
         )  # fmt: skip
-    _style(figure, 340)
+    style(figure, 340)
     figure.update_xaxes(type="log", title=label("axis_wait"))
     figure.update_yaxes(type="log", title=label("axis_ccdf"), tickformat=".3~%")
     figure.update_layout(legend={"y": -0.22})
@@ -185,6 +196,6 @@ def ttft_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
                 hovertemplate="%{text}<br>%{y:.0f} ms<extra></extra>",
                 marker={"size": 5 + 0 * spread, "color": PALETTE[number % len(PALETTE)]},
             )  # fmt: skip
-    _style(figure, 340)
+    style(figure, 340)
     figure.update_yaxes(type="log", title=label("axis_ttft"))
     return figure

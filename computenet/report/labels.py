@@ -50,6 +50,48 @@ LABELS: dict[str, tuple[str, str]] = {
     "network_sub": ("west share of work {west}", "西部承担算量占比 {west}"),
     "targets_met": ("Targets met", "达标项"),
     "targets_sub": ("policy targets by site", "各站点政策目标"),
+    # the physical side
+    "balance": ("Energy balance", "能量平衡"),
+    "balance_note": ("Power of all sites by source; the line is what the facilities draw, charging "
+                     "lies above it, curtailment below zero. Weather is a typical year's, not a "
+                     "record.",
+                     "全部站点按来源的功率;折线为设施用电,储能充电在其上方,弃电在零线以下。"
+                     "气象为典型年数据,并非实测。"),
+    "axis_sources": ("Power by source, MW", "按来源功率,MW"),
+    "axis_pue": ("PUE", "PUE"),
+    "axis_temperature": ("Outdoor temperature, °C", "室外温度,°C"),
+    "source_pv": ("Solar", "光伏"),
+    "source_wind": ("Wind", "风电"),
+    "source_storage": ("From storage", "储能放电"),
+    "source_grid": ("Grid", "电网"),
+    "source_load": ("Facilities", "设施用电"),
+    "source_curtailed": ("Curtailed", "弃电"),
+    "ledger": ("Where the electricity came from", "电力来源台账"),
+    "ledger_note": ("Every megawatt-hour once: on site, direct line, green contracts by annual "
+                    "volume, certificates, and what is left with the grid's residual mix.",
+                    "每兆瓦时只计一次:就地发电、绿电直连、按年度电量的绿电合同、绿证,"
+                    "其余按电网剩余组合计。"),
+    "origin_onsite": ("On site", "就地发电"),
+    "origin_direct": ("Direct line", "绿电直连"),
+    "origin_contract": ("Green contract", "绿电合同"),
+    "origin_certificate": ("Certificates", "绿证"),
+    "origin_residual": ("Residual mix", "剩余组合"),
+    "flows": ("Busiest links", "最繁忙链路"),
+    "flows_note": ("Bulk data over capacity, by accounting slot.", "批量数据占链路容量之比,按统计时段。"),
+    "axis_link": ("Use, %", "利用率,%"),
+    "timeline": ("Failures and shocks", "故障与冲击"),
+    "timeline_note": ("{servers} servers failed and stopped {jobs} jobs; {hours} accelerator-hours "
+                      "were lost, {dropped} requests dropped, {unserved} MWh not supplied. "
+                      "The first 1,000 failures are drawn.",
+                      "{servers} 台服务器故障,中断作业 {jobs} 个;损失 {hours} 卡时,"
+                      "丢弃请求 {dropped} 个,缺供电 {unserved} MWh。图中绘出前 1,000 次故障。"),
+    "event_failure": ("Server failure", "服务器故障"),
+    "event_site-outage": ("Site outage", "站点中断"),
+    "event_site-up": ("Site back", "站点恢复"),
+    "event_link-cut": ("Link cut", "链路中断"),
+    "event_link-up": ("Link repaired", "链路恢复"),
+    "event_grid-event": ("Load shed", "电网减负荷"),
+    "event_grid-event-end": ("Load shed ends", "减负荷结束"),
     # sections
     "map": ("Map", "地图"),
     "map_note": ("Circles are sites: area by IT capacity, colour by utilisation. Dots are demand "

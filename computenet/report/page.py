@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
-from computenet.report import figures, sections
+from computenet.report import figures, physical, sections
 from computenet.report.geography import ground
 from computenet.report.labels import Labels, labels_of
 from computenet.report.map import map_figure, map_note
@@ -50,6 +50,7 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
             label("series"),
             _draw(figures.series_figure(run, names, label), lang, "series"),
         ),
+        *_physical(run, names, label),
         _figure("slo", "slo_note", "what_requests", figures.slo_figure(run, names, label), label),
         _figure(
             "latency",
@@ -102,6 +103,30 @@ def _figure(key: str, note: str, what: str, figure: go.Figure | None, label: Lab
         empty = f'<p class="note">{escape(label("no_data", what=label(what)))}</p>'
         return _section(key, label(key), empty)
     return _section(key, label(key), _draw(figure, label.lang, key), note=label(note))
+
+
+def _physical(run: RunView, names: Names, label: Labels) -> list[str]:
+    """Return the sections of the physical side that the run has something to show for."""
+    lost = run.summary.get("failures", {})
+    note = label(
+        "timeline_note",
+        servers=f"{int(lost.get('servers', 0)):,}",
+        jobs=f"{int(lost.get('jobs_stopped', 0)):,}",
+        hours=f"{run.summary['jobs']['lost_accelerator_h']:,.0f}",
+        dropped=f"{run.summary['requests']['dropped']:,}",
+        unserved=f"{run.summary['energy'].get('unserved_mwh', 0.0):,.1f}",
+    )
+    found = (
+        ("balance", physical.energy_figure(run, names, label), label("balance_note")),
+        ("ledger", physical.ledger_figure(run, names, label), label("ledger_note")),
+        ("flows", physical.link_figure(run, label), label("flows_note")),
+        ("timeline", physical.timeline_figure(run, label), note),
+    )
+    return [
+        _section(key, label(key), _draw(figure, label.lang, key), note=text)
+        for key, figure, text in found
+        if figure is not None
+    ]
 
 
 def _queues(run: RunView, names: Names, label: Labels) -> str:

@@ -105,3 +105,17 @@ def test_projection_keeps_areas() -> None:
     area = 0.5 * abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
     sphere = 6371.0**2 * np.deg2rad(1.0) * (np.sin(np.deg2rad(31)) - np.sin(np.deg2rad(30)))
     assert area == pytest.approx(sphere, rel=1e-3)
+
+
+def test_the_physical_side_has_its_panels() -> None:
+    events = [{"kind": "grid-event", "site": "west", "at_h": 3, "duration_h": 1, "shed_mw": 0.01}]
+    overrides = {"days": 0.25, "energy.model": "full", "events": events}
+    results = cn.simulate(cn.load("two-hubs", overrides=overrides))
+    for lang in ("en", "zh"):
+        html = render_report(results, lang)
+        for key in ("ledger", "timeline"):
+            assert f'<section id="{key}">' in html
+    # The teaching example has no climate, so there is no weather to draw.
+    assert '<section id="balance">' not in render_report(results, "en")
+    plain = render_report(cn.simulate(cn.load("two-hubs", days=0.1)), "en")
+    assert '<section id="timeline">' not in plain
