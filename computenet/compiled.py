@@ -34,6 +34,7 @@ class SiteArrays:
     emission_kg_per_mwh: F8
     price_cny_per_mwh: F8  # (I, S), mean over each accounting slot
     demand_charge_cny_per_mw_month: F8
+    dataset_storage_gb: F8  # for datasets that stay where they were moved; 0 = none
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class JobDemandArrays:
     activity: F8  # (C,) share of ``active_w`` drawn while running
     checkpoint_s: F8  # (C,) run time between checkpoints; 0 = none
     priority: I8  # (C,) larger goes first
+    transfer_weight: F8  # (C,) share of a link that a transfer gets beside others
     oneway_ms: F8  # (R, I) one-way latency
     transfer_cny_per_gb: F8  # (R, I)
     data_gb_per_accelerator_s: F8  # (C,) input data of a mean job over its work

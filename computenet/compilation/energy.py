@@ -179,6 +179,7 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
     for i, site in enumerate(topology.sites):
         if site.climate is None and site.id not in scenario.energy.weather_files:
             pue[i], water[i] = site.pue, site.water_l_per_kwh
+            dry[i] = np.nan
         else:
             plant = calibrate(
                 site.cooling, weather.temperature_c[i], weather.wet_bulb_c[i], site.pue

@@ -185,6 +185,7 @@ def _sites(scenario: Scenario, n_slots: int) -> SiteArrays:
         green_contract_share=_array([site.green_contract_share for site in sites]),
         emission_kg_per_mwh=_array([grids[site.grid].emission_kg_per_mwh for site in sites]),
         price_cny_per_mwh=np.stack([prices[site.tariff] for site in sites]),
+        dataset_storage_gb=_array([1000.0 * site.dataset_storage_tb for site in sites]),
         demand_charge_cny_per_mw_month=_array(
             [tariffs[site.tariff].demand_charge_cny_per_kw_month * KWH_PER_MWH for site in sites]
         ),
@@ -303,6 +304,7 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
         speed=speed,
         activity=_array([item.activity for item in classes]),
         checkpoint_s=np.full(len(classes), scenario.run.checkpoint_interval_s),
+        transfer_weight=_array([item.transfer_weight for item in classes]),
         priority=np.asarray([item.priority for item in classes], dtype=np.int64),
         oneway_ms=oneway_ms,
         transfer_cny_per_gb=price,

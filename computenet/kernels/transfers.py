@@ -1,10 +1,11 @@
 """Bulk transfers: fluid flows that share links max-min fairly, exact in virtual time.
 
-Flows on one route (a pair of places) get equal rates, so the rate is a property of the route and a
-virtual clock ``V`` counts the gigabytes each of its flows has sent: a flow of `x` GB that starts at
-``V`` ends at ``V + x``. Rates are the max-min fair ones (progressive filling: Bertsekas and
-Gallager, *Data Networks*, 1992, section 6.5.2), filled again only for the routes and links that a
-start or an end can touch. A route without a path stalls; a route of no links takes no time.
+Flows on one route (a pair of places and a class of service) get equal rates, so the rate is a
+property of the route and a virtual clock ``V`` counts the gigabytes each of its flows has sent: a
+flow of `x` GB that starts at ``V`` ends at ``V + x``. Rates are the max-min fair ones by weight
+(progressive filling: Bertsekas and Gallager, *Data Networks*, 1992, section 6.5.2), filled again
+only for the routes and links that a start or an end can touch. A route without a path stalls; a
+route of no links takes no time.
 
 At one instant ends come before starts; among routes the lower index comes first.
 """
@@ -46,6 +47,7 @@ class Paths(NamedTuple):
     user: I8  # routes of each link
     capacity_gb_s: F8  # (L,)
     open: I8  # (R,) 1 = has a path (perhaps of no links)
+    weight: F8  # (R,) share of a link that a flow of the route gets beside others
     slot_s: F8  # (1,)
 
 
@@ -69,6 +71,7 @@ class TransferState(NamedTuple):
     links: I8  # (L,)
     left_gb_s: F8  # (L,)
     users: I8  # (L,)
+    weighed: F8  # (L,) their weights
     fresh: F8  # (R,) scratch: new rates
     stamp: I8  # (1,)
 
@@ -106,6 +109,7 @@ def make_transfer_state(n_flows: int, n_routes: int, n_links: int) -> TransferSt
         links=whole(n_links),
         left_gb_s=np.zeros(n_links),
         users=whole(n_links),
+        weighed=np.zeros(n_links),
         fresh=np.zeros(n_routes),
         stamp=whole(1),
     )
@@ -181,6 +185,7 @@ def _fill(routes: int, links: int, state: TransferState, paths: Paths) -> None:
         link = state.links[j]
         state.left_gb_s[link] = paths.capacity_gb_s[link]
         state.users[link] = 0
+        state.weighed[link] = 0.0
     for i in range(routes):
         r = state.routes[i]
         state.fresh[r] = -1.0
@@ -189,12 +194,13 @@ def _fill(routes: int, links: int, state: TransferState, paths: Paths) -> None:
             continue
         for k in range(paths.first[r], paths.first[r + 1]):
             state.users[paths.link[k]] += state.active[r]
+            state.weighed[paths.link[k]] += state.active[r] * paths.weight[r]
     while True:
         least, share = -1, np.inf
         for j in range(links):
             link = state.links[j]
             if state.users[link] > 0:
-                level = max(state.left_gb_s[link], 0.0) / state.users[link]
+                level = max(state.left_gb_s[link], 0.0) / state.weighed[link]
                 if level < share or (level == share and link < least):
                     least, share = link, level
         if least < 0:
@@ -203,11 +209,12 @@ def _fill(routes: int, links: int, state: TransferState, paths: Paths) -> None:
             r = paths.user[u]
             if state.active[r] == 0 or state.fresh[r] >= 0.0:
                 continue
-            state.fresh[r] = share
+            state.fresh[r] = share * paths.weight[r]
             for k in range(paths.first[r], paths.first[r + 1]):
                 link = paths.link[k]
-                state.left_gb_s[link] -= share * state.active[r]
+                state.left_gb_s[link] -= share * paths.weight[r] * state.active[r]
                 state.users[link] -= state.active[r]
+                state.weighed[link] -= paths.weight[r] * state.active[r]
 
 
 @njit_inline

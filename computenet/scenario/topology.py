@@ -135,6 +135,11 @@ class SiteSpec(Sourced):
     cooling: Literal["economiser", "chiller", "evaporative", "liquid"] = "economiser"
     generators: list[GeneratorSpec] = Field(default_factory=list)
     battery: BatterySpec | None = None
+    dataset_storage_tb: NonNegative = Field(
+        default=0.0,
+        description="datasets stay where they were moved, the least recently used make room; 0 = "
+        "every job moves its own",
+    )
     import_limit_mw: Positive | None = Field(default=None, description="most power from the grid")
 
 

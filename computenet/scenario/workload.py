@@ -140,6 +140,11 @@ class JobClassSpec(Sourced):
     )
     data_median_gb: NonNegative
     data_sigma: NonNegative
+    transfer_weight: Positive = Field(
+        default=1.0,
+        description="share of a link that a transfer gets beside others: private lines over 1, "
+        "best effort below",
+    )
     session_jobs_mean: Annotated[float, Field(ge=1.0)] = Field(
         default=1.0, description="mean jobs submitted together by one user"
     )

@@ -425,6 +425,7 @@ class Engine:
                 "no pool that runs it is large enough",
             )
         links = self._transfers.finish(horizon_s)
+        self._faults.reused_gb = self._jobs.reused_gb
         requests = self._requests.finish(horizon_s)
         busy, load = self._requests.serving_integrals()
         out = self._jobs.out

@@ -20,6 +20,7 @@ from computenet.kernels.job_state import (
     make_job_state,
 )
 from computenet.kernels.route_jobs import route_jobs
+from computenet.simulation.stores import Store
 from computenet.simulation.totals import (
     FAILED,
     KILLED,
@@ -100,6 +101,9 @@ class JobPlane:
         self._quiet_s = 0.0
         self._event_s = np.inf
         self.rejected: list[int] = []
+        limits = compiled.sites.dataset_storage_gb
+        self._stores = [Store(float(limit)) for limit in limits] if limits.any() else None
+        self.reused_gb = 0.0
 
     def _recorded_pools(self) -> I4:
         """Return the pool of every job whose site is on record: the site's largest that may."""
@@ -139,6 +143,12 @@ class JobPlane:
             if done.size > 1:
                 order = np.lexsort((done, ready_s))
                 done, ready_s = done[order], ready_s[order]
+        if self._stores is not None and done.size:
+            for job in done.tolist():
+                moved_gb = float(transfers.size_gb[job])
+                if moved_gb > 0.0 and table.user[job] >= 0:
+                    site = int(self._compiled.pools.site[self._pool[job]])
+                    self._stores[site].keep(self._dataset(job), moved_gb)
         if done.size or self._event_s < until_s:
             self._event_s = arrive_and_advance(
                 done, ready_s, self._pool, len(done), tuple(self._state), tuple(self._inputs),
@@ -157,11 +167,32 @@ class JobPlane:
             self._transfers.routes.price_cny_per_gb, self._pool, self._transfers.route,
             self._transfer_cny, self._placed,
         )  # fmt: skip
+        if count:
+            self._place_data(self._placed[:count])
         if compiled.checkpoint_cost_s > 0.0 and count:
             self._set_checkpoints(self._placed[:count])
         if count < last - first:
             self.rejected += (first + np.flatnonzero(self._pool[first:last] < 0)).tolist()
         return int(count)
+
+    def _place_data(self, jobs: I8) -> None:
+        """Give transfers their class of service; datasets that are at the site already stay."""
+        transfers = self._transfers
+        transfers.route[jobs] += transfers.pairs * transfers.service[self._table.job_class[jobs]]
+        if self._stores is None:
+            return
+        datasets = self._table.user[jobs]
+        for job, dataset in zip(jobs.tolist(), datasets.tolist(), strict=True):
+            size_gb = float(self._table.data_gb[job])
+            store = self._stores[int(self._compiled.pools.site[self._pool[job]])]
+            if size_gb > 0.0 and dataset >= 0 and store.holds(self._dataset(job)):
+                transfers.size_gb[job] = 0.0
+                self._transfer_cny[job] = 0.0
+                self.reused_gb += size_gb
+
+    def _dataset(self, job: int) -> tuple[int, int]:
+        """Return a job's dataset: jobs of one session and class share theirs."""
+        return int(self._table.user[job]), int(self._table.job_class[job])
 
     def _set_checkpoints(self, jobs: I8) -> None:
         """Charge jobs that have a pool for their checkpoints, at the interval they are written.

@@ -165,6 +165,7 @@ def summarise(
         "network": {
             "carried_gb": carried,
             "request_gb": requests.transfer_gb,
+            "reused_gb": faults.reused_gb,
             "west_share": _ratio(
                 float(by_pool_work[west[p.site]].sum()), float(by_pool_work.sum())
             ),

@@ -95,6 +95,7 @@ class FaultTotals:
 
     servers: int = 0
     jobs: int = 0
+    reused_gb: float = 0.0  # datasets that were at the site already
     grid_events: list[dict[str, Any]] = field(default_factory=list)
 
 

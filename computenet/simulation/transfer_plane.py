@@ -21,7 +21,9 @@ __all__ = ["TransferPlane"]
 
 
 class TransferPlane:
-    """Flows from regions to sites; route ``region * I + site``.
+    """Flows from regions to sites; route ``(k * R + region) * I + site`` for service class `k`.
+
+    Job classes of one transfer weight make one class of service.
 
     Parameters
     ----------
@@ -37,14 +39,17 @@ class TransferPlane:
         self._regions = len(compiled.regions)
         n_links = len(compiled.network.link_ids)
         self.up = np.ones(n_links, dtype=np.bool_)
-        self._state = make_transfer_state(n_flows, self._regions * self._sites, n_links)
+        self._weights, self.service = np.unique(compiled.jobs.transfer_weight, return_inverse=True)
+        self.pairs = self._regions * self._sites
+        n_routes = len(self._weights) * self.pairs
+        self._state = make_transfer_state(n_flows, n_routes, n_links)
         self._out = make_transfer_out(n_flows, n_links, compiled.n_slots)
         self.size_gb = np.zeros(n_flows)
         self.route = np.zeros(n_flows, dtype=np.int64)
         self.next_end_s = np.inf
         self._reported = 0
         self._expected_gb = 0.0
-        self._base_gb = np.zeros(self._regions * self._sites)
+        self._base_gb = np.zeros(n_routes)
         self.routes = self._find_routes()
         self._paths = self._make_paths()
 
@@ -54,18 +59,23 @@ class TransferPlane:
     def _make_paths(self) -> Paths:
         routes, network = self.routes, self._compiled.network
         n_links = len(network.link_ids)
-        lengths = np.diff(routes.path_start)
+        classes = len(self._weights)
+        lengths = np.tile(np.diff(routes.path_start), classes)
+        link = np.tile(routes.path_link, classes)
+        first = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=first[1:])
         owner = np.repeat(np.arange(len(lengths)), lengths)
-        order = np.argsort(routes.path_link, kind="stable")
+        order = np.argsort(link, kind="stable")
         users = np.zeros(n_links + 1, dtype=np.int64)
-        np.cumsum(np.bincount(routes.path_link, minlength=n_links), out=users[1:])
+        np.cumsum(np.bincount(link, minlength=n_links), out=users[1:])
         return Paths(
-            first=routes.path_start.astype(np.int64),
-            link=routes.path_link.astype(np.int64),
+            first=first,
+            link=link.astype(np.int64),
             users=users,
             user=owner[order].astype(np.int64),
             capacity_gb_s=np.where(self.up, network.capacity_gbps / BITS_PER_BYTE, 0.0),
-            open=np.isfinite(routes.oneway_ms).ravel().astype(np.int64),
+            open=np.tile(np.isfinite(routes.oneway_ms).ravel(), classes).astype(np.int64),
+            weight=np.repeat(self._weights, self.pairs).astype(np.float64),
             slot_s=np.asarray([self._compiled.slot_s]),
         )
 

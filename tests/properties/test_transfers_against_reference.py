@@ -38,6 +38,7 @@ def paths() -> Paths:
         user=np.asarray([r for u in users for r in u], dtype=np.int64),
         capacity_gb_s=CAPACITY,
         open=np.ones(len(ROUTES), dtype=np.int64),
+        weight=np.ones(len(ROUTES)),
         slot_s=np.asarray([SLOT_S]),
     )
 

@@ -209,3 +209,36 @@ def test_events_name_what_is_there() -> None:
                "temperature_c": 5.0}]  # fmt: skip
     with pytest.raises(InputError, match=r"(?s)did you mean: .*used only with energy.model"):
         cn.load("two-hubs", overrides={"events": events})
+
+
+def test_datasets_stay_where_they_were_moved() -> None:
+    busy = {
+        "days": 3, "workload.job_classes.short.session_jobs_mean": 10.0,
+        "workload.job_classes.short.session_pause_s": 3600.0,
+        "workload.job_classes.short.data_median_gb": 50.0,
+    }  # fmt: skip
+    kept = {f"topology.sites.{name}.dataset_storage_tb": 5.0 for name in ("east", "west")}
+    plain, stores = (
+        cn.simulate(cn.load("two-hubs", overrides={**busy, **more})) for more in ({}, kept)
+    )
+    one, other = plain.summary["network"], stores.summary["network"]
+    assert one["reused_gb"] == 0.0 < other["reused_gb"]
+    assert other["carried_gb"] < one["carried_gb"]
+    assert stores.summary["cost"]["network_cny"] < plain.summary["cost"]["network_cny"]
+    assert stores.audit.failures() == []
+
+
+def test_private_lines_go_before_best_effort() -> None:
+    slow = {
+        "days": 2, "topology.links.east-west.capacity_gbps": 1.0, "policy": "cheapest",
+        "workload.job_classes.short.data_median_gb": 200.0,
+        "workload.job_classes.long.data_median_gb": 200.0,
+    }  # fmt: skip
+
+    def moving_s(weight: float) -> float:
+        changes = {**slow, "workload.job_classes.long.transfer_weight": weight}
+        jobs = cn.simulate(cn.load("two-hubs", overrides=changes)).jobs
+        jobs = jobs[(jobs["job_class"] == "long") & jobs["ready_s"].notna()]
+        return float((jobs["ready_s"] - jobs["submit_s"]).mean())
+
+    assert moving_s(10.0) < moving_s(1.0) < moving_s(0.1)
