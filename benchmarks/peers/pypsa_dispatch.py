@@ -83,9 +83,8 @@ def main() -> None:
         )
         two = np.where(np.arange(HOURS) % 24 < 8, 250.0, 700.0)
         best, ours = _optimum(load, generation, two), _rule(load, generation, two, "arbitrage")
-        print(
-            f"two prices: PyPSA {best:,.2f}  arbitrage by rule {ours:,.2f}  {ours / best - 1.0:+.2%}"
-        )
+        above = ours / best - 1.0
+        print(f"two prices: PyPSA {best:,.2f}  arbitrage by rule {ours:,.2f}  {above:+.2%}")
 
 
 if __name__ == "__main__":
