@@ -55,6 +55,7 @@ class EnergyArrays:
     limit_mw: F8  # most import
     battery: Battery
     cycle_cny_per_mwh: F8  # (I,)
+    off_power_share: float  # of idle power, drawn by what is switched off
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,8 @@ class RequestDemandArrays:
     energy_mwh: F8  # (D, G) marginal IT energy of a mean request
     transfer_cny: F8  # (D, G) network cost of a mean request
     gb_per_request: F8  # (D,)
+    prefill_activity: float  # share of the power above idle
+    decode_activity: float
 
 
 @dataclass(frozen=True, slots=True)

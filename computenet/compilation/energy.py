@@ -41,6 +41,7 @@ def compile_energy(scenario: Scenario, sites: SiteArrays, n_slots: int) -> Energ
     """
     n = len(sites.ids)
     full = scenario.energy.model == "full"
+    states = scenario.energy.power_states
     edges_s = np.minimum(
         np.arange(n_slots + 1, dtype=np.float64) * scenario.run.slot_s, scenario.horizon_s
     )
@@ -74,6 +75,7 @@ def compile_energy(scenario: Scenario, sites: SiteArrays, n_slots: int) -> Energ
         limit_mw=limit,
         battery=_no_batteries(n),
         cycle_cny_per_mwh=np.zeros(n),
+        off_power_share=states.off_power_share if states else 0.0,
     )
     return _full(scenario, sites, base, edges_s) if full else base
 
@@ -218,6 +220,7 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
         cycle_cny_per_mwh=np.asarray(
             [site.battery.cycle_cny_per_mwh if site.battery else 0.0 for site in topology.sites]
         ),
+        off_power_share=base.off_power_share,
     )
 
 

@@ -19,6 +19,7 @@ from computenet.compiled import (
     RequestDemandArrays,
     SiteArrays,
 )
+from computenet.energy.power import capped
 from computenet.energy.tariff import hourly_to_slots, month_index
 from computenet.engines import (
     BLOCK_TOKENS,
@@ -299,10 +300,11 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
         ],
         dtype=np.float64,
     ).reshape(len(classes), len(topology.pools))
+    activity, slow = capped(_array([item.activity for item in classes]), scenario.energy.power_cap)
     return JobDemandArrays(
         classes=tuple(item.name for item in classes),
-        speed=speed,
-        activity=_array([item.activity for item in classes]),
+        speed=speed * slow[:, None],
+        activity=activity,
         checkpoint_s=np.full(len(classes), scenario.run.checkpoint_interval_s),
         transfer_weight=_array([item.transfer_weight for item in classes]),
         priority=np.asarray([item.priority for item in classes], dtype=np.int64),
@@ -323,6 +325,7 @@ def _data_per_work(item: JobClassSpec) -> float:
 def _rates(scenario: Scenario) -> dict[tuple[int, str], ReplicaRates]:
     """Return the rates of every model on every accelerator type it fits on."""
     workload = scenario.workload
+    slow = _serving_activity(scenario)[1]
     out: dict[tuple[int, str], ReplicaRates] = {}
     for index, model in enumerate(workload.models):
         served = [item for item in workload.service_classes if item.model == model.name]
@@ -345,9 +348,9 @@ def _rates(scenario: Scenario) -> dict[tuple[int, str], ReplicaRates]:
                     bytes_per_parameter=model.bytes_per_parameter,
                     cache_kb_per_token=model.cache_kb_per_token,
                     context_tokens=context,
-                    fp16_tflops=kind.fp16_tflops,
+                    fp16_tflops=kind.fp16_tflops * slow[0],
                     memory_gb=kind.memory_gb,
-                    memory_bandwidth_tb_s=kind.memory_bandwidth_tb_s,
+                    memory_bandwidth_tb_s=kind.memory_bandwidth_tb_s * slow[1],
                     path=f"workload.models.{model.name} on {kind.id}",
                 )
             except InputError as error:
@@ -421,6 +424,7 @@ def _engine_costs(
 ) -> tuple[I8, F8]:
     """Return blocks of cache and costs of a step by group; zero under processor sharing."""
     blocks = np.zeros(len(rows), dtype=np.int64)
+    slow = _serving_activity(scenario)[1]
     step = np.zeros((len(rows), 7))
     if scenario.run.service_law == "continuous-batching":
         types = {item.id: item for item in scenario.topology.accelerators}
@@ -433,8 +437,9 @@ def _engine_costs(
             )  # fmt: skip
             # Topologies name no links inside servers, so exchange within a replica costs nothing.
             device = Device(
-                kind.id, kind.fp16_tflops, kind.memory_gb, kind.memory_bandwidth_tb_s, np.inf, ""
-            )
+                kind.id, kind.fp16_tflops * slow[0], kind.memory_gb,
+                kind.memory_bandwidth_tb_s * slow[1], np.inf, "",
+            )  # fmt: skip
             room = cache_capacity_tokens(served, device, row.accelerators)
             blocks[g] = room // BLOCK_TOKENS
             step[g] = step_costs(served, device, row.accelerators)
@@ -454,6 +459,7 @@ def _requests(
     models = _index([model.name for model in workload.models])
     model_of_class = np.asarray([models[item.model] for item in classes], dtype=np.int32)
     n_regions, n_classes = len(topology.regions), len(classes)
+    activity = _serving_activity(scenario)[0]
     region_share = _array([region.inference_share for region in topology.regions])
     national = workload.request_rate_per_day * workload.scale / 86_400.0
     mean_rate = national * region_share[:, None] * _array([c.share for c in classes])[None, :]
@@ -465,7 +471,7 @@ def _requests(
     served = model_of_class[:, None] == groups.model[None, :]
     replica_s = np.where(served, prefill_s + decode_s, np.inf)
     energy_mwh = (
-        (PREFILL_ACTIVITY * prefill_s + DECODE_ACTIVITY * decode_s)
+        (activity[0] * prefill_s + activity[1] * decode_s)
         * groups.accelerators_per_replica
         * pools.active_w[groups.pool]
         / (WATTS_PER_MW * SECONDS_PER_HOUR)
@@ -493,4 +499,15 @@ def _requests(
         energy_mwh=arcs(np.broadcast_to(energy_mwh, (n_regions, *energy_mwh.shape))),
         transfer_cny=arcs(gb[None, :, None] * np.where(reachable, price[:, site], 0.0)[:, None, :]),
         gb_per_request=np.tile(gb, n_regions),
+        prefill_activity=float(activity[0]),
+        decode_activity=float(activity[1]),
     )
+
+
+def _serving_activity(scenario: Scenario) -> tuple[F8, F8]:
+    """Return activity and relative speed of prefill and decode, ``(2,)`` each.
+
+    Prefill goes at the speed of arithmetic, decode at that of memory; a power cap slows each by
+    what it draws.
+    """
+    return capped(np.asarray([PREFILL_ACTIVITY, DECODE_ACTIVITY]), scenario.energy.power_cap)

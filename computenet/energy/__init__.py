@@ -8,7 +8,7 @@ from computenet.energy.balance import Balance, Battery, balance_sites
 from computenet.energy.cooling import load_penalty
 from computenet.energy.footprint import location_carbon_kg, water_m3
 from computenet.energy.ledger import Ledger, green_ledger
-from computenet.energy.power import facility_energy_mwh, pool_it_energy_mwh, site_sum
+from computenet.energy.power import capped, facility_energy_mwh, pool_it_energy_mwh, site_sum
 from computenet.energy.tariff import (
     demand_charge_cny,
     energy_cost_cny,
@@ -24,6 +24,7 @@ __all__ = [
     "Ledger",
     "Weather",
     "balance_sites",
+    "capped",
     "demand_charge_cny",
     "energy_cost_cny",
     "facility_energy_mwh",

@@ -15,7 +15,7 @@ from computenet.kernels.job_running import (
 )
 from computenet.kernels.job_state import FAIR_SHARE, JobInputs, JobOut, JobState
 
-__all__ = ["give_back", "hit_pool", "shed_pool"]
+__all__ = ["give_back", "hit_pool", "shed_pool", "withhold_idle"]
 
 
 @njit_inline
@@ -39,6 +39,14 @@ def _withhold(p: int, count: int, state: JobState) -> int:
     taken = min(count, state.free[p])
     state.free[p] -= taken
     state.withheld[p] += taken
+    return int(taken)
+
+
+@njit
+def withhold_idle(p: int, count: int, state: JobState) -> int:
+    """Take at most `count` idle accelerators out of service; return how many."""
+    taken = _withhold(p, count, state) if state.available[p] != 0 else 0
+    state.next_event_s[p] = next_event(p, state)
     return int(taken)
 
 

@@ -229,6 +229,8 @@ def _example_compiled() -> CompiledScenario:
         energy_mwh=np.where(serves, 2e-8, np.inf),
         transfer_cny=np.full((4, 4), 1e-6),
         gb_per_request=np.full(4, 1e-5),
+        prefill_activity=0.85,
+        decode_activity=0.6,
     )
     return CompiledScenario(
         name="example",
@@ -323,4 +325,5 @@ def _plain_energy() -> EnergyArrays:
         limit_mw=np.full((2, 8), np.inf),
         battery=Battery(zero, zero, np.ones(2), zero, np.zeros(2, dtype=np.int64), zero),
         cycle_cny_per_mwh=zero,
+        off_power_share=0.0,
     )

@@ -62,6 +62,23 @@ class BatterySpec(Sourced):
         return self
 
 
+class PowerStatesSpec(Spec):
+    """Idle accelerators of job pools are switched off, whole servers at a time."""
+
+    reserve: Share = Field(
+        default=0.05, description="share of a pool's accelerators kept idle for jobs that come"
+    )
+    start_up_s: Positive = Field(
+        default=300.0, description="from off to ready; it draws idle power meanwhile, s"
+    )
+    off_power_share: Share = Field(
+        default=0.02, description="part of idle power that a server draws when it is off"
+    )
+    review_s: Annotated[float, Field(ge=1.0)] = Field(
+        default=300.0, description="interval at which pools are reviewed, s"
+    )
+
+
 class EnergySpec(Spec):
     """How the physical side is run."""
 
@@ -69,6 +86,14 @@ class EnergySpec(Spec):
         default="simple",
         description="simple: annual PUE, grid import only; full: weather, cooling by temperature "
         "and load, generation, storage",
+    )
+    power_states: PowerStatesSpec | None = Field(
+        default=None, description="switch idle accelerators off; nothing = always on"
+    )
+    power_cap: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        default=1.0,
+        description="most power above idle that accelerators may draw, as a share; speed goes "
+        "with its cube root",
     )
     weather_files: dict[Identifier, str] = Field(
         default_factory=dict, description="site: EPW or TMY3 file in place of its typical year"

@@ -95,8 +95,8 @@ def settle_accounts(
             p.idle_w,
             p.overhead_w,
             p.active_w,
-            accelerators,
-            pools.available_s,
+            accelerators[:, None] * pools.available_s
+            - (1.0 - compiled.energy.off_power_share) * pools.off_accelerator_s,
             pools.load_accelerator_s + pools.serving_load_accelerator_s,
         ),
         p.site,

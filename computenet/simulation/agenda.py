@@ -17,9 +17,10 @@ class Rank(IntEnum):
     OUTAGE = 0
     LINK = 1
     GRID = 2
-    TARIFF = 3
-    PLAN = 4
-    TICK = 5
+    POWER = 3
+    TARIFF = 4
+    PLAN = 5
+    TICK = 6
 
 
 class Agenda:

@@ -52,6 +52,7 @@ def audit_run(
     load_by_pool += pools.serving_load_accelerator_s.sum(axis=1)
     idle_ws = (p.idle_w + p.overhead_w) * (
         (p.accelerators + p.serving_accelerators) * pools.available_s.sum(axis=1)
+        - (1.0 - compiled.energy.off_power_share) * pools.off_accelerator_s.sum(axis=1)
     )
     pool_mwh = (idle_ws + p.active_w * load_by_pool) / (WATTS_PER_MW * SECONDS_PER_HOUR)
     counted = int(np.bincount(jobs.state, minlength=len(JOB_STATES)).sum())

@@ -18,6 +18,7 @@ from computenet.simulation.demand import Demand
 from computenet.simulation.events import EventLog
 from computenet.simulation.faults import failures_of
 from computenet.simulation.job_plane import JobPlane
+from computenet.simulation.power_states import PowerStates
 from computenet.simulation.progress import Progress
 from computenet.simulation.request_plane import RequestPlane
 from computenet.simulation.totals import (
@@ -113,6 +114,10 @@ class Engine:
         self._job_reachable = self._find_job_arcs()
         self._failures = failures_of(scenario, compiled)
         self._faults = FaultTotals()
+        states = scenario.energy.power_states
+        self._power = (
+            PowerStates(compiled, states, self._jobs, self._agenda) if states is not None else None
+        )
         self._tick_s = tick_s
         self._began = self._reported = time.perf_counter()
 
@@ -133,6 +138,9 @@ class Engine:
         for at in range(failures.count):
             self._agenda.at(float(failures.time_s[at]), Rank.OUTAGE, self._on_failure(at))
         self._schedule_tariffs()
+        states = self._scenario.energy.power_states
+        if states is not None:
+            self._agenda.every(states.review_s, compiled.horizon_s, Rank.POWER, self._review_power)
         if compiled.warmup_s > 0.0:
             self._agenda.at(compiled.warmup_s, Rank.TICK, self._begin_measuring)
         self._agenda.every(compiled.epoch_s, compiled.horizon_s, Rank.PLAN, self._on_epoch)
@@ -176,6 +184,11 @@ class Engine:
         self._requests.begin_measuring(now_s)
         self._log.add(now_s, "warm-up", "", "waits, latencies and SLO count from here on")
 
+    def _review_power(self, now_s: float) -> None:
+        if self._power is not None:
+            self._jobs.advance(now_s)
+            self._power.review(now_s, self._site_up[self._compiled.pools.site])
+
     def _outage(self, now_s: float, site_id: str, comes_back: bool) -> None:
         self._advance(now_s)
         compiled = self._compiled
@@ -184,6 +197,8 @@ class Engine:
         up = bool(self._down_count[site] == 0)
         if up == bool(self._site_up[site]):
             return
+        if self._power is not None:
+            self._power.account(now_s, self._site_up[compiled.pools.site])
         self._site_up[site] = up
         pools = np.flatnonzero(compiled.pools.site == site)
         if up:
@@ -397,7 +412,7 @@ class Engine:
             job_arc_open=self._job_reachable & self._site_up[compiled.pools.site],
             rtt_s=self._rtt_s.copy(),
             circle_ok=self._circle_ok.copy(),
-            pool_free=self._jobs.free(),
+            pool_free=self._jobs.free() + (self._power.idle() if self._power is not None else 0.0),
             pool_waiting_accelerators=self._jobs.waiting_accelerators(),
             group_running=self._requests.running_by_group(),
             price_cny_per_mwh=price.mean(axis=1),
@@ -430,6 +445,10 @@ class Engine:
         busy, load = self._requests.serving_integrals()
         out = self._jobs.out
         n_pools = len(compiled.pools.ids)
+        off_s, starts = np.zeros((n_pools, compiled.n_slots)), np.zeros(n_pools, dtype=np.int64)
+        if self._power is not None:
+            self._power.account(horizon_s, self._site_up[compiled.pools.site])
+            off_s, starts = self._power.off_accelerator_s, self._power.starts
 
         def by_pool(values: F8) -> F8:
             total = np.zeros((n_pools, compiled.n_slots))
@@ -439,6 +458,8 @@ class Engine:
         k = compiled.sampling
         pools = PoolTotals(
             available_s=self._available_s()[compiled.pools.site],
+            off_accelerator_s=off_s,
+            starts=starts,
             busy_accelerator_s=out.busy_s.sum(axis=1),
             load_accelerator_s=np.einsum("pcs,c->ps", out.busy_s, compiled.jobs.activity),
             waiting_job_s=out.waiting_s,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from computenet.compiled import F8, I4, I8, CompiledScenario
-from computenet.kernels.job_faults import give_back, hit_pool, shed_pool
+from computenet.kernels.job_faults import give_back, hit_pool, shed_pool, withhold_idle
 from computenet.kernels.job_queue import (
     arrive_and_advance,
     settle_jobs,
@@ -235,6 +235,15 @@ class JobPlane:
         """Bring what was withheld back into service."""
         self._quiet_s = self._event_s = 0.0
         give_back(pool, withheld, now_s, self._state, self._inputs, self.out)
+
+    def withhold(self, pool: int, accelerators: int) -> int:
+        """Take idle accelerators out of service; return how many."""
+        self._quiet_s = self._event_s = 0.0
+        return withhold_idle(pool, accelerators * self._units, self._state) // self._units
+
+    def return_accelerators(self, pool: int, accelerators: int, now_s: float) -> None:
+        """Bring accelerators back that :meth:`withhold` took."""
+        self.give_back(pool, accelerators * self._units, now_s)
 
     def active_w(self, pool: int) -> float:
         """Return the power above idle of a pool's mean busy accelerator, W; 0 if none is busy."""

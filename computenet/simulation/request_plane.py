@@ -33,7 +33,7 @@ from computenet.kernels.requests import (
     make_request_state,
     settle_requests,
 )
-from computenet.serving import DECODE_ACTIVITY, PREFILL_ACTIVITY, decode_table
+from computenet.serving import decode_table
 from computenet.simulation.totals import RequestTotals, Served
 
 __all__ = ["RequestPlane", "Source"]
@@ -204,7 +204,8 @@ class RequestPlane:
         scale = (groups.accelerators_per_replica * self._compiled.sampling)[:, None]
         busy = self.out.integral[:, :, BUSY]
         prefill = self.out.integral[:, :, PREFILL]
-        load = DECODE_ACTIVITY * (busy - prefill) + PREFILL_ACTIVITY * prefill
+        demand = self._compiled.requests
+        load = demand.decode_activity * (busy - prefill) + demand.prefill_activity * prefill
         return busy * scale, load * scale
 
 

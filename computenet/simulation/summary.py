@@ -119,6 +119,8 @@ def summarise(
             "accelerators": int(installed.sum()),
             "eflops_fp16_installed": float((installed * p.fp16_tflops).sum()) / TFLOPS_PER_EFLOPS,
             "eflops_fp16_delivered": delivered / compiled.horizon_s,
+            "off_accelerators": float(pools.off_accelerator_s.sum()) / compiled.horizon_s,
+            "accelerator_starts": int(pools.starts.sum()),
         },
         "energy": {
             "it_mwh": it,

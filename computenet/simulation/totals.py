@@ -50,9 +50,11 @@ class JobRecords:
 
 @dataclass(frozen=True, slots=True)
 class PoolTotals:
-    """Integrals of pools over accounting slots, all ``(P, S)``."""
+    """Integrals of pools over accounting slots, ``(P, S)`` unless said."""
 
     available_s: F8
+    off_accelerator_s: F8  # switched off to save power
+    starts: I8  # (P,) accelerators started again
     busy_accelerator_s: F8
     load_accelerator_s: F8  # weighted by the activity of the class
     waiting_job_s: F8

@@ -27,7 +27,9 @@ def left(folder: Path) -> list[str]:
 
 def test_list_and_validate() -> None:
     listing = json.loads(run("list", "--json").stdout)
-    assert set(listing) == {"topologies", "workloads", "scenarios", "policies", "traces"}
+    assert set(listing) == {
+        "topologies", "workloads", "scenarios", "policies", "traces", "shocks",
+    }  # fmt: skip
     assert "china-2025" in {row["name"] for row in listing["scenarios"]}
     assert "nearest" in run("list", "policies").stdout
     facts = json.loads(run("validate", "china-2025", "--json").stdout)

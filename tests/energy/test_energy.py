@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from computenet.energy import (
+    capped,
     demand_charge_cny,
     energy_cost_cny,
     facility_energy_mwh,
@@ -26,10 +27,19 @@ START = datetime.fromisoformat("2025-07-07T00:00:00+08:00")
 def test_idle_plus_slope() -> None:
     # 10 accelerators up for an hour at 100 + 50 W, and 4 busy for half an hour at 0.5 x 400 W.
     energy = pool_it_energy_mwh(
-        np.asarray([100.0]), np.asarray([50.0]), np.asarray([400.0]), np.asarray([10]),
-        np.asarray([[3600.0]]), np.asarray([[4 * 1800.0 * 0.5]]),
+        np.asarray([100.0]), np.asarray([50.0]), np.asarray([400.0]),
+        np.asarray([[10 * 3600.0]]), np.asarray([[4 * 1800.0 * 0.5]]),
     )  # fmt: skip
     assert energy[0, 0] == pytest.approx((10 * 150.0 + 400.0 * 4 * 0.5 * 0.5) / 1e6)
+
+
+def test_a_power_cap_slows_by_the_cube_root_of_what_it_takes() -> None:
+    activity, speed = capped(np.asarray([0.8, 0.4, 0.5]), 0.5)
+    np.testing.assert_allclose(activity, [0.5, 0.4, 0.5])
+    np.testing.assert_allclose(speed, [(0.5 / 0.8) ** (1 / 3), 1.0, 1.0])
+    # Half the power at 0.794 of the speed: 0.63 of the energy above idle for the same work.
+    activity, speed = capped(np.asarray([1.0]), 0.5)
+    assert activity[0] / speed[0] == pytest.approx(0.5 ** (2 / 3))
 
 
 def test_sites_add_pools_and_pue_multiplies() -> None:
