@@ -299,6 +299,7 @@ def _usual_view(compiled: CompiledScenario) -> SystemView:
         job_arc_open=runs,
         rtt_s=compiled.requests.rtt_s.copy(),
         circle_ok=compiled.requests.circle_ok.copy(),
+        data_there=np.asarray([[True, False], [False] * 2, [False] * 2, [False, True]]),
         pool_free=_row(10.0, 32.0, 100.0),
         pool_waiting_accelerators=_row(40.0, 0.0, 8.0),
         group_running=_row(100.0, 10.0, 50.0, 4.0),

@@ -43,7 +43,8 @@ def job_transfer_cny(view: SystemView) -> F8:
     price = compiled.jobs.transfer_cny_per_gb[:, compiled.pools.site]
     each = price[:, None, :] * compiled.jobs.data_gb_per_accelerator_s[None, :, None]
     flat: F8 = each.reshape(-1, price.shape[1])
-    return flat
+    moved: F8 = np.where(view.data_there[:, compiled.pools.site], 0.0, flat)
+    return moved
 
 
 def outside_circle_last(score: F8, view: SystemView) -> F8:

@@ -39,6 +39,8 @@ class SystemView:
         ``(D, G)`` round-trip network time now.
     circle_ok
         ``(D, G)`` within the class's latency circle now.
+    data_there
+        ``(Q, I)`` the data of the demand lies at the site already, so nothing is moved.
     pool_free, pool_waiting_accelerators
         ``(P,)`` free accelerators; accelerators asked for by waiting jobs.
     group_running
@@ -56,6 +58,7 @@ class SystemView:
     job_arc_open: B1
     rtt_s: F8
     circle_ok: B1
+    data_there: B1
     pool_free: F8
     pool_waiting_accelerators: F8
     group_running: F8

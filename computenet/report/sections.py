@@ -205,6 +205,33 @@ def by_region(run: RunView, names: Names, label: Labels) -> str:
     )  # fmt: skip
 
 
+def _bulk_moves(run: RunView, label: Labels) -> str:
+    """Return how the scheduled moves went; nothing where there are none."""
+    moves = run.summary["network"].get("bulk_moves", [])
+    if not moves:
+        return ""
+    columns = ("move", "way", "size", "finish", "deadline", "money")
+    head = [(label(f"col_{name}"), name in {"move", "way"}) for name in columns]
+
+    def hours(value: float | None) -> str:
+        return "-" if value is None else plain(value, 1)
+
+    return f'<p class="note">{escape(label("moves_note"))}</p>' + _table(
+        head,
+        (
+            (
+                escape(f"{row['name']}: {row['region']} → {row['site']}"),
+                escape(label(f"way_{row['by']}")),
+                plain(row["size_tb"], 1),
+                hours(row["finish_h"]),
+                hours(row["deadline_h"]),
+                plain(row["cny"]),
+            )
+            for row in moves
+        ),
+    )
+
+
 def links(run: RunView, label: Labels) -> str:
     """Return the links that carried most."""
     table = run.tables["links"]
@@ -223,17 +250,21 @@ def links(run: RunView, label: Labels) -> str:
         (label("col_peak_use"), False),
     ]
     note = label("links_note", n=min(MOST_LINKS, len(most)), all=len(most))
-    return f'<p class="note">{escape(note)}</p>' + _table(
-        head,
-        (
+    return (
+        _bulk_moves(run, label)
+        + f'<p class="note">{escape(note)}</p>'
+        + _table(
+            head,
             (
-                escape(str(row["link"])),
-                plain(row["carried"] / 1000.0, 1),
-                share(row["mean"]),
-                share(row["peak"]),
-            )
-            for row in most.head(MOST_LINKS).reset_index().to_dict("records")
-        ),
+                (
+                    escape(str(row["link"])),
+                    plain(row["carried"] / 1000.0, 1),
+                    share(row["mean"]),
+                    share(row["peak"]),
+                )
+                for row in most.head(MOST_LINKS).reset_index().to_dict("records")
+            ),
+        )
     )
 
 

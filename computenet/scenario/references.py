@@ -35,6 +35,7 @@ def reference_problems(raw: Mapping[str, Any]) -> list[Problem]:
         problems += _events(raw, topology)
     if isinstance(topology, Mapping) and isinstance(workload, Mapping):
         problems += _disciplines(raw, topology, workload)
+        problems += _network(raw, topology, workload)
     if isinstance(workload, Mapping):
         problems += _service_law(raw, workload)
     return problems
@@ -185,6 +186,25 @@ def _disciplines(
             for item in _records(workload, "job_classes")
             if item.get("priority")
         ]
+    return out
+
+
+def _network(
+    raw: Mapping[str, Any], topology: Mapping[str, Any], workload: Mapping[str, Any]
+) -> list[Problem]:
+    """Return replicas and bulk moves that name what is not there."""
+    out: list[Problem] = []
+    network = raw.get("network")
+    choices = {
+        "site": ("site", _names(_records(topology, "sites"))),
+        "region": ("region", _names(_records(topology, "regions"))),
+        "job_class": ("job class", _names(_records(workload, "job_classes"), "name")),
+    }
+    for part in ("replicas", "bulk_moves"):
+        for index, item in enumerate(_records(network, part)):
+            for field, (what, names) in choices.items():
+                out += _unknown(f"network.{part}.{index}.{field}", item.get(field), names, what)
+    out += _repeated("network.bulk_moves", _names(_records(network, "bulk_moves"), "name"))
     return out
 
 

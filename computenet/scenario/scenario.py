@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from computenet.scenario.common import Identifier, Name, NonNegative, Positive, Share, Spec
 from computenet.scenario.energy import EnergySpec
+from computenet.scenario.network import NetworkSpec
 from computenet.scenario.topology import Discipline, TopologySpec
 from computenet.scenario.workload import WorkloadSpec
 
@@ -172,6 +173,7 @@ class Scenario(Spec):
     policy: PolicySpec = Field(default_factory=PolicySpec)
     run: RunSpec = Field(default_factory=RunSpec)
     energy: EnergySpec = Field(default_factory=EnergySpec)
+    network: NetworkSpec = Field(default_factory=NetworkSpec)
     failures: FailureSpec = Field(default_factory=FailureSpec)
     events: list[Event] = Field(default_factory=list)
 

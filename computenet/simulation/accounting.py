@@ -86,6 +86,7 @@ def settle_accounts(
     pools: PoolTotals,
     jobs: JobRecords,
     requests: RequestTotals,
+    bulk_moves_cny: float = 0.0,
 ) -> Accounts:
     """Charge a run with the formulas of :mod:`computenet.energy`."""
     p, sites, physical = compiled.pools, compiled.sites, compiled.energy
@@ -130,7 +131,7 @@ def settle_accounts(
     )
     carbon = location_carbon_kg(balance.imported, physical.emission_kg_per_mwh)
     bill = _bill(compiled, energy, balance, ledger, carbon, lengths_s)
-    network_cny = float(jobs.transfer_cny.sum()) + requests.transfer_cny
+    network_cny = float(jobs.transfer_cny.sum()) + requests.transfer_cny + bulk_moves_cny
     consumed = float((ledger.green + ledger.residual).sum())
     embodied = np.zeros(len(sites.ids))
     life_s = energy.embodied_years * YEAR_S

@@ -14,6 +14,7 @@ from computenet.policies.check import check_plan
 from computenet.policies.protocol import Plan, Policy, SystemView
 from computenet.scenario import GridEvent, LinkCut, Scenario, SiteOutage
 from computenet.simulation.agenda import Agenda, Rank
+from computenet.simulation.bulk_moves import BulkMoves, resident_data
 from computenet.simulation.demand import Demand
 from computenet.simulation.events import EventLog
 from computenet.simulation.faults import failures_of
@@ -92,8 +93,9 @@ class Engine:
         self._policy = policy
         self._progress = progress
         self._demand = demand
-        self._transfers = TransferPlane(compiled, demand.jobs.rows)
-        self._jobs = JobPlane(compiled, demand.jobs, self._transfers)
+        self._transfers = TransferPlane(compiled, demand.jobs.rows, scenario.network)
+        resident = resident_data(compiled, scenario.network)
+        self._jobs = JobPlane(compiled, demand.jobs, self._transfers, resident)
         self._requests = RequestPlane(compiled, demand.requests, scenario.run.replica_choice)
         self._agenda = Agenda()
         self._log = EventLog()
@@ -114,6 +116,9 @@ class Engine:
         self._job_reachable = self._find_job_arcs()
         self._failures = failures_of(scenario, compiled)
         self._faults = FaultTotals()
+        self._moves = BulkMoves(
+            compiled, scenario.network, self._jobs, self._transfers, self._agenda, self._log
+        )
         states = scenario.energy.power_states
         self._power = (
             PowerStates(compiled, states, self._jobs, self._agenda) if states is not None else None
@@ -288,6 +293,7 @@ class Engine:
         if up == bool(self._transfers.up[link]):
             return
         self._jobs.set_link(link, up, now_s)
+        self._moves.on_link(link, up, now_s)
         self._update_arcs()
         self._log.add(now_s, "link-up" if up else "link-cut", link_id)
         self._replan(now_s)
@@ -353,6 +359,7 @@ class Engine:
     def _on_epoch(self, now_s: float) -> None:
         self._advance(now_s)
         self._requests.settle(now_s)
+        self._moves.settle()
         if now_s > 0.0:
             length_s = now_s - self._epoch_s
             arrived = self._requests.arrived()
@@ -412,6 +419,7 @@ class Engine:
             job_arc_open=self._job_reachable & self._site_up[compiled.pools.site],
             rtt_s=self._rtt_s.copy(),
             circle_ok=self._circle_ok.copy(),
+            data_there=self._jobs.resident.reshape(-1, len(compiled.sites.ids)).copy(),
             pool_free=self._jobs.free() + (self._power.idle() if self._power is not None else 0.0),
             pool_waiting_accelerators=self._jobs.waiting_accelerators(),
             group_running=self._requests.running_by_group(),
@@ -439,6 +447,7 @@ class Engine:
                 f"{jobs.accelerators[job]} accelerators of class {classes[jobs.job_class[job]]}: "
                 "no pool that runs it is large enough",
             )
+        self._faults.bulk_moves, self._faults.bulk_moves_cny = self._moves.finish(horizon_s)
         links = self._transfers.finish(horizon_s)
         self._faults.reused_gb = self._jobs.reused_gb
         requests = self._requests.finish(horizon_s)

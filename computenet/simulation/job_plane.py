@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from computenet.compiled import F8, I4, I8, CompiledScenario
+from computenet.compiled import B1, F8, I4, I8, CompiledScenario
 from computenet.kernels.job_faults import give_back, hit_pool, shed_pool, withhold_idle
 from computenet.kernels.job_queue import (
     arrive_and_advance,
@@ -38,10 +38,13 @@ NOTHING = np.zeros(0, dtype=np.int64), np.zeros(0)
 
 
 class JobPlane:
-    """All jobs of a run and the pools they run in."""
+    """All jobs of a run and the pools they run in.
+
+    `resident` says where the data of a class and region lies besides, ``(R, C, I)``.
+    """
 
     def __init__(
-        self, compiled: CompiledScenario, table: JobTable, transfers: TransferPlane
+        self, compiled: CompiledScenario, table: JobTable, transfers: TransferPlane, resident: B1
     ) -> None:
         pools, jobs = compiled.pools, compiled.jobs
         n, n_classes = table.rows, len(jobs.classes)
@@ -93,7 +96,11 @@ class JobPlane:
         self._data_region = np.where(table.data_region >= 0, table.data_region, table.region)
         self._placed = np.zeros(n, dtype=np.int64)
         self._upcoming_s = float(table.submit_s[0]) if n else np.inf
-        transfers.size_gb[:] = table.data_gb
+        transfers.size_gb[:n] = table.data_gb
+        self._flow_start_s = np.append(table.submit_s, np.zeros(len(transfers.size_gb) - n))
+        self._moves: list[int] = []
+        self._moved_s: dict[int, float] = {}
+        self.resident = resident
         self._transfer_cny = np.zeros(n)
         self._submitted = 0
         self._active = np.zeros(0, dtype=np.int64)
@@ -138,8 +145,19 @@ class JobPlane:
             self._submitted = last
             self._upcoming_s = float(table.submit_s[last]) if last < table.rows else np.inf
         done, ready_s = NOTHING
+        flows = self._placed
+        if self._moves:
+            flows = np.append(self._moves, flows[:count])
+            flows = flows[np.argsort(self._flow_start_s[flows], kind="stable")]
+            count, self._moves = len(flows), []
         if count or transfers.next_end_s < until_s:
-            done, ready_s = transfers.advance(self._placed, count, table.submit_s, until_s)
+            done, ready_s = transfers.advance(flows, count, self._flow_start_s, until_s)
+            if done.size and int(done.max()) >= transfers.first_move:
+                moved = done >= transfers.first_move
+                self._moved_s.update(
+                    zip(done[moved].tolist(), ready_s[moved].tolist(), strict=True)
+                )
+                done, ready_s = done[~moved], ready_s[~moved]
             if done.size > 1:
                 order = np.lexsort((done, ready_s))
                 done, ready_s = done[order], ready_s[order]
@@ -178,7 +196,18 @@ class JobPlane:
     def _place_data(self, jobs: I8) -> None:
         """Give transfers their class of service; datasets that are at the site already stay."""
         transfers = self._transfers
-        transfers.route[jobs] += transfers.pairs * transfers.service[self._table.job_class[jobs]]
+        transfers.set_service(jobs, self._table.job_class[jobs].astype(np.int64))
+        if self.resident.any():
+            there = self.resident[
+                self._data_region[jobs],
+                self._table.job_class[jobs],
+                self._compiled.pools.site[self._pool[jobs]],
+            ]
+            here = jobs[there]
+            self.reused_gb += float(transfers.size_gb[here].sum())
+            transfers.size_gb[here] = 0.0
+            self._transfer_cny[here] = 0.0
+            jobs = jobs[~there]
         if self._stores is None:
             return
         datasets = self._table.user[jobs]
@@ -260,6 +289,23 @@ class JobPlane:
     def job_id(self, job: int) -> int:
         """Return a job's number in its source."""
         return int(self._table.job_id[job])
+
+    def begin_move(self, flow: int, now_s: float) -> None:
+        """Send a bulk move's flow on its way; everything before `now_s` must be processed."""
+        self._flow_start_s[flow] = now_s
+        kind = len(self._compiled.jobs.classes) + flow - self._transfers.first_move
+        self._transfers.set_service(np.asarray([flow]), np.asarray([kind]))
+        self._moves.append(flow)
+        self._quiet_s = 0.0
+
+    def move_ended_s(self, flow: int) -> float:
+        """Return when a bulk move's flow ended, NaN if it has not."""
+        return self._moved_s.get(flow, np.nan)
+
+    def reserve(self, links: list[int], gbps: float, now_s: float) -> None:
+        """Take a rate out of links for a dedicated line, or give it back if it is negative."""
+        self._transfers.reserve(links, gbps, now_s)
+        self._quiet_s = 0.0
 
     def set_link(self, link: int, up: bool, now_s: float) -> None:
         """Cut or repair a link."""

@@ -85,8 +85,9 @@ def run_scenario(
     outcome = Engine(scenario, compiled, work, policy, progress, tick_s).run()
     lap("simulate")
     accounts = settle_accounts(
-        compiled, scenario.energy, outcome.pools, outcome.jobs, outcome.requests
-    )
+        compiled, scenario.energy, outcome.pools, outcome.jobs, outcome.requests,
+        outcome.faults.bulk_moves_cny,
+    )  # fmt: skip
     audit = audit_run(
         compiled, accounts, outcome.pools, outcome.jobs, outcome.requests, outcome.links
     )

@@ -89,6 +89,7 @@ def summarise(
     west = np.asarray([site.role == "west" for site in scenario.topology.sites])
     by_pool_work = busy.sum(axis=1) * p.fp16_tflops
     carried = float(links.carried_gb.sum())
+    network_mwh = scenario.network.kwh_per_gb * (links.sent_gb + requests.transfer_gb) / 1000.0
     return {
         "jobs": _jobs(jobs, compiled.warmup_s),
         "requests": {
@@ -168,6 +169,10 @@ def summarise(
             "carried_gb": carried,
             "request_gb": requests.transfer_gb,
             "reused_gb": faults.reused_gb,
+            "bulk_moves": faults.bulk_moves,
+            "bulk_moves_cny": faults.bulk_moves_cny,
+            "energy_mwh": network_mwh,
+            "carbon_kg": network_mwh * (_ratio(carbon, float(balance.imported.sum())) or 0.0),
             "west_share": _ratio(
                 float(by_pool_work[west[p.site]].sum()), float(by_pool_work.sum())
             ),

@@ -8,21 +8,12 @@ import numpy as np
 import pandas as pd
 
 from computenet.compiled import F8, I8, CompiledScenario
-from computenet.engines import BLOCK_TOKENS, LAYER_OVERHEAD_S, STEP_TOKENS
 from computenet.kernels.histogram import percentile
 from computenet.scenario import Scenario
-from computenet.scenario.provenance import NumberSource, number_sources
-from computenet.serving import (
-    CACHE_SHARE,
-    DECODE_ACTIVITY,
-    DECODE_EFFICIENCY,
-    MEMORY_SHARE,
-    MOST_SLOTS,
-    PREFILL_ACTIVITY,
-    PREFILL_EFFICIENCY,
-)
+from computenet.scenario.provenance import number_sources
 from computenet.simulation.accounting import Accounts, slot_lengths_s
 from computenet.simulation.engine import Outcome
+from computenet.simulation.sources import model_numbers
 from computenet.simulation.totals import JOB_STATES, JobRecords
 from computenet.units import SECONDS_PER_HOUR
 
@@ -287,41 +278,8 @@ def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
 
 
 def _sources(scenario: Scenario) -> pd.DataFrame:
-    rows = [*number_sources(scenario), *_model_numbers(scenario)]
+    rows = [*number_sources(scenario), *model_numbers(scenario)]
     names = ("path", "field", "value", "unit", "source", "grade")
     return pd.DataFrame(
         {name: pd.array([getattr(row, name) or "" for row in rows], dtype="str") for name in names}
     )
-
-
-def _model_numbers(scenario: Scenario) -> list[NumberSource]:
-    """Return the numbers of the models themselves, with what they stand on."""
-    run = scenario.run
-    roofline = "published serving studies reach 0.4 to 0.7 of the roofline (recalled)"
-    power = "shares of thermal design power, DynamoLLM and Splitwise (recalled)"
-    judged = "judgement"
-    measured = "between those of two measured vLLM runs, 69 and 75 microseconds a layer"
-    engine = "default of vLLM"
-    return [
-        NumberSource(path, path.rpartition(".")[2], f"{value:g}", unit, source, grade)
-        for path, value, unit, source, grade in (
-            ("serving.prefill_efficiency", PREFILL_EFFICIENCY, "", roofline, "estimated"),
-            ("serving.decode_efficiency", DECODE_EFFICIENCY, "", roofline, "estimated"),
-            ("serving.prefill_activity", PREFILL_ACTIVITY, "", power, "published"),
-            ("serving.decode_activity", DECODE_ACTIVITY, "", power, "published"),
-            ("serving.memory_share", MEMORY_SHARE, "", judged, "assumed"),
-            ("serving.cache_share", CACHE_SHARE, "", judged, "assumed"),
-            ("serving.most_slots", float(MOST_SLOTS), "", judged, "assumed"),
-            *(
-                (
-                    ("serving.layer_overhead_s", LAYER_OVERHEAD_S, "s", measured, "measured"),
-                    ("serving.step_tokens", float(STEP_TOKENS), "", engine, "published"),
-                    ("serving.block_tokens", float(BLOCK_TOKENS), "", engine, "published"),
-                )
-                if run.service_law == "continuous-batching"
-                else ()
-            ),
-            ("run.checkpoint_interval_s", run.checkpoint_interval_s, "s", judged, "assumed"),
-            ("run.restart_s", run.restart_s, "s", judged, "assumed"),
-        )
-    ]

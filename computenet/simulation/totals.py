@@ -98,6 +98,8 @@ class FaultTotals:
     servers: int = 0
     jobs: int = 0
     reused_gb: float = 0.0  # datasets that were at the site already
+    bulk_moves: list[dict[str, Any]] = field(default_factory=list)
+    bulk_moves_cny: float = 0.0
     grid_events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -107,3 +109,4 @@ class LinkTotals:
 
     carried_gb: F8
     expected_gb: float
+    sent_gb: float  # end to end

@@ -13,7 +13,8 @@ from computenet.kernels.transfers import (
     make_transfer_state,
     settle_transfers,
 )
-from computenet.network import Routes, shortest_routes
+from computenet.network import alternative_routes, shortest_routes
+from computenet.scenario.network import NetworkSpec
 from computenet.simulation.totals import LinkTotals
 from computenet.units import BITS_PER_BYTE
 
@@ -21,27 +22,36 @@ __all__ = ["TransferPlane"]
 
 
 class TransferPlane:
-    """Flows from regions to sites; route ``(k * R + region) * I + site`` for service class `k`.
+    """Flows from regions to sites over the shortest way, or over several.
 
-    Job classes of one transfer weight make one class of service.
+    Route ``((j * K + k) * R + region) * I + site`` for way `j` and class of service `k`; job
+    classes and bulk moves of one weight make one class of service.
 
     Parameters
     ----------
     compiled
         The scenario.
-    n_flows
-        Flows of the whole run, by job index.
+    n_jobs
+        Jobs of the whole run; flow `n` is that of job `n`, and those of bulk moves follow.
+    spec
+        Ways and bulk moves.
     """
 
-    def __init__(self, compiled: CompiledScenario, n_flows: int) -> None:
+    def __init__(self, compiled: CompiledScenario, n_jobs: int, spec: NetworkSpec) -> None:
         self._compiled = compiled
+        self._spec = spec
+        self.first_move = n_jobs
+        n_flows = n_jobs + len(spec.bulk_moves)
         self._sites = len(compiled.sites.ids)
         self._regions = len(compiled.regions)
         n_links = len(compiled.network.link_ids)
         self.up = np.ones(n_links, dtype=np.bool_)
-        self._weights, self.service = np.unique(compiled.jobs.transfer_weight, return_inverse=True)
-        self.pairs = self._regions * self._sites
-        n_routes = len(self._weights) * self.pairs
+        weights = np.append(
+            compiled.jobs.transfer_weight, [move.weight for move in spec.bulk_moves]
+        )
+        self._weights, self._service = np.unique(weights, return_inverse=True)
+        self._pairs = self._regions * self._sites
+        n_routes = spec.paths * len(self._weights) * self._pairs
         self._state = make_transfer_state(n_flows, n_routes, n_links)
         self._out = make_transfer_out(n_flows, n_links, compiled.n_slots)
         self.size_gb = np.zeros(n_flows)
@@ -50,18 +60,50 @@ class TransferPlane:
         self._reported = 0
         self._expected_gb = 0.0
         self._base_gb = np.zeros(n_routes)
-        self.routes = self._find_routes()
+        self._reserved_gbps = np.zeros(n_links)
+        self._line_gb = np.zeros((n_links, compiled.n_slots))
+        self._line_expected_gb = self._line_sent_gb = 0.0
+        self._turn = np.zeros(self._pairs)
+        for number, move in enumerate(spec.bulk_moves):
+            flow = n_jobs + number
+            pair = compiled.regions.index(move.region) * self._sites
+            pair += compiled.sites.ids.index(move.site)
+            self.route[flow] = pair
+            self.size_gb[flow] = 1000.0 * move.size_tb
+        self._find_routes()
         self._paths = self._make_paths()
 
-    def _find_routes(self) -> Routes:
-        return shortest_routes(self._compiled.network, self.up, self._regions)
+    def _find_routes(self) -> None:
+        network = self._compiled.network
+        self.routes = shortest_routes(network, self.up, self._regions)
+        self._ways = (
+            alternative_routes(
+                network, network.capacity_gbps, self.up, self._regions, self._spec.paths,
+                self._spec.stretch,
+            )
+            if self._spec.paths > 1
+            else None
+        )  # fmt: skip
+
+    def _links_by_route(self) -> tuple[I8, I8]:
+        """Return how many links each route has, and the links in order of routes."""
+        routes, classes = self.routes, len(self._weights)
+        if self._ways is None:
+            lengths = np.tile(np.diff(routes.path_start), classes)
+            return lengths, np.tile(routes.path_link, classes)
+        chosen: list[list[int]] = []
+        for way in range(self._spec.paths):
+            for _ in range(classes):
+                # Where there are fewer ways, the later ones are the first again.
+                chosen += [ways[way % len(ways)] if ways else [] for ways in self._ways.paths]
+        lengths = np.asarray([len(hops) for hops in chosen], dtype=np.int64)
+        return lengths, np.asarray([hop for hops in chosen for hop in hops], dtype=np.int64)
 
     def _make_paths(self) -> Paths:
         routes, network = self.routes, self._compiled.network
         n_links = len(network.link_ids)
-        classes = len(self._weights)
-        lengths = np.tile(np.diff(routes.path_start), classes)
-        link = np.tile(routes.path_link, classes)
+        times = self._spec.paths * len(self._weights)
+        lengths, link = self._links_by_route()
         first = np.zeros(len(lengths) + 1, dtype=np.int64)
         np.cumsum(lengths, out=first[1:])
         owner = np.repeat(np.arange(len(lengths)), lengths)
@@ -73,11 +115,79 @@ class TransferPlane:
             link=link.astype(np.int64),
             users=users,
             user=owner[order].astype(np.int64),
-            capacity_gb_s=np.where(self.up, network.capacity_gbps / BITS_PER_BYTE, 0.0),
-            open=np.tile(np.isfinite(routes.oneway_ms).ravel(), classes).astype(np.int64),
-            weight=np.repeat(self._weights, self.pairs).astype(np.float64),
+            capacity_gb_s=np.where(
+                self.up, (network.capacity_gbps - self._reserved_gbps) / BITS_PER_BYTE, 0.0
+            ),
+            open=np.tile(np.isfinite(routes.oneway_ms).ravel(), times).astype(np.int64),
+            weight=np.tile(np.repeat(self._weights, self._pairs), self._spec.paths),
             slot_s=np.asarray([self._compiled.slot_s]),
         )
+
+    def set_service(self, flows: I8, kind: I8) -> None:
+        """Turn the pairs of flows into routes: give them a class of service and a way.
+
+        Parameters
+        ----------
+        flows
+            Flows whose `route` is their pair, in order of start.
+        kind
+            Job class of each, or the number of job classes and of the bulk move.
+        """
+        pair = self.route[flows]
+        way = np.zeros(len(flows), dtype=np.int64)
+        if self._ways is not None:
+            # Turns of a pair fall evenly in 0 to 1 (multiples of the golden ratio).
+            order = np.argsort(pair, kind="stable")
+            first = np.searchsorted(pair[order], pair[order], side="left")
+            turn = np.empty(len(flows))
+            turn[order] = np.arange(len(flows)) - first
+            place = ((self._turn[pair] + turn) * 0.6180339887498949) % 1.0
+            np.add.at(self._turn, pair, 1.0)
+            way = (place[:, None] >= self._ways.until[pair]).sum(axis=1)
+        service = self._service[kind]
+        self.route[flows] = (way * len(self._weights) + service) * self._pairs + pair
+
+    def path(self, region: int, site: int) -> list[int] | None:
+        """Return the links of the shortest way now, or ``None`` where there is none."""
+        routes = self.routes
+        if not np.isfinite(routes.oneway_ms[region, site]):
+            return None
+        route = region * self._sites + site
+        hops: list[int] = routes.path_link[
+            routes.path_start[route] : routes.path_start[route + 1]
+        ].tolist()
+        return hops
+
+    def has_room(self, links: list[int], gbps: float) -> bool:
+        """Return whether a line may be reserved: some of every link is left for the others."""
+        left = self._compiled.network.capacity_gbps - self._reserved_gbps
+        return all(gbps < left[link] for link in links)
+
+    def expected_rate(self, links: list[int], weight: float) -> float:
+        """Return what a new flow of this weight would get beside those there now, GB/s."""
+        paths, active = self._paths, self._state.active
+        rates = []
+        for link in links:
+            users = paths.user[paths.users[link] : paths.users[link + 1]]
+            others = float((active[users] * paths.weight[users]).sum())
+            rates.append(paths.capacity_gb_s[link] * weight / (weight + others))
+        return float(min(rates, default=0.0))
+
+    def reserve(self, links: list[int], gbps: float, now_s: float) -> None:
+        """Take a rate out of links, or give it back if it is negative."""
+        self._settle_expected(now_s)
+        self._reserved_gbps[links] += gbps
+        self._change(now_s)
+
+    def carried_by_line(self, links: list[int], begin_s: float, end_s: float, gb: float) -> None:
+        """Write what a dedicated line carried."""
+        slot_s, slots = self._compiled.slot_s, self._compiled.n_slots
+        first, last = int(begin_s / slot_s), min(int(np.ceil(end_s / slot_s)), slots)
+        edges_s = np.clip(np.arange(first, last + 1) * slot_s, begin_s, end_s)
+        if end_s > begin_s:
+            self._line_gb[links, first:last] += gb * np.diff(edges_s) / (end_s - begin_s)
+        self._line_expected_gb += gb * len(links)
+        self._line_sent_gb += gb
 
     def advance(self, flows: I8, count: int, start_s: F8, until_s: float) -> tuple[I8, F8]:
         """Start `count` flows and return the (job, time) of those that ended before `until_s`.
@@ -95,7 +205,10 @@ class TransferPlane:
         """Cut or repair a link; flows go on over the shortest way that is left."""
         self._settle_expected(now_s)
         self.up[link] = up
-        self.routes = self._find_routes()
+        self._find_routes()
+        self._change(now_s)
+
+    def _change(self, now_s: float) -> None:
         after = self._make_paths()
         change_paths(now_s, self._state, self._paths, after, self._out)
         self._paths = after
@@ -131,4 +244,8 @@ class TransferPlane:
         """Write what links carried to the end."""
         settle_transfers(horizon_s, self._state, self._paths, self._out)
         self._settle_expected(horizon_s)
-        return LinkTotals(self._out.carried_gb, self._expected_gb)
+        return LinkTotals(
+            self._out.carried_gb + self._line_gb,
+            self._expected_gb + self._line_expected_gb,
+            float(self._base_gb.sum()) + self._line_sent_gb,
+        )
