@@ -63,7 +63,7 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
         _section("targets", label("targets"), sections.targets(run, names, label)),
         _section("by_site", label("by_site"), sections.by_site(run, names, label)),
         _section("by_region", label("by_region"), sections.by_region(run, names, label)),
-        _section("links", label("links"), sections.links(run, label)),
+        _section("links", label("links"), sections.links(run, names, label)),
         _section("events", label("events"), sections.events(run, label)),
         _section("audit", label("audit"), sections.audit(run, label), note=label("audit_note")),
         _section(

@@ -205,7 +205,7 @@ def by_region(run: RunView, names: Names, label: Labels) -> str:
     )  # fmt: skip
 
 
-def _bulk_moves(run: RunView, label: Labels) -> str:
+def _bulk_moves(run: RunView, names: Names, label: Labels) -> str:
     """Return how the scheduled moves went; nothing where there are none."""
     moves = run.summary["network"].get("bulk_moves", [])
     if not moves:
@@ -220,7 +220,7 @@ def _bulk_moves(run: RunView, label: Labels) -> str:
         head,
         (
             (
-                escape(f"{row['name']}: {row['region']} → {row['site']}"),
+                escape(f"{row['name']}: {names.region(row['region'])} → {names.site(row['site'])}"),
                 escape(label(f"way_{row['by']}")),
                 plain(row["size_tb"], 1),
                 hours(row["finish_h"]),
@@ -232,7 +232,7 @@ def _bulk_moves(run: RunView, label: Labels) -> str:
     )
 
 
-def links(run: RunView, label: Labels) -> str:
+def links(run: RunView, names: Names, label: Labels) -> str:
     """Return the links that carried most."""
     table = run.tables["links"]
     grouped = table.groupby("link", observed=True)
@@ -251,7 +251,7 @@ def links(run: RunView, label: Labels) -> str:
     ]
     note = label("links_note", n=min(MOST_LINKS, len(most)), all=len(most))
     return (
-        _bulk_moves(run, label)
+        _bulk_moves(run, names, label)
         + f'<p class="note">{escape(note)}</p>'
         + _table(
             head,

@@ -67,7 +67,8 @@ class BulkMoveSpec(Spec):
                 raise ValueError("by: cheapest needs a deadline_h")
         else:
             for way, names in OPTIONS.items():
-                given = [name for name in names if name in self.model_fields_set]
+                usual = type(self).model_fields
+                given = [name for name in names if getattr(self, name) != usual[name].default]
                 if way != self.by and given:
                     raise ValueError(
                         f"{', '.join(given)}: used only with by: {way} or cheapest, not {self.by}"

@@ -77,7 +77,9 @@ def test_shipping_takes_its_lead_time_and_the_cheapest_way_meets_the_deadline() 
          "lead_time_h": 20.0, "cny_per_tb": 0.001, "ready_h": 0.5},
         {"name": "never", "size_tb": 900.0, "by": "cheapest", "deadline_h": 1.0, "gbps": 60.0},
     ]  # fmt: skip
-    rows = {row["name"]: row for row in run(moves).summary["network"]["bulk_moves"]}
+    results = run(moves)
+    assert cn.load(results.scenario.model_dump(mode="json")) == results.scenario
+    rows = {row["name"]: row for row in results.summary["network"]["bulk_moves"]}
     assert rows["road"]["finish_h"] == 12.0
     assert rows["road"]["cny"] == pytest.approx(30.0 * 500.0)
     assert rows["soon"]["met"]
