@@ -20,7 +20,8 @@ from computenet.energy.balance import RULES
 HOURS, POWER_MW, ENERGY_MWH, EFFICIENCY, INITIAL = 7 * 24, 2.0, 5.0, 0.81, 0.4
 
 
-def _series(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def series(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a week of load and generation, MW."""
     rng = np.random.default_rng(seed)
     hour = np.arange(HOURS)
     load = 4.0 + np.sin(2 * np.pi * hour / 24.0) + 0.5 * rng.random(HOURS)
@@ -28,7 +29,7 @@ def _series(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return load, sun + 2.0 * rng.random(HOURS)
 
 
-def _optimum(load: np.ndarray, generation: np.ndarray, price: np.ndarray) -> float:
+def optimum(load: np.ndarray, generation: np.ndarray, price: np.ndarray) -> float:
     """Return PyPSA's least cost of import, CNY."""
     import pypsa
 
@@ -50,11 +51,12 @@ def _optimum(load: np.ndarray, generation: np.ndarray, price: np.ndarray) -> flo
         efficiency_store=each, efficiency_dispatch=each, cyclic_state_of_charge=False,
         state_of_charge_initial=INITIAL * ENERGY_MWH,
     )  # fmt: skip
-    network.optimize(solver_name="highs", log_to_console=False)
+    network.optimize(solver_name="highs", log_to_console=False, include_objective_constant=False)
     return float(network.objective)
 
 
-def _rule(load: np.ndarray, generation: np.ndarray, price: np.ndarray, rule: str) -> float:
+def by_rule(load: np.ndarray, generation: np.ndarray, price: np.ndarray, rule: str) -> float:
+    """Return the bill of storage by rule, CNY."""
     one = np.ones(1)
     found = balance_sites(
         load[None, :], generation[None, :], np.ones(HOURS), price[None, :],
@@ -72,17 +74,17 @@ def main() -> None:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     for seed in range(3):
-        load, generation = _series(seed)
+        load, generation = series(seed)
         flat = np.full(HOURS, 400.0)
         best, ours = (
-            _optimum(load, generation, flat),
-            _rule(load, generation, flat, "self-consumption"),
+            optimum(load, generation, flat),
+            by_rule(load, generation, flat, "self-consumption"),
         )
         print(
             f"one price:  PyPSA {best:,.4f}  rule {ours:,.4f}  difference {ours / best - 1.0:+.1e}"
         )
         two = np.where(np.arange(HOURS) % 24 < 8, 250.0, 700.0)
-        best, ours = _optimum(load, generation, two), _rule(load, generation, two, "arbitrage")
+        best, ours = optimum(load, generation, two), by_rule(load, generation, two, "arbitrage")
         above = ours / best - 1.0
         print(f"two prices: PyPSA {best:,.2f}  arbitrage by rule {ours:,.2f}  {above:+.2%}")
 
