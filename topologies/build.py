@@ -20,6 +20,8 @@ Row = dict[str, str]
 AI_SHARE = 0.25
 #: Grade of a fact by its confidence mark.
 GRADE = {"high": "published", "medium": "published", "low": "estimated"}
+#: Judgements are no estimates.
+GRADES_OF_SHAPE = {**GRADE, "low": "assumed"}
 #: Share of a site's accelerator power by type (assumed; the public record names vendors only).
 MIX: dict[str, dict[str, float]] = {
     "zhangjiakou": {
@@ -134,7 +136,9 @@ def accelerators(rows: list[Row]) -> list[dict[str, Any]]:
     return out
 
 
-def sites(rows: list[Row], regions: dict[str, str], water: dict[str, Row]) -> list[dict[str, Any]]:
+def sites(
+    rows: list[Row], regions: dict[str, str], water: dict[str, Row], winds: dict[str, Row]
+) -> list[dict[str, Any]]:
     out = []
     for row in rows:
         name, grade = row["site_id"], GRADE[row["confidence"]]
@@ -187,14 +191,24 @@ def sites(rows: list[Row], regions: dict[str, str], water: dict[str, Row]) -> li
                 ),
             },
         }
-        site |= physical(row, role, water[province], float(row["it_capacity_mw_est"]))
+        site |= physical(
+            row, role, water[province], winds.get(row["site_id"]), float(row["it_capacity_mw_est"])
+        )
         if hub:
             site["hub"] = {"en": row["hub_en"], "zh": row["hub_cn"]}
         out.append(site)
     return out
 
 
-def physical(row: Row, role: str, province: Row, it_mw: float) -> dict[str, Any]:
+def wind_shape(row: Row) -> dict[str, list[float]]:
+    """Return how a site's wind energy goes with month and hour."""
+    return {
+        "months": [float(row[f"wind_m{month:02d}"]) for month in range(1, 13)],
+        "hours": [float(row[f"wind_h{hour:02d}"]) for hour in range(24)],
+    }
+
+
+def physical(row: Row, role: str, province: Row, wind: Row | None, it_mw: float) -> dict[str, Any]:
     """Return climate, cooling, generation and storage of a site."""
     north = float(row["lat"]) > NORTH_OF
     grade = GRADE[province["cf_confidence"]]
@@ -230,12 +244,21 @@ def physical(row: Row, role: str, province: Row, it_mw: float) -> dict[str, Any]
                 "capacity_mw": round(share * it_mw, 1),
                 "capacity_factor": factors[kind],
                 "price_cny_per_mwh": price,
+                **(wind_shape(wind) if kind == "wind" and wind is not None else {}),
                 "provenance": {
                     "*": source(f"{share:g} of the site's IT power: no public list", "assumed"),
                     "capacity_factor": source(province["source"], grade),
                     "price_cny_per_mwh": source(
                         "wind and solar at about 300 CNY/MWh over a direct line; roofs are paid for",
                         "assumed",
+                    ),
+                    **(
+                        {
+                            field: source(wind["source"], GRADES_OF_SHAPE[wind["confidence"]])
+                            for field in ("months", "hours")
+                        }
+                        if kind == "wind" and wind is not None
+                        else {}
                     ),
                 },
             }
@@ -458,7 +481,8 @@ def topology(facts: Path, name: str, title: dict[str, str], metro: bool) -> dict
     chips = accelerators(read(facts, "accelerators.csv"))
     fleet = pools(hubs, chips)
     used_chips = {pool["accelerator"] for pool in fleet}
-    places = sites(hubs, region_of, {row["region"]: row for row in energy})
+    winds = {row["site_id"]: row for row in read(facts, "wind_shape.csv")}
+    places = sites(hubs, region_of, {row["region"]: row for row in energy}, winds)
     estimate = "great-circle distance x 1.8, calibrated on the CAICT bulletin of 2024-Q1"
     return {
         "id": name,

@@ -22,13 +22,6 @@ __all__ = ["compile_energy"]
 
 #: Rise of the wet bulb with the dry one in a heat wave, degrees a degree (assumed).
 WET_PER_DRY = 0.6
-#: Multipliers of wind energy by month and by hour: northern spring maximum, night maximum inland
-#: (fact base, wind shape, group north; grade assumed).
-WIND_MONTHS = np.asarray([1.05, 1.0, 1.15, 1.25, 1.2, 0.95, 0.75, 0.7, 0.85, 1.0, 1.05, 1.05])
-WIND_HOURS = np.asarray(
-    [1.12, 1.12, 1.1, 1.08, 1.05, 1.0, 0.94, 0.86, 0.8, 0.8, 0.84, 0.88, 0.92, 0.96, 0.99, 1.0, 1.0,
-     0.98, 0.98, 1.02, 1.08, 1.12, 1.14, 1.22]
-)  # fmt: skip
 
 
 def compile_energy(scenario: Scenario, sites: SiteArrays, n_slots: int) -> EnergyArrays:
@@ -195,7 +188,12 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
                     item.capacity_factor,
                 )  # fmt: skip
             else:
-                year = wind_profile(weather.wind[i], WIND_MONTHS, WIND_HOURS, item.capacity_factor)
+                year = wind_profile(
+                    weather.wind[i],
+                    np.asarray(item.months or np.ones(12)),
+                    np.asarray(item.hours or np.ones(24)),
+                    item.capacity_factor,
+                )
             power = item.capacity_mw * _to_slots(year[None, index], lead_s, edges_s)[0]
             (onsite if item.connection == "on-site" else direct)[i] += power
             (pv if item.kind == "pv" else wind)[i] += power

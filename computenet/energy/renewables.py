@@ -81,31 +81,37 @@ def power_curve(speed: F8) -> F8:
 
 
 def wind_profile(index: F8, monthly: F8, hourly: F8, capacity_factor: float) -> F8:
-    """Return output over capacity, ``(8760,)``, with the annual mean given.
+    """Return output over capacity, ``(8760,)``, with the means of year and months given.
 
-    Speeds are Weibull by the index's distribution function, times multipliers of month and hour;
-    their scale is what meets the capacity factor through the power curve.
+    Speeds are Weibull by the index's distribution function, times the hour's multiplier; in every
+    month their scale is what meets its capacity factor through the power curve, as a typical year
+    is made of typical months.
 
     Parameters
     ----------
     index
         ``(8760,)`` wind index, standard normal and persistent.
     monthly, hourly
-        ``(12,)`` and ``(24,)`` multipliers of energy, mean 1; of speed, their cube root.
+        ``(12,)`` and ``(24,)`` relative energy; of speed, the hour's cube root.
     capacity_factor
         Annual mean of output over capacity.
     """
     from scipy.special import ndtr
 
-    seasons = np.cbrt(monthly[month_of_hour()] * np.tile(hourly, HOURS // 24))
-    speed = (-np.log1p(-np.clip(ndtr(index), 0.0, 1.0 - 1e-12))) ** (1.0 / WEIBULL_SHAPE) * seasons
-    low, high = 0.5, 20.0
-    for _ in range(STEPS):
-        middle = 0.5 * (low + high)
-        if float(power_curve(middle * speed).mean()) < capacity_factor:
-            low = middle
-        else:
-            high = middle
-    profile = power_curve(high * speed)
-    # What bisection leaves (cut-outs make the mean stop rising) is scaled away.
-    return _calibrated(profile, capacity_factor)
+    day = np.cbrt(np.tile(hourly / hourly.mean(), HOURS // 24))
+    speed = (-np.log1p(-np.clip(ndtr(index), 0.0, 1.0 - 1e-12))) ** (1.0 / WEIBULL_SHAPE) * day
+    month, days = month_of_hour(), np.asarray(MONTH_DAYS, dtype=np.float64)
+    wanted = capacity_factor * monthly * (days.sum() / (monthly * days).sum())
+    profile = np.empty(HOURS)
+    for m in range(12):
+        here = speed[month == m]
+        low, high = 0.5, 40.0
+        for _ in range(STEPS):
+            middle = 0.5 * (low + high)
+            if float(power_curve(middle * here).mean()) < wanted[m]:
+                low = middle
+            else:
+                high = middle
+        # What bisection leaves (cut-outs make the mean stop rising) is scaled away.
+        profile[month == m] = _calibrated(power_curve(high * here), float(wanted[m]))
+    return profile

@@ -38,6 +38,18 @@ class GeneratorSpec(Sourced):
     price_cny_per_mwh: NonNegative = Field(
         default=0.0, description="paid for what is used; on-site plant is paid for already"
     )
+    months: Annotated[list[Positive], Field(min_length=12, max_length=12)] | None = Field(
+        default=None, description="wind: energy by month over the year's mean; nothing = even"
+    )
+    hours: Annotated[list[Positive], Field(min_length=24, max_length=24)] | None = Field(
+        default=None, description="wind: energy by hour of the day over the mean; nothing = even"
+    )
+
+    @model_validator(mode="after")
+    def _shapes_are_of_wind(self) -> GeneratorSpec:
+        if self.kind == "pv" and (self.months or self.hours):
+            raise ValueError("months and hours are used by wind only; the sun has its own")
+        return self
 
 
 class BatterySpec(Sourced):

@@ -54,6 +54,7 @@ def test_arbitrage_by_rule_is_near_the_optimum_and_never_below(seed: int) -> Non
     assert best - 1e-6 <= bill <= 1.05 * best
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_the_same_against_pypsa() -> None:
     pytest.importorskip("pypsa", reason="PyPSA is not installed: pip install computenet[peers]")
     load, generation = case.series(0)

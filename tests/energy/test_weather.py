@@ -10,7 +10,7 @@ import pytest
 import computenet as cn
 from computenet.energy import Climate
 from computenet.energy.cooling import COOLING, calibrate, load_penalty, plant_pue, plant_water
-from computenet.energy.renewables import power_curve, pv_profile, wind_profile
+from computenet.energy.renewables import month_of_hour, power_curve, pv_profile, wind_profile
 from computenet.energy.weather import distances_km, typical_year, wet_bulb_c
 from computenet.errors import InputError
 from computenet.streams import named_stream
@@ -102,6 +102,11 @@ def test_renewables_meet_their_capacity_factors(year) -> None:
     wind = wind_profile(year.wind[0], np.ones(12), np.ones(24), 0.28)
     assert wind.mean() == pytest.approx(0.28, rel=1e-3)
     assert np.corrcoef(wind[:-1], wind[1:])[0, 1] > 0.8
+    shape = 1.0 + 0.3 * np.cos(2.0 * np.pi * (np.arange(12) - 3.0) / 12.0)
+    wind = wind_profile(year.wind[0], shape, np.ones(24), 0.28)
+    assert wind.mean() == pytest.approx(0.28, rel=1e-9)
+    months = np.asarray([wind[month_of_hour() == m].mean() for m in range(12)])
+    np.testing.assert_allclose(months / months[0], shape / shape[0], rtol=1e-6)
 
 
 def test_power_curve() -> None:
