@@ -24,7 +24,9 @@ __all__ = ["compile_energy"]
 WET_PER_DRY = 0.6
 
 
-def compile_energy(scenario: Scenario, sites: SiteArrays, n_slots: int) -> EnergyArrays:
+def compile_energy(
+    scenario: Scenario, sites: SiteArrays, n_slots: int, emission_kg_per_mwh: F8
+) -> EnergyArrays:
     """Return the physical side of every site.
 
     Raises
@@ -59,7 +61,7 @@ def compile_energy(scenario: Scenario, sites: SiteArrays, n_slots: int) -> Energ
         water_l_per_kwh=sites.water_l_per_kwh[:, None] * flat,
         temperature_c=np.full((n, n_slots), np.nan),
         price_factor=price,
-        emission_kg_per_mwh=sites.emission_kg_per_mwh[:, None] * emission,
+        emission_kg_per_mwh=emission_kg_per_mwh * emission,
         onsite_mw=none,
         direct_mw=none.copy(),
         pv_mw=none.copy(),

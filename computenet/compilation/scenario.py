@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from computenet.compilation.energy import compile_energy
+from computenet.compilation.series import site_series
 from computenet.compiled import (
     F8,
     I8,
@@ -103,7 +104,10 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
         scenario.start, scenario.run.slot_s, n_slots, scenario.horizon_s
     )
     sites = _sites(scenario, n_slots)
-    energy = compile_energy(scenario, sites, n_slots)
+    edges_s = np.minimum(np.arange(n_slots + 1) * scenario.run.slot_s, scenario.horizon_s)
+    price, emission = site_series(scenario, sites, edges_s)
+    sites = replace(sites, price_cny_per_mwh=price)
+    energy = compile_energy(scenario, sites, n_slots, emission)
     sites = replace(sites, price_cny_per_mwh=sites.price_cny_per_mwh * energy.price_factor)
     network = _network(scenario)
     pools = _pools(scenario)

@@ -110,6 +110,11 @@ class EnergySpec(Spec):
     weather_files: dict[Identifier, str] = Field(
         default_factory=dict, description="site: EPW or TMY3 file in place of its typical year"
     )
+    series_files: dict[Identifier, str] = Field(
+        default_factory=dict,
+        description="site: CSV or parquet of time, cny_per_mwh and kg_per_mwh in place of its "
+        "tariff and annual factor; for either model",
+    )
     carbon_price_cny_per_t: NonNegative = Field(
         default=0.0, description="paid on location-based emissions"
     )
@@ -140,9 +145,12 @@ class EnergySpec(Spec):
     @model_validator(mode="after")
     def _used(self) -> EnergySpec:
         if self.model == "simple":
-            given = [name for name in sorted(self.model_fields_set) if name != "model"
-                     and getattr(self, name) != type(self).model_fields[name].get_default(
-                         call_default_factory=True)]  # fmt: skip
+            usual = type(self).model_fields
+            given = [
+                name
+                for name in sorted(self.model_fields_set - {"model", "series_files"})
+                if getattr(self, name) != usual[name].get_default(call_default_factory=True)
+            ]
             if given:
                 raise ValueError(f"{', '.join(given)}: used only with energy.model=full")
         if (self.voucher_share > 0.0) != (self.voucher_budget_cny > 0.0):
