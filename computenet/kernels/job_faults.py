@@ -15,7 +15,7 @@ from computenet.kernels.job_running import (
 )
 from computenet.kernels.job_state import FAIR_SHARE, JobInputs, JobOut, JobState
 
-__all__ = ["give_back", "hit_pool", "shed_pool", "withhold_idle"]
+__all__ = ["give_back", "hit_pool", "reclaim_pool", "shed_pool", "withhold_idle"]
 
 
 @njit_inline
@@ -32,6 +32,19 @@ def _stop(p: int, place: int, now_s: float, state: JobState, inputs: JobInputs) 
     state.free[p] += inputs.accelerators[job]
     enqueue(job, p, state, inputs)
     return int(job)
+
+
+@njit_inline
+def _latest(p: int, state: JobState) -> int:
+    """Return the place in the heap of the running job that started last."""
+    base = state.arena[p]
+    victim = 0
+    for i in range(1, state.running[p]):
+        job, other = state.heap_job[base + i], state.heap_job[base + victim]
+        gap_s = state.segment_s[job] - state.segment_s[other]
+        if gap_s > 0.0 or (gap_s == 0.0 and job > other):
+            victim = i
+    return victim
 
 
 @njit_inline
@@ -106,25 +119,41 @@ def shed_pool(
     if state.available[p] == 0:
         return 0, 0, 0
     account(p, now_s, state, inputs, out)
-    base = state.arena[p]
     jobs, held = 0, 0
     while held < count and state.running[p] > 0:
-        victim = -1
-        for i in range(state.running[p]):
-            job = state.heap_job[base + i]
-            if victim < 0:
-                victim = i
-                continue
-            other = state.heap_job[base + victim]
-            gap_s = state.segment_s[job] - state.segment_s[other]
-            if gap_s > 0.0 or (gap_s == 0.0 and job > other):
-                victim = i
-        held += inputs.accelerators[_stop(p, victim, now_s, state, inputs)]
+        job = _stop(p, _latest(p, state), now_s, state, inputs)
+        held += inputs.accelerators[job]
         jobs += 1
     # Whatever is idle now stays idle: nothing takes the place of what was paused.
     taken = _withhold(p, state.free[p], state)
     state.next_event_s[p] = next_event(p, state)
     return jobs, held, taken
+
+
+@njit
+def reclaim_pool(
+    p: int, count: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOut
+) -> tuple[int, int]:
+    """Take accelerators away from a pool: idle ones first, then those of the latest jobs.
+
+    Returns
+    -------
+    tuple
+        Jobs stopped, and accelerators withheld.
+    """
+    count = min(count, state.size[p] - state.withheld[p])
+    if state.available[p] == 0:
+        state.withheld[p] += count
+        return 0, count
+    account(p, now_s, state, inputs, out)
+    jobs = 0
+    while state.free[p] < count and state.running[p] > 0:
+        _stop(p, _latest(p, state), now_s, state, inputs)
+        jobs += 1
+    taken = _withhold(p, count, state)
+    schedule(p, now_s, state, inputs)
+    state.next_event_s[p] = next_event(p, state)
+    return jobs, taken
 
 
 @njit

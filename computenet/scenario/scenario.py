@@ -26,11 +26,21 @@ class FailureSpec(Spec):
     file: str | None = Field(
         default=None, description="CSV or parquet of time_s, pool, repair_s and perhaps place"
     )
+    reclaim: dict[str, str] = Field(
+        default_factory=dict,
+        description="pool: spot availability (JSON of metadata.gap_seconds and data, nodes "
+        "available by tick) that its job accelerators follow",
+    )
+    reclaim_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        default=1.0, description="part of such a pool that is spot capacity"
+    )
 
     @model_validator(mode="after")
     def _used(self) -> FailureSpec:
         if (self.file is not None) != (self.model == "file"):
             raise ValueError("file belongs to failures.model=file, which needs it")
+        if self.reclaim_share != 1.0 and not self.reclaim:
+            raise ValueError("reclaim_share is used only with failures.reclaim")
         usual = (self.rate_factor, self.repair_median_h, self.repair_sigma) == (1.0, 4.0, 1.2)
         if self.model != "sampled" and not usual:
             raise ValueError("rates and repairs are used only with failures.model=sampled")

@@ -17,7 +17,7 @@ from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.bulk_moves import BulkMoves, resident_data
 from computenet.simulation.demand import Demand
 from computenet.simulation.events import EventLog
-from computenet.simulation.faults import failures_of
+from computenet.simulation.faults import failures_of, reclaims_of
 from computenet.simulation.job_plane import JobPlane
 from computenet.simulation.power_states import PowerStates
 from computenet.simulation.progress import Progress
@@ -101,6 +101,7 @@ class Engine:
         self._log = EventLog()
         self._plans = PlanLog([])
         self._plan: Plan | None = None
+        self._reclaimed: dict[int, int] = {}
         self._planned_s = -1.0
         self._site_up = np.ones(len(compiled.sites.ids), dtype=np.bool_)
         self._down: list[tuple[int, float, float]] = []
@@ -142,6 +143,8 @@ class Engine:
         failures = self._failures
         for at in range(failures.count):
             self._agenda.at(float(failures.time_s[at]), Rank.OUTAGE, self._on_failure(at))
+        for time_s, pool, wanted in reclaims_of(self._scenario, compiled):
+            self._agenda.at(time_s, Rank.OUTAGE, self._on_reclaim(pool, wanted))
         self._schedule_tariffs()
         states = self._scenario.energy.power_states
         if states is not None:
@@ -248,6 +251,26 @@ class Engine:
                 self._jobs.give_back(pool, taken, now_s)
             if site:
                 self._log.add(now_s, "grid-event-end", site)
+
+        return act
+
+    def _on_reclaim(self, pool: int, wanted: int) -> Callable[[float], None]:
+        """Bring the spot accelerators that a pool goes without to a number."""
+
+        def act(now_s: float) -> None:
+            self._jobs.advance(now_s)
+            more = wanted - self._reclaimed.get(pool, 0)
+            if more > 0:
+                stopped, taken = self._jobs.reclaim(pool, more, now_s)
+                self._reclaimed[pool] = self._reclaimed.get(pool, 0) + taken
+                self._faults.reclaimed += 1
+                self._faults.reclaimed_jobs += stopped
+                if self._faults.reclaimed <= MOST_NAMED:
+                    detail = f"{taken} accelerators taken, {stopped} jobs stopped"
+                    self._log.add(now_s, "reclaim", self._compiled.pools.ids[pool], detail)
+            elif more < 0:
+                self._jobs.return_accelerators(pool, -more, now_s)
+                self._reclaimed[pool] = wanted
 
         return act
 

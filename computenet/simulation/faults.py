@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from computenet.errors import InputError, Problem, nearest
 from computenet.scenario import Scenario
 from computenet.streams import named_stream
 
-__all__ = ["Failures", "failures_of"]
+__all__ = ["Failures", "failures_of", "reclaims_of"]
 
 DAY_S = 86_400.0
 COLUMNS = ("time_s", "pool", "repair_s")
@@ -58,6 +59,54 @@ def failures_of(scenario: Scenario, compiled: CompiledScenario) -> Failures:
     repair_s = 3600.0 * spec.repair_median_h * np.exp(spec.repair_sigma * rng.standard_normal(n))
     order = np.argsort(time_s, kind="stable")
     return Failures(time_s[order], pool[order].astype(np.int64), place[order], repair_s[order])
+
+
+def reclaims_of(scenario: Scenario, compiled: CompiledScenario) -> list[tuple[float, int, int]]:
+    """Return when each spot pool goes without how many accelerators: (time, pool, number).
+
+    The part of a pool that is spot capacity is there in the share of nodes that its file has at
+    that tick, over the most it ever has.
+    """
+    spec, pools = scenario.failures, compiled.pools
+    out: list[tuple[float, int, int]] = []
+    problems: list[Problem] = []
+    ids = list(pools.ids)
+    for name, file in spec.reclaim.items():
+        path = f"failures.reclaim.{name}"
+        if name not in ids:
+            few = ", ".join(ids[:20])
+            problems.append(Problem(path, file, "names no pool", few, nearest(name, ids)))
+            continue
+        try:
+            raw = json.loads(Path(file).read_text(encoding="utf-8"))
+            gap_s = float(raw["metadata"]["gap_seconds"])
+            nodes = np.asarray(raw["data"], dtype=np.float64)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            problems.append(Problem(path, file, f"is no spot series: {error}"))
+            continue
+        if nodes.ndim != 1 or not nodes.size or gap_s <= 0.0 or not (nodes >= 0.0).all():
+            problems.append(Problem(path, file, "holds no list of nodes by tick"))
+            continue
+        if len(nodes) * gap_s < compiled.horizon_s:
+            days = len(nodes) * gap_s / DAY_S
+            problems.append(Problem(path, file, "is shorter than the run", f"{days:.4g} days"))
+            continue
+        pool = ids.index(name)
+        spot = round(spec.reclaim_share * int(pools.accelerators[pool]))
+        there = nodes / max(float(nodes.max()), 1.0)
+        gone = np.rint(spot * (1.0 - there)).astype(np.int64)
+        changes = np.flatnonzero(np.diff(gone, prepend=0))
+        times_s = changes * gap_s
+        inside = times_s < compiled.horizon_s
+        out += [
+            (time_s, pool, number)
+            for time_s, number in zip(
+                times_s[inside].tolist(), gone[changes[inside]].tolist(), strict=True
+            )
+        ]
+    if problems:
+        raise InputError(problems)
+    return out
 
 
 def _read(path: Path, compiled: CompiledScenario) -> Failures:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from computenet.compiled import B1, F8, I4, I8, CompiledScenario
-from computenet.kernels.job_faults import give_back, hit_pool, shed_pool, withhold_idle
+from computenet.kernels.job_faults import (
+    give_back,
+    hit_pool,
+    reclaim_pool,
+    shed_pool,
+    withhold_idle,
+)
 from computenet.kernels.job_queue import (
     arrive_and_advance,
     settle_jobs,
@@ -259,6 +265,14 @@ class JobPlane:
             pool, accelerators * self._units, now_s, self._state, self._inputs, self.out
         )
         return int(jobs), held / self._units, int(taken)
+
+    def reclaim(self, pool: int, accelerators: int, now_s: float) -> tuple[int, int]:
+        """Take accelerators away, latest jobs first; return jobs stopped and what is withheld."""
+        self._quiet_s = self._event_s = 0.0
+        jobs, taken = reclaim_pool(
+            pool, accelerators * self._units, now_s, self._state, self._inputs, self.out
+        )
+        return int(jobs), int(taken) // self._units
 
     def give_back(self, pool: int, withheld: int, now_s: float) -> None:
         """Bring what was withheld back into service."""

@@ -163,7 +163,12 @@ def summarise(
             "network_cny": accounts.network_cny,
             "total_cny": accounts.total_cny,
         },
-        "failures": {"servers": faults.servers, "jobs_stopped": faults.jobs},
+        "failures": {
+            "servers": faults.servers,
+            "jobs_stopped": faults.jobs,
+            "reclaims": faults.reclaimed,
+            "jobs_reclaimed": faults.reclaimed_jobs,
+        },
         "grid_events": faults.grid_events,
         "network": {
             "carried_gb": carried,

@@ -97,6 +97,8 @@ class FaultTotals:
 
     servers: int = 0
     jobs: int = 0
+    reclaimed: int = 0  # times spot capacity was taken away
+    reclaimed_jobs: int = 0
     reused_gb: float = 0.0  # datasets that were at the site already
     bulk_moves: list[dict[str, Any]] = field(default_factory=list)
     bulk_moves_cny: float = 0.0
