@@ -26,7 +26,8 @@ def chunk_insert(job: int, before: int, p: int, state: JobState, inputs: JobInpu
         if state.chunk_first[c] == after:
             state.chunk_first[c] = job
     else:
-        c = state.chunks[p] + state.queued[p] // CHUNK_JOBS
+        # Jobs that come to a pool again may be more than there are: the last chunk takes them.
+        c = min(state.chunks[p] + state.queued[p] // CHUNK_JOBS, state.chunks[p + 1] - 1)
         if state.restarts[job] == 0:
             state.queued[p] += 1
     run_s = expected_s(job, p, state, inputs)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from computenet.kernels._jit import njit, njit_inline
-from computenet.kernels.job_lanes import enqueue, refund
+from computenet.kernels.job_lanes import dequeue, enqueue, first_waiting, refund
 from computenet.kernels.job_queue import next_event, schedule
 from computenet.kernels.job_running import (
     account,
@@ -13,9 +16,11 @@ from computenet.kernels.job_running import (
     heap_remove,
     keeps_ends,
 )
-from computenet.kernels.job_state import FAIR_SHARE, JobInputs, JobOut, JobState
+from computenet.kernels.job_state import FAIR_SHARE, NOT_ARRIVED, JobInputs, JobOut, JobState
 
-__all__ = ["give_back", "hit_pool", "reclaim_pool", "shed_pool", "withhold_idle"]
+__all__ = ["drain_pool", "give_back", "hit_pool", "reclaim_pool", "shed_pool", "withhold_idle"]
+
+I8 = NDArray[np.int64]
 
 
 @njit_inline
@@ -154,6 +159,33 @@ def reclaim_pool(
     schedule(p, now_s, state, inputs)
     state.next_event_s[p] = next_event(p, state)
     return jobs, taken
+
+
+@njit
+def drain_pool(
+    p: int, now_s: float, jobs: I8, state: JobState, inputs: JobInputs, out: JobOut
+) -> int:
+    """Take every waiting job out of a pool, first in turn first; return how many.
+
+    Parameters
+    ----------
+    jobs
+        At least as long as the queue; written.
+    """
+    account(p, now_s, state, inputs, out)
+    count = 0
+    while True:
+        job = first_waiting(p, state, inputs)
+        if job < 0:
+            break
+        dequeue(p, state, inputs)
+        state.waiting[p] -= 1
+        state.waiting_accelerators[p] -= inputs.accelerators[job]
+        state.status[job] = NOT_ARRIVED
+        jobs[count] = job
+        count += 1
+    state.next_event_s[p] = next_event(p, state)
+    return count
 
 
 @njit

@@ -100,6 +100,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "col_finish": ("Done, h", "完成 / h"),
     "col_deadline": ("Deadline, h", "期限 / h"),
     "col_money": ("Cost, CNY", "费用 / 元"),
+    "event_jobs-moved": ("Jobs moved", "作业迁移"),
     "event_reclaim": ("Spot capacity taken", "竞价资源回收"),
     "event_site-outage": ("Site outage", "站点中断"),
     "event_site-up": ("Site back", "站点恢复"),

@@ -84,6 +84,11 @@ class RunSpec(Spec):
     restart_s: NonNegative = Field(
         default=900.0, description="overhead of restarting an interrupted job, s"
     )
+    on_outage: Literal["wait", "move"] = Field(
+        default="wait",
+        description="jobs of a site that stops wait for it, or go elsewhere by the policy's shares "
+        "from their last checkpoint, with their data",
+    )
     kill_at_estimate: bool = Field(
         default=False, description="a job is stopped once it has run for its user's estimate"
     )

@@ -13,6 +13,7 @@ from computenet.simulation.totals import (
     JOB_STATES,
     KILLED,
     RUNNING,
+    TRANSFERRING,
     WAITING,
     JobRecords,
     LinkTotals,
@@ -49,6 +50,7 @@ def audit_run(
         jobs.pool[placed],
         (job_accel_s * compiled.jobs.activity[jobs.job_class])[placed],
     )
+    load_by_pool += jobs.earlier_accelerator_s @ compiled.jobs.activity
     load_by_pool += pools.serving_load_accelerator_s.sum(axis=1)
     idle_ws = (p.idle_w + p.overhead_w) * (
         (p.accelerators + p.serving_accelerators) * pools.available_s.sum(axis=1)
@@ -62,7 +64,8 @@ def audit_run(
             _power(compiled, accounts),
         ),
         work_accelerator_s=relative_residual(
-            float(pools.busy_accelerator_s.sum()), float(job_accel_s[placed].sum())
+            float(pools.busy_accelerator_s.sum()),
+            float(job_accel_s[placed].sum() + jobs.earlier_accelerator_s.sum()),
         ),
         bytes_gb=relative_residual(float(links.carried_gb.sum()), links.expected_gb),
         money_cny=_money(compiled, accounts),
@@ -129,7 +132,7 @@ def job_residence_accelerator_s(compiled: CompiledScenario, jobs: JobRecords) ->
     restart = np.where(jobs.restarts > 0, compiled.restart_s, 0.0)
     ended = np.isin(jobs.state, (COMPLETED, KILLED, FAILED))
     held_s = np.select(
-        [ended, jobs.state == RUNNING, jobs.state == WAITING],
+        [ended, jobs.state == RUNNING, np.isin(jobs.state, (WAITING, TRANSFERRING))],
         [
             run_s + lost_s + restart,
             jobs.saved_s + lost_s + (compiled.horizon_s - jobs.segment_s),

@@ -101,6 +101,7 @@ class Engine:
         self._log = EventLog()
         self._plans = PlanLog([])
         self._plan: Plan | None = None
+        self._leaving: list[int] = []
         self._reclaimed: dict[int, int] = {}
         self._planned_s = -1.0
         self._site_up = np.ones(len(compiled.sites.ids), dtype=np.bool_)
@@ -220,6 +221,8 @@ class Engine:
             groups = np.flatnonzero(np.isin(compiled.groups.pool, pools))
             dropped = sum(self._requests.fail(int(group), now_s) for group in groups)
             self._down.append((site, now_s, compiled.horizon_s))
+            if self._scenario.run.on_outage == "move":
+                self._leaving += [int(pool) for pool in pools]
             real = dropped * compiled.sampling
             self._log.add(
                 now_s, "site-outage", site_id, f"{stopped} jobs stopped, {real} requests dropped"
@@ -421,6 +424,11 @@ class Engine:
                     plan.job_shares.copy() if jobs_changed else None,
                 )
             )
+        if self._leaving:
+            moved = self._jobs.evacuate(np.asarray(self._leaving), now_s)
+            self._leaving = []
+            self._faults.moved_jobs += moved
+            self._log.add(now_s, "jobs-moved", "", f"{moved} jobs go to other pools")
         for note in plan.notes:
             self._log.add(now_s, "note", "policy", note)
         self._plan = plan

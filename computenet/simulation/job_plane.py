@@ -6,6 +6,7 @@ import numpy as np
 
 from computenet.compiled import B1, F8, I4, I8, CompiledScenario
 from computenet.kernels.job_faults import (
+    drain_pool,
     give_back,
     hit_pool,
     reclaim_pool,
@@ -105,6 +106,8 @@ class JobPlane:
         transfers.size_gb[:n] = table.data_gb
         self._flow_start_s = np.append(table.submit_s, np.zeros(len(transfers.size_gb) - n))
         self._moves: list[int] = []
+        self._job_of_flow: dict[int, int] = {}  # of transfers after a job's first
+        self._earlier = np.zeros((len(pools.ids), n_classes))
         self._moved_s: dict[int, float] = {}
         self.resident = resident
         self._transfer_cny = np.zeros(n)
@@ -159,11 +162,7 @@ class JobPlane:
         if count or transfers.next_end_s < until_s:
             done, ready_s = transfers.advance(flows, count, self._flow_start_s, until_s)
             if done.size and int(done.max()) >= transfers.first_move:
-                moved = done >= transfers.first_move
-                self._moved_s.update(
-                    zip(done[moved].tolist(), ready_s[moved].tolist(), strict=True)
-                )
-                done, ready_s = done[~moved], ready_s[~moved]
+                done, ready_s = self._sort_out(done, ready_s)
             if done.size > 1:
                 order = np.lexsort((done, ready_s))
                 done, ready_s = done[order], ready_s[order]
@@ -180,8 +179,33 @@ class JobPlane:
             )  # fmt: skip
         self._quiet_s = min(self._upcoming_s, transfers.next_end_s, self._event_s)
 
+    def _sort_out(self, done: I8, ready_s: F8) -> tuple[I8, F8]:
+        """Note the ends of bulk moves and give flows of jobs that moved their jobs' numbers."""
+        done = done.copy()
+        keep = np.ones(len(done), dtype=np.bool_)
+        for at in np.flatnonzero(done >= self._transfers.first_move).tolist():
+            flow = int(done[at])
+            job = self._job_of_flow.pop(flow, -1)
+            if job < 0:
+                self._moved_s[flow] = float(ready_s[at])
+                keep[at] = False
+            done[at] = job
+        return done[keep], ready_s[keep]
+
     def _route(self, first: int, last: int) -> int:
         """Give new jobs their pools; return how many have one."""
+        compiled = self._compiled
+        count = self._route_only(first, last)
+        if count:
+            self._place_data(self._placed[:count])
+        if compiled.checkpoint_cost_s > 0.0 and count:
+            self._set_checkpoints(self._placed[:count])
+        if count < last - first:
+            self.rejected += (first + np.flatnonzero(self._pool[first:last] < 0)).tolist()
+        return count
+
+    def _route_only(self, first: int, last: int) -> int:
+        """Give jobs their pools, the pairs of their data's ways, and its price."""
         table, compiled = self._table, self._compiled
         count = route_jobs(
             first, last, self._demand, table.kind, self._allowed, table.job_class,
@@ -191,12 +215,6 @@ class JobPlane:
             self._transfers.routes.price_cny_per_gb, self._pool, self._transfers.route,
             self._transfer_cny, self._placed,
         )  # fmt: skip
-        if count:
-            self._place_data(self._placed[:count])
-        if compiled.checkpoint_cost_s > 0.0 and count:
-            self._set_checkpoints(self._placed[:count])
-        if count < last - first:
-            self.rejected += (first + np.flatnonzero(self._pool[first:last] < 0)).tolist()
         return int(count)
 
     def _place_data(self, jobs: I8) -> None:
@@ -287,6 +305,54 @@ class JobPlane:
     def return_accelerators(self, pool: int, accelerators: int, now_s: float) -> None:
         """Bring accelerators back that :meth:`withhold` took."""
         self.give_back(pool, accelerators * self._units, now_s)
+
+    def evacuate(self, pools: I8, now_s: float) -> int:
+        """Send what waits in pools that are down elsewhere, by the shares; return how many jobs."""
+        moved = 0
+        for pool in pools.tolist():
+            queue = np.empty(int(self._state.waiting[pool]), dtype=np.int64)
+            drain_pool(pool, now_s, queue, self._state, self._inputs, self.out)
+            for job in queue.tolist():
+                moved += self._move_job(job, pool, now_s)
+        self._quiet_s = self._event_s = 0.0
+        return moved
+
+    def _move_job(self, job: int, before: int, now_s: float) -> bool:
+        """Give one job another pool and send its data after it."""
+        state, table, transfers = self._state, self._table, self._transfers
+        inputs, kind = self._inputs, int(table.job_class[job])
+        speed = self._compiled.jobs.speed[kind]
+        held = state.saved_s[job] * inputs.accelerators[job] + state.lost_accelerator_s[job]
+        work_s = inputs.work_s[job] / speed[before]
+        route, cny = transfers.route[job], self._transfer_cny[job]
+        placed = self._placed[:1].copy()
+        self._pool[job] = -1
+        self._route_only(job, job + 1)
+        pool, pair = int(self._pool[job]), int(transfers.route[job])
+        self._placed[:1], transfers.route[job] = placed, route
+        if self._compiled.checkpoint_cost_s > 0.0:
+            self._set_checkpoints(np.asarray([job]))
+        state.saved_s[job] *= inputs.work_s[job] / speed[pool] / work_s if work_s > 0.0 else 1.0
+        after = state.saved_s[job] * inputs.accelerators[job] + state.lost_accelerator_s[job]
+        self._earlier[before, kind] += held / self._units
+        self._earlier[pool, kind] -= after / self._units
+        region, site = divmod(pair, len(self._compiled.sites.ids))
+        size_gb = float(table.data_gb[job])
+        if pool == before or self.resident[region, kind, site]:
+            size_gb = self._transfer_cny[job] = 0.0
+        elif self._stores is not None and self._stores[site].holds(self._dataset(job)):
+            self.reused_gb += size_gb
+            size_gb = self._transfer_cny[job] = 0.0
+        self._transfer_cny[job] += cny
+        flow = transfers.add_flow(region, site, size_gb)
+        if flow >= len(self._flow_start_s):
+            more = len(transfers.size_gb) - len(self._flow_start_s)
+            self._flow_start_s = np.append(self._flow_start_s, np.zeros(more))
+        self._flow_start_s[flow] = now_s
+        transfers.set_service(np.asarray([flow]), np.asarray([kind]))
+        self._job_of_flow[flow] = job
+        self._moves.append(flow)
+        return pool != before
 
     def active_w(self, pool: int) -> float:
         """Return the power above idle of a pool's mean busy accelerator, W; 0 if none is busy."""
@@ -399,4 +465,5 @@ class JobPlane:
             transfer_cny=self._transfer_cny,
             recorded_wait_s=table.recorded_wait_s,
             deadline_s=table.deadline_s,
+            earlier_accelerator_s=self._earlier,
         )

@@ -168,6 +168,7 @@ def summarise(
             "jobs_stopped": faults.jobs,
             "reclaims": faults.reclaimed,
             "jobs_reclaimed": faults.reclaimed_jobs,
+            "jobs_moved": faults.moved_jobs,
         },
         "grid_events": faults.grid_events,
         "network": {

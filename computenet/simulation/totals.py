@@ -46,6 +46,7 @@ class JobRecords:
     transfer_cny: F8
     recorded_wait_s: F8
     deadline_s: F8  # NaN = none
+    earlier_accelerator_s: F8  # (P, C) held at pools that jobs left, less what the new one counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class FaultTotals:
 
     servers: int = 0
     jobs: int = 0
+    moved_jobs: int = 0  # that left a site which stopped
     reclaimed: int = 0  # times spot capacity was taken away
     reclaimed_jobs: int = 0
     reused_gb: float = 0.0  # datasets that were at the site already

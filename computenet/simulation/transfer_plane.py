@@ -41,7 +41,7 @@ class TransferPlane:
         self._compiled = compiled
         self._spec = spec
         self.first_move = n_jobs
-        n_flows = n_jobs + len(spec.bulk_moves)
+        self._flows = n_flows = n_jobs + len(spec.bulk_moves)
         self._sites = len(compiled.sites.ids)
         self._regions = len(compiled.regions)
         n_links = len(compiled.network.link_ids)
@@ -146,6 +146,27 @@ class TransferPlane:
             way = (place[:, None] >= self._ways.until[pair]).sum(axis=1)
         service = self._service[kind]
         self.route[flows] = (way * len(self._weights) + service) * self._pairs + pair
+
+    def add_flow(self, region: int, site: int, size_gb: float) -> int:
+        """Return a new flow of a pair, beyond those of the jobs' first transfers."""
+        flow = self._flows
+        self._flows += 1
+        if flow == len(self.size_gb):
+            more = max(1024, flow // 8)
+            grown = {
+                name: np.append(getattr(self._state, name), np.full(more, -1))
+                for name in ("key_gb", "left", "right")
+            }
+            self._state = self._state._replace(**grown)
+            self._out = self._out._replace(
+                flow=np.append(self._out.flow, np.zeros(more, dtype=np.int64)),
+                finish_s=np.append(self._out.finish_s, np.zeros(more)),
+            )
+            self.size_gb = np.append(self.size_gb, np.zeros(more))
+            self.route = np.append(self.route, np.zeros(more, dtype=np.int64))
+        self.route[flow] = region * self._sites + site
+        self.size_gb[flow] = size_gb
+        return flow
 
     def path(self, region: int, site: int) -> list[int] | None:
         """Return the links of the shortest way now, or ``None`` where there is none."""
