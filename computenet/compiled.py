@@ -125,6 +125,7 @@ class RequestDemandArrays:
     rtt_s: F8  # (D, G)
     circle_ok: B1  # (D, G) within the class's latency circle
     circle_ms: F8  # (K,) latency circle, one way
+    latency_factor: F8  # (K,) of what carries the requests, over the links' own
     ttft_slo_ms: F8  # (D,)
     tpot_slo_ms: F8  # (D,)
     replica_s: F8  # (D, G) replica-seconds a mean request takes of a full replica

@@ -41,7 +41,7 @@ from computenet.kernels.job_state import (
     SJF,
     SMALLEST_AREA,
 )
-from computenet.network import shortest_routes
+from computenet.network import LATENCY_FACTORS, shortest_routes
 from computenet.scenario import Scenario
 from computenet.scenario.topology import TariffSpec
 from computenet.scenario.workload import JobClassSpec
@@ -483,6 +483,8 @@ def _requests(
     arc_ms = oneway_ms[:, site]
     gb = _array([c.gb_per_request for c in classes])
     circle = _array([c.latency_circle_ms for c in classes])
+    factor = _array([LATENCY_FACTORS[c.network] for c in classes])
+    felt_ms = arc_ms[:, None, :] * factor[None, :, None]
 
     def arcs(values: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(values.reshape(n_regions * n_classes, len(groups.ids)))
@@ -494,9 +496,10 @@ def _requests(
         model_of_class=model_of_class,
         mean_rate_per_s=mean_rate.ravel(),
         feasible=arcs(served[None, :, :] & reachable[:, None, :]),
-        rtt_s=arcs(np.repeat(2e-3 * arc_ms[:, None, :], n_classes, axis=1)),
-        circle_ok=arcs(arc_ms[:, None, :] <= circle[None, :, None]),
+        rtt_s=arcs(2e-3 * felt_ms),
+        circle_ok=arcs(felt_ms <= circle[None, :, None]),
         circle_ms=circle,
+        latency_factor=factor,
         ttft_slo_ms=np.tile(_array([c.ttft_slo_ms for c in classes]), n_regions),
         tpot_slo_ms=np.tile(_array([c.tpot_slo_ms for c in classes]), n_regions),
         replica_s=arcs(np.broadcast_to(replica_s, (n_regions, *replica_s.shape))),

@@ -223,6 +223,7 @@ def _example_compiled() -> CompiledScenario:
         rtt_s=2e-3 * arc_ms,
         circle_ok=arc_ms <= 5.0,
         circle_ms=_row(5.0, 5.0),
+        latency_factor=_row(1.0, 1.0),
         ttft_slo_ms=_row(500.0, 2000.0, 500.0, 2000.0),
         tpot_slo_ms=_row(50.0, 100.0, 50.0, 100.0),
         replica_s=np.where(serves, np.tile(_row(0.2, 1.5)[:, None], (2, 4)), np.inf),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -86,6 +86,10 @@ class ServiceClassSpec(Sourced):
     ttft_slo_ms: Positive
     tpot_slo_ms: Positive
     latency_circle_ms: Positive = Field(description="one-way latency circle: 1, 5 or 20 ms")
+    network: Literal["wavelength", "private-ip", "internet"] = Field(
+        default="wavelength",
+        description="what carries the requests: latency 1, 1.5 or 1.72 times that of the links",
+    )
     turns_mean: Annotated[float, Field(ge=1.0, le=1000.0)] = Field(
         default=1.0,
         description="mean turns of a conversation; each prompt holds all that was said before, and "

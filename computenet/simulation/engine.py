@@ -12,12 +12,12 @@ from computenet.compiled import B1, F8, CompiledScenario
 from computenet.errors import InputError
 from computenet.policies.check import check_plan
 from computenet.policies.protocol import Plan, Policy, SystemView
-from computenet.scenario import GridEvent, LinkCut, Scenario, SiteOutage
+from computenet.scenario import LinkCut, Scenario, SiteOutage
 from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.bulk_moves import BulkMoves, resident_data
 from computenet.simulation.demand import Demand
+from computenet.simulation.disturbances import MOST_NAMED, Disturbances
 from computenet.simulation.events import EventLog
-from computenet.simulation.faults import failures_of, reclaims_of
 from computenet.simulation.job_plane import JobPlane
 from computenet.simulation.power_states import PowerStates
 from computenet.simulation.progress import Progress
@@ -36,8 +36,6 @@ __all__ = ["Engine", "Outcome", "PlanLog"]
 
 #: Time constant of the moving mean of the job load, s.
 LOAD_MEMORY_S = 21_600.0
-#: Rejected jobs named in the event log; all are counted and stand in the job table.
-MOST_NAMED = 1000
 #: Real seconds between two reports of progress.
 REPORT_EVERY_S = 0.2
 
@@ -102,7 +100,6 @@ class Engine:
         self._plans = PlanLog([])
         self._plan: Plan | None = None
         self._leaving: list[int] = []
-        self._reclaimed: dict[int, int] = {}
         self._planned_s = -1.0
         self._site_up = np.ones(len(compiled.sites.ids), dtype=np.bool_)
         self._down: list[tuple[int, float, float]] = []
@@ -116,8 +113,10 @@ class Engine:
         self._circle_ok = compiled.requests.circle_ok
         self._reachable = compiled.requests.feasible
         self._job_reachable = self._find_job_arcs()
-        self._failures = failures_of(scenario, compiled)
         self._faults = FaultTotals()
+        self._disturbances = Disturbances(
+            scenario, compiled, self._jobs, self._agenda, self._log, self._faults
+        )
         self._moves = BulkMoves(
             compiled, scenario.network, self._jobs, self._transfers, self._agenda, self._log
         )
@@ -139,13 +138,7 @@ class Engine:
                 self._schedule(Rank.LINK, start_s, end_s, self._cut, event.link)
             elif isinstance(event, SiteOutage):
                 self._schedule(Rank.OUTAGE, start_s, end_s, self._outage, event.site)
-            elif isinstance(event, GridEvent):
-                self._agenda.at(start_s, Rank.GRID, self._on_grid_event(event, end_s))
-        failures = self._failures
-        for at in range(failures.count):
-            self._agenda.at(float(failures.time_s[at]), Rank.OUTAGE, self._on_failure(at))
-        for time_s, pool, wanted in reclaims_of(self._scenario, compiled):
-            self._agenda.at(time_s, Rank.OUTAGE, self._on_reclaim(pool, wanted))
+        self._disturbances.schedule()
         self._schedule_tariffs()
         states = self._scenario.energy.power_states
         if states is not None:
@@ -229,88 +222,6 @@ class Engine:
             )
         self._replan(now_s)
 
-    def _on_failure(self, at: int) -> Callable[[float], None]:
-        failures = self._failures
-        pool = int(failures.pool[at])
-
-        def act(now_s: float) -> None:
-            self._jobs.advance(now_s)
-            job, taken = self._jobs.hit(pool, float(failures.place[at]), now_s)
-            self._faults.servers += 1
-            self._faults.jobs += int(job >= 0)
-            if self._faults.servers <= MOST_NAMED:
-                hit = f"job {self._jobs.job_id(job)} stopped" if job >= 0 else "idle"
-                self._log.add(now_s, "failure", self._compiled.pools.ids[pool], hit)
-            back_s = now_s + float(failures.repair_s[at])
-            if taken and back_s < self._compiled.horizon_s:
-                self._agenda.at(back_s, Rank.OUTAGE, self._give_back([(pool, taken)], ""))
-
-        return act
-
-    def _give_back(self, withheld: list[tuple[int, int]], site: str) -> Callable[[float], None]:
-        def act(now_s: float) -> None:
-            self._jobs.advance(now_s)
-            for pool, taken in withheld:
-                self._jobs.give_back(pool, taken, now_s)
-            if site:
-                self._log.add(now_s, "grid-event-end", site)
-
-        return act
-
-    def _on_reclaim(self, pool: int, wanted: int) -> Callable[[float], None]:
-        """Bring the spot accelerators that a pool goes without to a number."""
-
-        def act(now_s: float) -> None:
-            self._jobs.advance(now_s)
-            more = wanted - self._reclaimed.get(pool, 0)
-            if more > 0:
-                stopped, taken = self._jobs.reclaim(pool, more, now_s)
-                self._reclaimed[pool] = self._reclaimed.get(pool, 0) + taken
-                self._faults.reclaimed += 1
-                self._faults.reclaimed_jobs += stopped
-                if self._faults.reclaimed <= MOST_NAMED:
-                    detail = f"{taken} accelerators taken, {stopped} jobs stopped"
-                    self._log.add(now_s, "reclaim", self._compiled.pools.ids[pool], detail)
-            elif more < 0:
-                self._jobs.return_accelerators(pool, -more, now_s)
-                self._reclaimed[pool] = wanted
-
-        return act
-
-    def _on_grid_event(self, event: GridEvent, end_s: float) -> Callable[[float], None]:
-        """Pause jobs of a site, the most powerful accelerators first, until enough is shed."""
-        compiled = self._compiled
-
-        def act(now_s: float) -> None:
-            self._advance(now_s)
-            site = compiled.sites.ids.index(event.site)
-            slot = min(int(now_s / compiled.slot_s), compiled.n_slots - 1)
-            pue = float(compiled.energy.pue[site, slot])
-            left_w = event.shed_mw * 1e6
-            withheld: list[tuple[int, int]] = []
-            paused = 0
-            pools = [int(pool) for pool in np.flatnonzero(compiled.pools.site == site)]
-            for pool in sorted(pools, key=lambda p: -self._jobs.active_w(p)):
-                each_w = self._jobs.active_w(pool) * pue
-                if left_w <= 0.0 or each_w <= 0.0:
-                    continue
-                wanted = min(int(np.ceil(left_w / each_w)), int(self._jobs.busy(pool)))
-                jobs, held, taken = self._jobs.shed(pool, wanted, now_s)
-                left_w -= held * each_w
-                paused += jobs
-                withheld.append((pool, taken))
-            shed_mw = event.shed_mw - left_w / 1e6
-            self._faults.grid_events.append(
-                {"site": event.site, "at_s": now_s, "asked_mw": event.shed_mw, "shed_mw": shed_mw,
-                 "jobs_paused": paused}
-            )  # fmt: skip
-            detail = f"{shed_mw:.2f} of {event.shed_mw:g} MW shed, {paused} jobs paused"
-            self._log.add(now_s, "grid-event", event.site, detail)
-            if end_s < compiled.horizon_s:
-                self._agenda.at(end_s, Rank.GRID, self._give_back(withheld, event.site))
-
-        return act
-
     def _cut(self, now_s: float, link_id: str, repaired: bool) -> None:
         self._advance(now_s)
         link = self._compiled.network.link_ids.index(link_id)
@@ -333,6 +244,7 @@ class Engine:
         oneway = np.repeat(routes.oneway_ms[:, site], classes, axis=0)
         price = np.repeat(routes.price_cny_per_gb[:, site], classes, axis=0)
         circle_ms = np.tile(requests.circle_ms, len(compiled.regions))
+        oneway *= np.tile(requests.latency_factor, len(compiled.regions))[:, None]
         self._rtt_s = 2e-3 * oneway
         self._circle_ok = oneway <= circle_ms[:, None]
         serves = np.isfinite(requests.replica_s)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from computenet.energy.cooling import LOAD_PENALTY
 from computenet.engines import BLOCK_TOKENS, LAYER_OVERHEAD_S, STEP_TOKENS
+from computenet.network import LATENCY_FACTORS
 from computenet.scenario import Scenario
 from computenet.scenario.provenance import NumberSource
 from computenet.serving import (
@@ -93,6 +94,9 @@ def _energy(scenario: Scenario) -> Iterator[Row]:
 def _network(scenario: Scenario) -> Iterator[Row]:
     network = scenario.network
     carried = "Aslan et al., J. Industrial Ecology 22(4), 2018, halved every two years (recalled)"
+    bulletin = "CAICT, quality of the national compute network, 2024-Q1: means between hubs"
+    for name in sorted({item.network for item in scenario.workload.service_classes}):
+        yield (f"network.latency_factor.{name}", LATENCY_FACTORS[name], "", bulletin, "published")
     yield ("network.kwh_per_gb", network.kwh_per_gb, "kWh/GB", carried, "estimated")
     for move in network.bulk_moves:
         path = f"network.bulk_moves.{move.name}"

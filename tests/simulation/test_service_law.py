@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import computenet as cn
+from computenet.compilation import compile_scenario
 from computenet.errors import InputError
 
 
@@ -57,3 +59,21 @@ def test_prompts_seen_before_cost_less_and_reuse_without_any_is_refused(tmp_path
     made = cn.load("two-hubs", overrides={"days": 0.1, "run.prefix_cache": "shared"})
     with pytest.raises(InputError, match="no service class has conversations"):
         cn.simulate(made)
+
+
+def test_what_carries_requests_stretches_their_latency() -> None:
+    event = {"kind": "link-cut", "link": "east-west", "at_h": 1.0, "duration_h": 0.5}
+    base = {"days": 0.1, "workload.request_rate_per_day": 1e5, "events": [event]}
+    name = cn.load("two-hubs").workload.service_classes[0].name
+    key = f"workload.service_classes.{name}.network"
+    plain, net = (
+        compile_scenario(cn.load("two-hubs", overrides={**base, key: value}))
+        for value in ("wavelength", "internet")
+    )
+    classes = len(plain.requests.classes)
+    rtt = [
+        item.requests.rtt_s.reshape(len(item.regions), classes, -1)[:, 0] for item in (plain, net)
+    ]
+    np.testing.assert_allclose(rtt[1], rtt[0] * (16.7 / 9.7))
+    results = cn.simulate(cn.load("two-hubs", overrides={**base, key: "internet"}))
+    assert results.audit.failures() == []
