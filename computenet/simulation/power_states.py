@@ -13,6 +13,7 @@ from computenet.compiled import B1, F8, I8, CompiledScenario
 from computenet.scenario.energy import PowerStatesSpec
 from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.job_plane import JobPlane
+from computenet.simulation.slots import seconds_by_slot
 
 __all__ = ["PowerStates"]
 
@@ -85,15 +86,12 @@ class PowerStates:
 
     def account(self, now_s: float, up: B1) -> None:
         """Add the time since the last call; pools that are down draw nothing anyway."""
-        slot_s, begin_s = self._compiled.slot_s, self._since_s
-        self._since_s = now_s
+        begin_s, self._since_s = self._since_s, now_s
         off = np.where(up, self.off, 0).astype(np.float64)
         if now_s <= begin_s or not off.any():
             return
-        first = int(begin_s / slot_s)
-        last = min(int(np.ceil(now_s / slot_s)), self._compiled.n_slots)
-        edges_s = np.clip(np.arange(first, last + 1) * slot_s, begin_s, now_s)
-        self.off_accelerator_s[:, first:last] += off[:, None] * np.diff(edges_s)
+        slots, seconds = seconds_by_slot(self._compiled, begin_s, now_s)
+        self.off_accelerator_s[:, slots] += off[:, None] * seconds
 
     def idle(self) -> F8:
         """Return accelerators that are off or starting, ``(P,)``: free, but not at once."""

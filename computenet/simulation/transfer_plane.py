@@ -15,6 +15,7 @@ from computenet.kernels.transfers import (
 )
 from computenet.network import alternative_routes, shortest_routes
 from computenet.scenario.network import NetworkSpec
+from computenet.simulation.slots import seconds_by_slot
 from computenet.simulation.totals import LinkTotals
 from computenet.units import BITS_PER_BYTE
 
@@ -202,11 +203,9 @@ class TransferPlane:
 
     def carried_by_line(self, links: list[int], begin_s: float, end_s: float, gb: float) -> None:
         """Write what a dedicated line carried."""
-        slot_s, slots = self._compiled.slot_s, self._compiled.n_slots
-        first, last = int(begin_s / slot_s), min(int(np.ceil(end_s / slot_s)), slots)
-        edges_s = np.clip(np.arange(first, last + 1) * slot_s, begin_s, end_s)
         if end_s > begin_s:
-            self._line_gb[links, first:last] += gb * np.diff(edges_s) / (end_s - begin_s)
+            slots, seconds = seconds_by_slot(self._compiled, begin_s, end_s)
+            self._line_gb[links, slots] += gb * seconds / (end_s - begin_s)
         self._line_expected_gb += gb * len(links)
         self._line_sent_gb += gb
 
