@@ -43,11 +43,9 @@ def route_jobs(
     up: I8,
     site: I4,
     region: I4,
-    data_gb: F8,
-    price_cny_per_gb: F8,
+    sites: int,
     pool: I4,
     route: I8,
-    transfer_cny: F8,
     placed: I8,
 ) -> int:
     """Give each job of a range its pool and its route; return how many have one.
@@ -80,15 +78,15 @@ def route_jobs(
         ``(P,)`` accelerators; 1 = up.
     site
         ``(P,)``.
-    region, data_gb
-        ``(n,)`` where the data is, and how much.
-    price_cny_per_gb
-        ``(R, I)``.
+    region
+        ``(n,)`` where the data is.
+    sites
+        Number of sites.
     pool
         ``(n,)`` written; -1 = no pool is large enough or runs the class. A job that has a pool
         already keeps it.
-    route, transfer_cny
-        ``(n,)`` written: ``region * I + site`` and the price of moving the data.
+    route
+        ``(n,)`` written: ``region * I + site``.
     placed
         ``(n,)`` written: the jobs that have a pool, in order.
     """
@@ -126,8 +124,7 @@ def route_jobs(
         if best >= 0:
             accelerators[job] = _gang(job, best, accelerators, whole_nodes, per_server)
             r, i = region[job], site[best]
-            route[job] = r * price_cny_per_gb.shape[1] + i
-            transfer_cny[job] = data_gb[job] * price_cny_per_gb[r, i]
+            route[job] = r * sites + i
             placed[count] = job
             count += 1
     return count

@@ -26,10 +26,13 @@ class Alternatives:
         Links of each way: ``paths[pair][j]``; a pair without a way has none.
     until
         ``(R * I, k)`` cumulative share of transfers up to each way, by bottleneck; 1 from the last.
+    price_cny_per_gb
+        ``(R * I, k)`` sum of the links' prices; 0 beyond the last way.
     """
 
     paths: list[list[list[int]]]
     until: F8
+    price_cny_per_gb: F8
 
 
 def alternative_routes(
@@ -64,6 +67,7 @@ def alternative_routes(
     sites = links.n_nodes - n_regions
     paths: list[list[list[int]]] = []
     until = np.ones((n_regions * sites, count))
+    price = np.zeros((n_regions * sites, count))
     for pair in range(n_regions * sites):
         region, site = divmod(pair, sites)
         ways: list[list[int]] = []
@@ -79,8 +83,9 @@ def alternative_routes(
                     break
                 ways.append(hops)
         paths.append(ways)
+        price[pair, : len(ways)] = [float(links.price_cny_per_gb[hops].sum()) for hops in ways]
         width = np.asarray([capacity_gbps[hops].min() for hops in ways])
         if ways and width.sum() > 0.0:
             until[pair, : len(ways)] = np.cumsum(width) / width.sum()
             until[pair, len(ways) - 1 :] = 1.0
-    return Alternatives(paths, until)
+    return Alternatives(paths, until, price)

@@ -93,8 +93,7 @@ class BulkMoves:
             move.way = way
             self._log.add(now_s, "bulk-move", spec.name, f"{spec.size_tb:g} TB, {way}")
             if way == "best-effort":
-                self._jobs.begin_move(move.flow, now_s)
-                move.cny = move.size_gb * self._price(move)
+                move.cny = self._jobs.begin_move(move.flow, now_s)
             elif way == "shipped":
                 move.cny = spec.cny_per_tb * spec.size_tb
                 self._finish_at(move, now_s + SECONDS_PER_HOUR * spec.lead_time_h)

@@ -205,22 +205,22 @@ class JobPlane:
         return count
 
     def _route_only(self, first: int, last: int) -> int:
-        """Give jobs their pools, the pairs of their data's ways, and its price."""
+        """Give jobs their pools, and the pairs of their data's ways."""
         table, compiled = self._table, self._compiled
         count = route_jobs(
             first, last, self._demand, table.kind, self._allowed, table.job_class,
             self._inputs.accelerators, table.whole_nodes, self._per_server, table.estimate_s,
             self._share, self._credit, compiled.jobs.speed, self._size,
-            self._state.available, compiled.pools.site, self._data_region, table.data_gb,
-            self._transfers.routes.price_cny_per_gb, self._pool, self._transfers.route,
-            self._transfer_cny, self._placed,
+            self._state.available, compiled.pools.site, self._data_region,
+            len(compiled.sites.ids), self._pool, self._transfers.route, self._placed,
         )  # fmt: skip
         return int(count)
 
     def _place_data(self, jobs: I8) -> None:
         """Give transfers their class of service; datasets that are at the site already stay."""
         transfers = self._transfers
-        transfers.set_service(jobs, self._table.job_class[jobs].astype(np.int64))
+        price = transfers.set_service(jobs, self._table.job_class[jobs].astype(np.int64))
+        self._transfer_cny[jobs] = self._table.data_gb[jobs] * price
         if self.resident.any():
             there = self.resident[
                 self._data_region[jobs],
@@ -234,14 +234,20 @@ class JobPlane:
             jobs = jobs[~there]
         if self._stores is None:
             return
-        datasets = self._table.user[jobs]
-        for job, dataset in zip(jobs.tolist(), datasets.tolist(), strict=True):
-            size_gb = float(self._table.data_gb[job])
-            store = self._stores[int(self._compiled.pools.site[self._pool[job]])]
-            if size_gb > 0.0 and dataset >= 0 and store.holds(self._dataset(job)):
+        for job in jobs.tolist():
+            if self._stored(job, int(self._compiled.pools.site[self._pool[job]])):
+                self.reused_gb += float(self._table.data_gb[job])
                 transfers.size_gb[job] = 0.0
                 self._transfer_cny[job] = 0.0
-                self.reused_gb += size_gb
+
+    def _stored(self, job: int, site: int) -> bool:
+        """Return whether a site's store holds the data of a job, and count that as a use of it."""
+        return (
+            self._stores is not None
+            and self._table.data_gb[job] > 0.0
+            and self._table.user[job] >= 0
+            and self._stores[site].holds(self._dataset(job))
+        )
 
     def _dataset(self, job: int) -> tuple[int, int]:
         """Return a job's dataset: jobs of one session and class share theirs."""
@@ -338,18 +344,18 @@ class JobPlane:
         self._earlier[pool, kind] -= after / self._units
         region, site = divmod(pair, len(self._compiled.sites.ids))
         size_gb = float(table.data_gb[job])
-        if pool == before or self.resident[region, kind, site]:
-            size_gb = self._transfer_cny[job] = 0.0
-        elif self._stores is not None and self._stores[site].holds(self._dataset(job)):
+        if pool == before:
+            size_gb = 0.0  # nothing else can run it: it waits where its data is
+        elif self.resident[region, kind, site] or self._stored(job, site):
             self.reused_gb += size_gb
-            size_gb = self._transfer_cny[job] = 0.0
-        self._transfer_cny[job] += cny
+            size_gb = 0.0
         flow = transfers.add_flow(region, site, size_gb)
         if flow >= len(self._flow_start_s):
             more = len(transfers.size_gb) - len(self._flow_start_s)
             self._flow_start_s = np.append(self._flow_start_s, np.zeros(more))
         self._flow_start_s[flow] = now_s
-        transfers.set_service(np.asarray([flow]), np.asarray([kind]))
+        price = transfers.set_service(np.asarray([flow]), np.asarray([kind]))
+        self._transfer_cny[job] = cny + size_gb * float(price[0])
         self._job_of_flow[flow] = job
         self._moves.append(flow)
         return pool != before
@@ -370,13 +376,17 @@ class JobPlane:
         """Return a job's number in its source."""
         return int(self._table.job_id[job])
 
-    def begin_move(self, flow: int, now_s: float) -> None:
-        """Send a bulk move's flow on its way; everything before `now_s` must be processed."""
+    def begin_move(self, flow: int, now_s: float) -> float:
+        """Send a bulk move's flow on its way and return its price, CNY.
+
+        Everything before `now_s` must be processed.
+        """
         self._flow_start_s[flow] = now_s
         kind = len(self._compiled.jobs.classes) + flow - self._transfers.first_move
-        self._transfers.set_service(np.asarray([flow]), np.asarray([kind]))
+        price = self._transfers.set_service(np.asarray([flow]), np.asarray([kind]))
         self._moves.append(flow)
         self._quiet_s = 0.0
+        return float(price[0] * self._transfers.size_gb[flow])
 
     def move_ended_s(self, flow: int) -> float:
         """Return when a bulk move's flow ended, NaN if it has not."""

@@ -124,7 +124,7 @@ class TransferPlane:
             slot_s=np.asarray([self._compiled.slot_s]),
         )
 
-    def set_service(self, flows: I8, kind: I8) -> None:
+    def set_service(self, flows: I8, kind: I8) -> F8:
         """Turn the pairs of flows into routes: give them a class of service and a way.
 
         Parameters
@@ -133,9 +133,15 @@ class TransferPlane:
             Flows whose `route` is their pair, in order of start.
         kind
             Job class of each, or the number of job classes and of the bulk move.
+
+        Returns
+        -------
+        F8
+            Price of a gigabyte on the way of each flow, CNY.
         """
         pair = self.route[flows]
         way = np.zeros(len(flows), dtype=np.int64)
+        price = self.routes.price_cny_per_gb.ravel()[pair]
         if self._ways is not None:
             # Turns of a pair fall evenly in 0 to 1 (multiples of the golden ratio).
             order = np.argsort(pair, kind="stable")
@@ -145,8 +151,10 @@ class TransferPlane:
             place = ((self._turn[pair] + turn) * 0.6180339887498949) % 1.0
             np.add.at(self._turn, pair, 1.0)
             way = (place[:, None] >= self._ways.until[pair]).sum(axis=1)
+            price = self._ways.price_cny_per_gb[pair, way]
         service = self._service[kind]
         self.route[flows] = (way * len(self._weights) + service) * self._pairs + pair
+        return price
 
     def add_flow(self, region: int, site: int, size_gb: float) -> int:
         """Return a new flow of a pair, beyond those of the jobs' first transfers."""

@@ -131,7 +131,7 @@ SQUARE = SimpleNamespace(
     a=np.asarray([0, 0, 2, 1], dtype=np.int32),
     b=np.asarray([2, 3, 3, 3], dtype=np.int32),
     latency_ms=np.asarray([1.0, 3.0, 3.0, 2.0]),
-    price_cny_per_gb=np.zeros(4),
+    price_cny_per_gb=np.asarray([0.1, 0.2, 0.4, 0.3]),
     n_nodes=4,
 )
 
@@ -140,6 +140,7 @@ def test_shortest_ways_and_their_shares() -> None:
     capacity = np.asarray([10.0, 30.0, 40.0, 100.0])
     ways = alternative_routes(SQUARE, capacity, np.ones(4, dtype=bool), 2, 3, 2.0)
     assert ways.paths[1] == [[1], [0, 2]]
+    np.testing.assert_allclose(ways.price_cny_per_gb[1], [0.2, 0.5, 0.0])
     np.testing.assert_allclose(ways.until[1], [0.75, 1.0, 1.0])
     # The long way to the near site is six times as long: not taken.
     assert ways.paths[0] == [[0]]
