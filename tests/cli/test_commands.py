@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 BINARY = Path(sys.executable).with_name("computenet")
@@ -127,7 +128,10 @@ def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
         [BINARY, "simulate", "china-2025", "--out", str(tmp_path / "run")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(5)
+    # By its own clock it is under way then, however busy the machine is.
+    spent = psutil.Process(process.pid)
+    while process.poll() is None and spent.cpu_times().user < 4.0:
+        time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode in (1, 130)
