@@ -26,7 +26,10 @@ ALLOWED: dict[str, set[str]] = {
         "compiled", "scenario", "energy", "network", "serving", "engines", "kernels", "streams",
         "units", "errors",
     },
-    "policies": {"compiled", "energy", "network", "kernels", "units", "errors"},
+    "optimization": {"compiled", "energy", "network", "kernels", "streams", "units", "errors"},
+    "policies": {
+        "optimization", "compiled", "energy", "network", "kernels", "units", "errors",
+    },
     "results": {"scenario", "compiled", "units", "errors", "report"},
     "simulation": {
         "policies", "kernels", "energy", "network", "workload", "compiled", "compilation",
@@ -34,8 +37,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "report": {"results", "scenario", "units", "errors"},
     "study": {
-        "simulation", "policies", "results", "report", "scenario", "workload", "compilation",
-        "compiled", "engines", "units", "errors",
+        "simulation", "optimization", "policies", "results", "report", "scenario", "workload",
+        "compilation", "compiled", "engines", "units", "errors",
     },
     "cli": {"study", "results", "report", "scenario", "simulation", "workload", "errors", "units"},
 }  # fmt: skip

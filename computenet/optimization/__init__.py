@@ -1,0 +1,1 @@
+"""Models that decide for the whole network, and their solvers."""

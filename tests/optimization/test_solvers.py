@@ -1,0 +1,154 @@
+"""Building sparse models and handing them to solvers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+from computenet.optimization.conflicts import conflicts, explain
+from computenet.optimization.solvers import SOLVERS, HotModel, SolverError, Status, solve
+from computenet.optimization.sparse import ModelBuilder, SparseModel
+
+LINEAR = ["glop", "pdlp", "scip", "highs", "highs-ipm"]
+
+
+def diet(need: float = 10.0, most: float = np.inf) -> SparseModel:
+    """Return: two foods at 2 and 3, ``x + 2 y >= need``, ``x <= 4``, ``x + y <= most``."""
+    builder = ModelBuilder()
+    food = builder.add_columns("food", (2,), cost=[2.0, 3.0], upper=[4.0, np.inf])
+    row = builder.add_rows("protein", (1,), lower=need, axes=(("everyone",),))
+    shelf = builder.add_rows("shelf", (), upper=most)
+    builder.add_terms(row.index(0), food.index(), [1.0, 2.0])
+    builder.add_terms(shelf.index(), food.index(), 1.0)
+    return builder.build(offset=1.0)
+
+
+@pytest.mark.parametrize("solver", LINEAR)
+def test_every_solver_finds_the_optimum_and_its_dual(solver: str) -> None:
+    answer = solve(diet(), solver)
+    assert answer.status is Status.OPTIMAL
+    assert answer.objective == pytest.approx(16.0, rel=1e-6)  # five of the second food
+    assert answer.bound == pytest.approx(16.0, rel=1e-6)
+    assert answer.violation <= 1e-6
+    if solver != "scip":
+        assert answer.row_duals[0] == pytest.approx(1.5, rel=1e-5)
+        assert answer.reduced_costs[0] == pytest.approx(0.5, rel=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["glop", "scip", "highs"])
+def test_infeasible_and_unbounded_are_told_apart(solver: str) -> None:
+    assert solve(diet(10.0, most=4.0), solver).status is Status.INFEASIBLE
+    builder = ModelBuilder()
+    x = builder.add_columns("x", (2,), cost=-1.0)
+    row = builder.add_rows("row", (1,), lower=0.0)
+    builder.add_terms(row.index(0), x.index(), [1.0, -1.0])
+    assert solve(builder.build(), solver).status is Status.UNBOUNDED
+
+
+@pytest.mark.parametrize("solver", ["cp-sat", "scip", "highs"])
+def test_whole_numbers(solver: str) -> None:
+    builder = ModelBuilder()
+    x = builder.add_columns("x", (3,), cost=[-6.0, -5.0, -3.0], upper=1.0, integer=True)
+    row = builder.add_rows("weight", (1,), upper=5.0)
+    builder.add_terms(row.index(0), x.index(), [4.0, 3.0, 2.0])
+    answer = solve(builder.build(), solver)
+    assert answer.objective == pytest.approx(-8.0)
+    assert answer.bound == pytest.approx(-8.0, rel=1e-6)
+    assert answer.gap <= 1e-6
+
+
+def test_a_solver_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(SolverError, match="no solver"):
+        solve(diet(), "cplex")
+    with pytest.raises(SolverError, match="no option"):
+        HotModel(diet(), method="hipo9")
+    builder = ModelBuilder()
+    builder.add_columns("x", (1,), upper=1.0, integer=True)
+    with pytest.raises(SolverError, match="whole-number"):
+        solve(builder.build(), "glop")
+
+
+@pytest.mark.parametrize("solver", sorted(SOLVERS))
+def test_bulk_interface_keeps_its_contract(solver: str) -> None:
+    """Dense random models with both-sided rows: every solver agrees with scipy."""
+    rng = np.random.default_rng(7)
+    n, m = 12, 6
+    a = np.round(rng.normal(size=(m, n)), 2)
+    inside = rng.integers(0, 3, size=n).astype(float)
+    low, high = a @ inside - 1.0, a @ inside + 1.0
+    cost = np.round(rng.normal(size=n), 2)
+    builder = ModelBuilder()
+    x = builder.add_columns("x", (n,), cost=cost, upper=3.0, integer=solver == "cp-sat")
+    rows = builder.add_rows("row", (m,), lower=low, upper=high)
+    builder.add_terms(rows.index()[:, None], x.index()[None, :], a)
+    answer = solve(builder.build(), solver)
+    integrality = np.ones(n) if solver == "cp-sat" else None
+    expected = linprog(
+        cost, np.vstack([a, -a]), np.concatenate([high, -low]), bounds=(0, 3),
+        integrality=integrality,
+    )  # fmt: skip
+    assert answer.objective == pytest.approx(expected.fun, rel=1e-6, abs=1e-6)
+
+
+def test_kept_models_follow_changes() -> None:
+    hot = HotModel(diet())
+    assert hot.solve().objective == pytest.approx(16.0)
+    hot.set_row_bounds(np.asarray([0]), np.asarray([20.0]), np.asarray([np.inf]))
+    assert hot.solve().objective == pytest.approx(31.0)
+    hot.set_costs(np.asarray([0]), np.asarray([1.0]))
+    assert hot.solve().objective == pytest.approx(1.0 + 4.0 + 24.0)
+    hot.set_column_bounds(np.asarray([0]), np.asarray([0.0]), np.asarray([0.0]))
+    assert hot.solve().objective == pytest.approx(31.0)
+    hot.add_columns(
+        np.asarray([1.0]), np.zeros(1), np.full(1, np.inf), np.asarray([0, 2]),
+        np.asarray([0, 1]), np.asarray([4.0, 1.0]),
+    )  # fmt: skip
+    answer = hot.solve()
+    assert answer.objective == pytest.approx(6.0)
+    assert hot.model.n == 3
+    assert hot.model.violation(answer.x) <= 1e-9
+
+
+def test_time_limits_are_told_with_and_without_a_solution() -> None:
+    rng = np.random.default_rng(1)
+    builder = ModelBuilder()
+    weight = rng.integers(100, 1000, size=(20, 60)).astype(float)
+    x = builder.add_columns("x", (60,), cost=-weight.mean(axis=0), upper=1.0, integer=True)
+    rows = builder.add_rows("row", (20,), upper=weight.sum(axis=1) / 2.0)
+    builder.add_terms(rows.index()[:, None], x.index()[None, :], weight)
+    model = builder.build()
+    answer = solve(model, "highs", time_limit_s=0.3)
+    assert answer.status in (Status.FEASIBLE, Status.OPTIMAL)
+    assert answer.bound <= answer.objective
+    none = solve(model, "highs", time_limit_s=0.0)
+    assert none.status in (Status.NO_SOLUTION, Status.FEASIBLE)
+
+
+def test_conflicts_are_named() -> None:
+    model = diet(10.0, most=4.0)
+    found = conflicts(model)
+    assert found
+    assert all(item.constraint in ("protein [everyone]", "shelf") for item in found)
+    assert "give way" in explain(model)
+    assert conflicts(diet()) == []
+
+
+def test_bad_numbers_are_named() -> None:
+    builder = ModelBuilder()
+    builder.add_columns("price", (2,), cost=[1.0, np.nan], axes=(("east", "west"),))
+    with pytest.raises(ValueError, match=r"price \[west\]"):
+        builder.build()
+    builder = ModelBuilder()
+    x = builder.add_columns("x", (1,))
+    row = builder.add_rows("power", (1,), upper=np.nan)
+    builder.add_terms(row.index(0), x.index(0), 1.0)
+    with pytest.raises(ValueError, match="power"):
+        builder.build()
+
+
+def test_an_empty_model_is_solved() -> None:
+    for solver in ("glop", "highs"):
+        builder = ModelBuilder()
+        builder.add_columns("x", (2,), cost=1.0)
+        assert solve(builder.build(), solver).objective == 0.0
