@@ -93,6 +93,8 @@ class JobDemandArrays:
     oneway_ms: F8  # (R, I) one-way latency
     transfer_cny_per_gb: F8  # (R, I)
     data_gb_per_accelerator_s: F8  # (C,) input data of a mean job over its work
+    held_run_s: F8  # (C,) mean run time weighed by itself: how long placed work stays
+    deadline_s: F8  # (C,) slack of the deadline besides the run time; infinite = none
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class RequestDemandArrays:
     energy_mwh: F8  # (D, G) marginal IT energy of a mean request
     transfer_cny: F8  # (D, G) network cost of a mean request
     gb_per_request: F8  # (D,)
+    prompt_tokens: F8  # (K, points) prompts at equal steps of probability
     prefill_activity: float  # share of the power above idle
     decode_activity: float
 

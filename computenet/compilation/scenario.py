@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from computenet.compilation.energy import compile_energy
+from computenet.compilation.laws import PROMPT_POINTS, held_run_s, prompt_quantiles
 from computenet.compilation.series import site_series
 from computenet.compiled import (
     F8,
@@ -315,6 +316,10 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
         oneway_ms=oneway_ms,
         transfer_cny_per_gb=price,
         data_gb_per_accelerator_s=_array([_data_per_work(item) for item in classes]),
+        held_run_s=_array([held_run_s(item) for item in classes]),
+        deadline_s=_array(
+            [np.inf if item.deadline_h is None else 3600.0 * item.deadline_h for item in classes]
+        ),
     )
 
 
@@ -506,6 +511,9 @@ def _requests(
         energy_mwh=arcs(np.broadcast_to(energy_mwh, (n_regions, *energy_mwh.shape))),
         transfer_cny=arcs(gb[None, :, None] * np.where(reachable, price[:, site], 0.0)[:, None, :]),
         gb_per_request=np.tile(gb, n_regions),
+        prompt_tokens=np.asarray([prompt_quantiles(item, reuse=reuse) for item in classes]).reshape(
+            len(classes), PROMPT_POINTS
+        ),
         prefill_activity=float(activity[0]),
         decode_activity=float(activity[1]),
     )

@@ -4,7 +4,7 @@ The simulator charges with them, policies and optimisers take their coefficients
 report recomputes from them: a formula stands here once.
 """
 
-from computenet.energy.balance import Balance, Battery, balance_sites
+from computenet.energy.balance import RULES, Balance, Battery, balance_sites
 from computenet.energy.cooling import load_penalty
 from computenet.energy.footprint import location_carbon_kg, water_m3
 from computenet.energy.ledger import Ledger, green_ledger
@@ -18,6 +18,7 @@ from computenet.energy.tariff import (
 from computenet.energy.weather import Climate, Weather
 
 __all__ = [
+    "RULES",
     "Balance",
     "Battery",
     "Climate",

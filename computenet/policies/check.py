@@ -20,7 +20,7 @@ from computenet.compiled import (
     RequestDemandArrays,
     SiteArrays,
 )
-from computenet.energy import Battery
+from computenet.energy import RULES, Battery
 from computenet.errors import InputError, Problem
 from computenet.policies.protocol import Plan, Policy, SystemView
 
@@ -66,6 +66,41 @@ def check_plan(plan: Plan, view: SystemView) -> list[Problem]:
                     f"{float(wanted[row]):g}",
                 )
             )
+    problems += _check_amounts(plan, view)
+    return problems
+
+
+def _check_amounts(plan: Plan, view: SystemView) -> list[Problem]:
+    """Return what is wrong with holds, releases and set-points."""
+    problems: list[Problem] = []
+    demands, sites = len(view.job_load_accelerators), len(view.compiled.sites.ids)
+    for name, values, n, low, high in (
+        ("hold", plan.hold, demands, 0.0, 1.0),
+        ("release_accelerator_s", plan.release_accelerator_s, demands, 0.0, np.inf),
+        ("setpoint_mw", plan.setpoint_mw, sites, -np.inf, np.inf),
+    ):
+        if values is None:
+            continue
+        path = f"plan.{name}"
+        if not isinstance(values, np.ndarray) or values.dtype != np.float64:
+            problems.append(Problem(path, type(values).__name__, "is no array of float64"))
+        elif values.shape != (n,):
+            problems.append(Problem(path, values.shape, "has the wrong shape", str((n,))))
+        elif np.isnan(values).any() or (values < low).any() or (values > high).any():
+            problems.append(Problem(path, None, "is out of range", f"{low:g} to {high:g}"))
+        elif name == "setpoint_mw" and not np.isfinite(values).all():
+            problems.append(Problem(path, None, "is not finite"))
+    by_plan = view.compiled.energy.battery.rule == RULES["plan"]
+    if by_plan.any() and plan.setpoint_mw is None:
+        sites_by_plan = np.asarray(view.compiled.sites.ids)[by_plan]
+        problems.append(
+            Problem(
+                "plan.setpoint_mw",
+                None,
+                f"is missing, and storage of {', '.join(sites_by_plan)} follows the plan",
+                "a policy that gives set-points, such as dispatch, or another rule of storage",
+            )
+        )
     return problems
 
 
@@ -98,14 +133,23 @@ def check_policy(make: Callable[[], Policy]) -> None:
     other = _plans(make(), names)
     for name, *plans in zip(names, first, again, other, strict=True):
         for later in plans[1:]:
-            if not (
-                np.array_equal(plans[0].request_shares, later.request_shares)
-                and np.array_equal(plans[0].job_shares, later.job_shares)
-            ):
+            if not _same(plans[0], later):
                 raise InputError(
                     [Problem(f"view {name}", None, "the same seed gives another plan")],
                     "policy does not conform",
                 )
+
+
+def _same(one: Plan, other: Plan) -> bool:
+    return all(
+        (a is None and b is None) or (a is not None and b is not None and np.array_equal(a, b))
+        for a, b in (
+            (getattr(one, name), getattr(other, name))
+            for name in (
+                "request_shares", "job_shares", "hold", "release_accelerator_s", "setpoint_mw"
+            )
+        )
+    )  # fmt: skip
 
 
 def _plans(policy: Policy, names: list[str]) -> list[Plan]:
@@ -135,7 +179,7 @@ def _fingerprint(record: Any) -> bytes:
         value = getattr(record, field.name)
         if isinstance(value, np.ndarray):
             out += value.tobytes()
-        elif hasattr(value, "__dataclass_fields__"):
+        elif hasattr(value, "__dataclass_fields__") and value is not None:
             out += _fingerprint(value)
     return out
 
@@ -163,6 +207,8 @@ def example_views() -> dict[str, SystemView]:
             pool_free=np.zeros_like(usual.pool_free),
             pool_waiting_accelerators=np.full_like(usual.pool_waiting_accelerators, 1e6),
             group_running=np.full_like(usual.group_running, 1e6),
+            job_waiting_accelerator_s=np.full_like(usual.job_waiting_accelerator_s, 1e12),
+            job_held_accelerator_s=np.full_like(usual.job_held_accelerator_s, 1e9),
         ),
         "nothing open": replace(
             usual,
@@ -230,6 +276,7 @@ def _example_compiled() -> CompiledScenario:
         energy_mwh=np.where(serves, 2e-8, np.inf),
         transfer_cny=np.full((4, 4), 1e-6),
         gb_per_request=np.full(4, 1e-5),
+        prompt_tokens=np.asarray([[100.0, 400.0, 1000.0], [200.0, 800.0, 3000.0]]),
         prefill_activity=0.85,
         decode_activity=0.6,
     )
@@ -272,6 +319,8 @@ def _example_compiled() -> CompiledScenario:
             oneway_ms=oneway,
             transfer_cny_per_gb=np.asarray([[0.01, 0.05], [0.05, 0.01]]),
             data_gb_per_accelerator_s=_row(1e-3, 1e-4),
+            held_run_s=_row(3600.0, 200_000.0),
+            deadline_s=_row(86_400.0, np.inf),
         ),
         groups=groups,
         requests=requests,
@@ -306,7 +355,27 @@ def _usual_view(compiled: CompiledScenario) -> SystemView:
         group_running=_row(100.0, 10.0, 50.0, 4.0),
         price_cny_per_mwh=compiled.sites.price_cny_per_mwh[:, 0].copy(),
         carbon_kg_per_mwh=compiled.sites.emission_kg_per_mwh.copy(),
+        job_waiting_accelerator_s=_row(1e5, 0.0, 0.0, 3e5),
+        job_held_accelerator_s=_row(0.0, 2e5, 0.0, 0.0),
+        site_load_mw=_row(0.05, 0.11),
+        site_peak_mw=_row(0.06, 0.13),
+        future=_Steady(compiled),
     )
+
+
+class _Steady:
+    """A future in which everything goes on at its mean rate."""
+
+    def __init__(self, compiled: CompiledScenario) -> None:
+        self._rate = compiled.requests.mean_rate_per_s
+
+    def request_rate_per_s(self, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the mean rates, ``(T, D)``."""
+        return np.tile(self._rate, (len(edges_s) - 1, 1))
+
+    def job_work_accelerator_s(self, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the work of a fixed load, ``(T, Q)``."""
+        return np.diff(edges_s)[:, None] * _row(20.0, 60.0, 10.0, 80.0)[None, :]
 
 
 def _plain_energy() -> EnergyArrays:

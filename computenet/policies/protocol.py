@@ -14,6 +14,18 @@ F8 = NDArray[np.float64]
 B1 = NDArray[np.bool_]
 
 
+class Future(Protocol):
+    """What really comes: for policies that ask for perfect foresight by name."""
+
+    def request_rate_per_s(self, edges_s: F8) -> F8:
+        """Return the mean rate of every request demand between edges, ``(T, D)``."""
+        ...
+
+    def job_work_accelerator_s(self, edges_s: F8) -> F8:
+        """Return the reference accelerator-seconds submitted between edges, ``(T, Q)``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SystemView:
     """What a policy may know at a control epoch. All arrays are read-only.
@@ -47,6 +59,14 @@ class SystemView:
         ``(G,)`` running and waiting requests in the simulated replicas.
     price_cny_per_mwh, carbon_kg_per_mwh
         ``(I,)`` mean over the coming epoch.
+    job_waiting_accelerator_s, job_held_accelerator_s
+        ``(Q,)`` work, as users estimate it, in reference accelerator-seconds, of jobs that have
+        not started: those that wait for their data or in a queue, and those the plan holds back.
+    site_load_mw, site_peak_mw
+        ``(I,)`` facility load now, and the highest seen at a control epoch of this month: what a
+        demand charge is taken on, storage aside.
+    future
+        What is to come, for policies that ask for it by ``wants_future = True``; else ``None``.
     """
 
     now_s: float
@@ -64,6 +84,32 @@ class SystemView:
     group_running: F8
     price_cny_per_mwh: F8
     carbon_kg_per_mwh: F8
+    job_waiting_accelerator_s: F8
+    job_held_accelerator_s: F8
+    site_load_mw: F8
+    site_peak_mw: F8
+    future: Future | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """A price that a plan goes with.
+
+    Attributes
+    ----------
+    item
+        What is priced, e.g. ``pool zhongwei/nvidia_h800`` or ``link CQ-GZ``.
+    unit
+        E.g. ``CNY/accelerator-h``.
+    value, low, high
+        The price, and the range within which it would do as well: equal where it is unique.
+    """
+
+    item: str
+    unit: str
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +124,31 @@ class Plan:
         ``(Q, P)``, each row sums to 1 (or is all 0: any pool that fits may take the job).
     notes
         Anything a policy wants kept in the event log.
+    hold
+        ``(Q,)`` share of the work submitted from now on that is held back until it is released;
+        ``None`` = nothing is held. What was held before stays so until it is released.
+    release_accelerator_s
+        ``(Q,)`` estimated work of held jobs to release now, the oldest first; a job that the
+        amount reaches is released whole. Infinite = all.
+    setpoint_mw
+        ``(I,)`` power that storage of rule ``plan`` gives back until the next plan, negative =
+        takes up; ``None`` where no site has such a rule.
+    prices
+        What capacity, links and carbon are worth under the plan.
+    objective_cny, bound_cny
+        The plan's own estimate of its cost until the next plan, and a lower bound on it; NaN
+        where the policy computes none.
     """
 
     request_shares: F8
     job_shares: F8
     notes: tuple[str, ...] = field(default=())
+    hold: F8 | None = None
+    release_accelerator_s: F8 | None = None
+    setpoint_mw: F8 | None = None
+    prices: tuple[PriceRow, ...] = ()
+    objective_cny: float = float("nan")
+    bound_cny: float = float("nan")
 
 
 @runtime_checkable

@@ -61,7 +61,9 @@ class BatterySpec(Sourced):
         default=0.88, description="round trip"
     )
     initial: Share = Field(default=0.5, description="state of charge at the start")
-    rule: Literal["self-consumption", "arbitrage", "peak-shaving"] = "arbitrage"
+    rule: Literal["self-consumption", "arbitrage", "peak-shaving", "plan"] = Field(
+        default="arbitrage", description="plan: the policy's set-points"
+    )
     target_mw: Positive | None = Field(
         default=None, description="import aimed at; peak shaving only"
     )

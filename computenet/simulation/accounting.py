@@ -87,8 +87,12 @@ def settle_accounts(
     jobs: JobRecords,
     requests: RequestTotals,
     bulk_moves_cny: float = 0.0,
+    setpoint_mw: F8 | None = None,
 ) -> Accounts:
-    """Charge a run with the formulas of :mod:`computenet.energy`."""
+    """Charge a run with the formulas of :mod:`computenet.energy`.
+
+    `setpoint_mw`, ``(I, S)``, is what storage of rule ``plan`` follows.
+    """
     p, sites, physical = compiled.pools, compiled.sites, compiled.energy
     accelerators = p.accelerators + p.serving_accelerators
     it_mwh = site_sum(
@@ -115,8 +119,9 @@ def settle_accounts(
     price = sites.price_cny_per_mwh
     generation_mw = physical.onsite_mw + physical.direct_mw
     balance = balance_sites(
-        facility_mwh, generation_mw * hours, hours, price, physical.battery, physical.limit_mw
-    )
+        facility_mwh, generation_mw * hours, hours, price, physical.battery, physical.limit_mw,
+        setpoint_mw,
+    )  # fmt: skip
     part = np.divide(
         physical.onsite_mw, generation_mw, out=np.zeros_like(generation_mw),
         where=generation_mw > 0.0,

@@ -31,7 +31,7 @@ from computenet.workload.tables import JobTable, RequestTable
 if TYPE_CHECKING:
     from computenet.workload.replay import ReplayDemand
 
-__all__ = ["Demand", "TableSource", "demand_of"]
+__all__ = ["Demand", "TableSource", "demand_of", "second_source"]
 
 #: Rows of a table handed over at once.
 CHUNK = 500_000
@@ -119,6 +119,13 @@ def demand_of(
     load = np.asarray([mean_load_accelerators(law) for law in laws])
     expected: F8 = (training[:, None] * load[None, :]).ravel()
     return Demand(table, request_source(scenario, compiled), expected)
+
+
+def second_source(scenario: Scenario, compiled: CompiledScenario, demand: Demand) -> Source:
+    """Return another source that hands over the same requests from the start."""
+    if isinstance(demand.requests, TableSource):
+        return demand.requests.again()
+    return request_source(scenario, compiled)
 
 
 def _no_prefixes(why: str) -> InputError:
@@ -232,11 +239,15 @@ class TableSource:
     """Hands a table over in chunks."""
 
     def __init__(self, table: RequestTable, compiled: CompiledScenario, seed: int) -> None:
-        self._table = table
+        self._table, self._compiled, self._seed = table, compiled, seed
         self._classes = len(compiled.requests.classes)
         self._at = 0
         self._choice = np.random.default_rng(named_stream(seed, "replay.requests.choice"))
         self.chunk = self._slice(0, 0)
+
+    def again(self) -> TableSource:
+        """Return another source of the same table, from its start."""
+        return TableSource(self._table, self._compiled, self._seed)
 
     def _slice(self, first: int, last: int) -> Draws:
         table = self._table

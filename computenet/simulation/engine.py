@@ -11,14 +11,16 @@ import numpy as np
 from computenet.compiled import B1, F8, CompiledScenario
 from computenet.errors import InputError
 from computenet.policies.check import check_plan
-from computenet.policies.protocol import Plan, Policy, SystemView
+from computenet.policies.protocol import Plan, Policy, PriceRow, SystemView
 from computenet.scenario import LinkCut, Scenario, SiteOutage
 from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.bulk_moves import BulkMoves, resident_data
 from computenet.simulation.demand import Demand
 from computenet.simulation.disturbances import MOST_NAMED, Disturbances
 from computenet.simulation.events import EventLog
+from computenet.simulation.foresight import Foresight
 from computenet.simulation.job_plane import JobPlane
+from computenet.simulation.load_meter import LoadMeter
 from computenet.simulation.power_states import PowerStates
 from computenet.simulation.progress import Progress
 from computenet.simulation.request_plane import RequestPlane
@@ -42,9 +44,27 @@ REPORT_EVERY_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class PlanLog:
-    """Every change of the policy's shares: (time, request shares or None, job shares or None)."""
+    """What the policy decided.
+
+    Attributes
+    ----------
+    changes
+        Every change of shares: (time, request shares or None, job shares or None).
+    prices
+        Every set of prices: (time, prices).
+    setpoint_mw
+        ``(I, S)`` set-points of storage, by slot.
+    decision_s
+        Wall time of every plan.
+    estimates
+        (time, the plan's own cost, its bound), CNY, where a policy gives them.
+    """
 
     changes: list[tuple[float, F8 | None, F8 | None]]
+    prices: list[tuple[float, tuple[PriceRow, ...]]]
+    setpoint_mw: F8
+    decision_s: list[float]
+    estimates: list[tuple[float, float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +117,13 @@ class Engine:
         self._requests = RequestPlane(compiled, demand.requests, scenario.run.replica_choice)
         self._agenda = Agenda()
         self._log = EventLog()
-        self._plans = PlanLog([])
+        self._plans = PlanLog([], [], np.zeros((len(compiled.sites.ids), compiled.n_slots)), [], [])
+        self._meter = LoadMeter(compiled)
+        self._future = (
+            Foresight(scenario, compiled, demand)
+            if getattr(policy, "wants_future", False)
+            else None
+        )
         self._plan: Plan | None = None
         self._leaving: list[int] = []
         self._planned_s = -1.0
@@ -308,6 +334,7 @@ class Engine:
             load: F8 = keep * self._load + (1.0 - keep) * self._jobs.load()
             self._load = load
         self._epoch_s = now_s
+        self._meter.read(now_s, self._jobs, self._requests, self._site_up)
         self._make_plan(now_s)
 
     def _make_plan(self, now_s: float) -> None:
@@ -315,7 +342,9 @@ class Engine:
             return
         self._planned_s = now_s
         view = self._view(now_s)
+        began = time.perf_counter()
         plan = self._policy.plan(view)
+        self._plans.decision_s.append(time.perf_counter() - began)
         problems = check_plan(plan, view)
         if problems:
             raise InputError(problems, "the policy's plan cannot be carried out")
@@ -336,6 +365,17 @@ class Engine:
                     plan.job_shares.copy() if jobs_changed else None,
                 )
             )
+        self._jobs.set_hold(plan.hold)
+        if plan.release_accelerator_s is not None:
+            self._jobs.release(plan.release_accelerator_s, now_s)
+        if plan.setpoint_mw is not None:
+            # Until the next plan says otherwise.
+            first = int(now_s / self._compiled.slot_s + 1e-9)
+            self._plans.setpoint_mw[:, first:] = plan.setpoint_mw[:, None]
+        if plan.prices:
+            self._plans.prices.append((now_s, plan.prices))
+        if np.isfinite(plan.objective_cny):
+            self._plans.estimates.append((now_s, plan.objective_cny, plan.bound_cny))
         if self._leaving:
             moved = self._jobs.evacuate(np.asarray(self._leaving), now_s)
             self._leaving = []
@@ -370,6 +410,11 @@ class Engine:
             carbon_kg_per_mwh=compiled.energy.emission_kg_per_mwh[
                 :, min(first, compiled.n_slots - 1)
             ].copy(),
+            job_waiting_accelerator_s=self._jobs.waiting_work(),
+            job_held_accelerator_s=self._jobs.held_work(),
+            site_load_mw=self._meter.load_mw.copy(),
+            site_peak_mw=self._meter.peak_mw.copy(),
+            future=self._future,
         )
         for value in (getattr(view, name) for name in SystemView.__slots__):
             if isinstance(value, np.ndarray):

@@ -22,14 +22,17 @@ from computenet.kernels.job_queue import (
 from computenet.kernels.job_state import (
     COMPLETED,
     NOT_ARRIVED,
+    RUNNING,
     make_job_inputs,
     make_job_out,
     make_job_state,
 )
 from computenet.kernels.route_jobs import route_jobs
+from computenet.simulation.held_jobs import HeldJobs
 from computenet.simulation.stores import Store
 from computenet.simulation.totals import (
     FAILED,
+    HELD,
     KILLED,
     NOT_SUBMITTED,
     REJECTED,
@@ -117,6 +120,7 @@ class JobPlane:
         self._quiet_s = 0.0
         self._event_s = np.inf
         self.rejected: list[int] = []
+        self._held = HeldJobs(n_demands)
         limits = compiled.sites.dataset_storage_gb
         self._stores = [Store(float(limit)) for limit in limits] if limits.any() else None
         self.reused_gb = 0.0
@@ -193,16 +197,79 @@ class JobPlane:
         return done[keep], ready_s[keep]
 
     def _route(self, first: int, last: int) -> int:
-        """Give new jobs their pools; return how many have one."""
+        """Give new jobs their pools, those held back aside; return how many have one."""
         compiled = self._compiled
-        count = self._route_only(first, last)
+        held: list[int] = []
+        if self._held.active:
+            held = self._held.take(first, last, self._demand, self._expected_work(first, last))
+        count = self._route_around(first, last, held) if held else self._route_only(first, last)
         if count:
             self._place_data(self._placed[:count])
         if compiled.checkpoint_cost_s > 0.0 and count:
             self._set_checkpoints(self._placed[:count])
-        if count < last - first:
-            self.rejected += (first + np.flatnonzero(self._pool[first:last] < 0)).tolist()
+        if count + len(held) < last - first:
+            without = (first + np.flatnonzero(self._pool[first:last] < 0)).tolist()
+            self.rejected += sorted(set(without) - set(held))
         return count
+
+    def _expected_work(self, first: int, last: int) -> F8:
+        """Return the reference accelerator-seconds that users expect of jobs."""
+        gang = self._inputs.accelerators[first:last] / self._units
+        work: F8 = gang * self._table.estimate_s[first:last]
+        return work
+
+    def _route_around(self, first: int, last: int, held: list[int]) -> int:
+        """Give jobs their pools but for those held, which stand in order."""
+        placed: list[I8] = []
+        begin = first
+        for job in [*held, last]:
+            if job > begin:
+                placed.append(self._placed[: self._route_only(begin, job)].copy())
+            begin = job + 1
+        count = sum(len(part) for part in placed)
+        self._placed[:count] = np.concatenate(placed) if placed else 0
+        return count
+
+    def set_hold(self, hold: F8 | None) -> None:
+        """Hold back a share of the work that is submitted from now on, ``(Q,)``."""
+        self._held.share = hold
+
+    def release(self, amount: F8, now_s: float) -> int:
+        """Let held jobs of `amount` expected work go, ``(Q,)``; return how many."""
+        released = self._held.release(amount)
+        for job in released:
+            if self._route_only(job, job + 1) == 0:
+                self.rejected.append(job)
+                continue
+            self._place_data(np.asarray([job]))
+            if self._compiled.checkpoint_cost_s > 0.0:
+                self._set_checkpoints(np.asarray([job]))
+            self._flow_start_s[job] = now_s
+            self._moves.append(job)
+        self._active = np.concatenate([self._active, np.asarray(released, dtype=np.int64)])
+        self._quiet_s = self._event_s = 0.0 if released else self._event_s
+        return len(released)
+
+    def held_work(self) -> F8:
+        """Return the expected work of jobs held back, ``(Q,)``, accelerator-seconds."""
+        return self._held.work()
+
+    def waiting_work(self) -> F8:
+        """Return the expected work of jobs not started, ``(Q,)``; those present at `load`."""
+        present = self._active[self._state.status[self._active] != RUNNING]
+        present = present[self._state.status[present] != COMPLETED]
+        gang = self._inputs.accelerators[present] / self._units
+        work: F8 = np.bincount(
+            self._demand[present],
+            weights=gang * self._table.estimate_s[present],
+            minlength=len(self._share),
+        ).astype(np.float64)
+        return work
+
+    def active_load(self) -> F8:
+        """Return the busy accelerators of pools weighted by their activity, ``(P,)``."""
+        load: F8 = (self._state.busy @ self._compiled.jobs.activity) / self._units
+        return load
 
     def _route_only(self, first: int, last: int) -> int:
         """Give jobs their pools, and the pairs of their data's ways."""
@@ -452,6 +519,7 @@ class JobPlane:
         code[(state.status == COMPLETED) & (table.fails == 1) & ~self._cut] = FAILED
         code[~submitted] = NOT_SUBMITTED
         code[submitted & (self._pool < 0)] = REJECTED
+        code[self._held.jobs()] = HELD
         code[submitted & (self._pool >= 0) & (state.status == NOT_ARRIVED)] = TRANSFERRING
         return JobRecords(
             job_id=table.job_id,

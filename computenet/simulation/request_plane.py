@@ -198,6 +198,15 @@ class RequestPlane:
             transfer_gb=float(routed_gb) * k,
         )
 
+    def load_in_slot(self, slot: int) -> F8:
+        """Return real activity-weighted accelerators serving in a closed slot, ``(G,)``."""
+        groups, demand = self._compiled.groups, self._compiled.requests
+        busy, prefill = self.out.integral[:, slot, BUSY], self.out.integral[:, slot, PREFILL]
+        load_s = demand.decode_activity * (busy - prefill) + demand.prefill_activity * prefill
+        scale = groups.accelerators_per_replica * (self._compiled.sampling / self._compiled.slot_s)
+        load: F8 = load_s * scale
+        return load
+
     def serving_integrals(self) -> tuple[F8, F8]:
         """Return real busy and activity-weighted accelerator-seconds, two ``(G, S)``."""
         groups = self._compiled.groups

@@ -86,7 +86,7 @@ def run_scenario(
     lap("simulate")
     accounts = settle_accounts(
         compiled, scenario.energy, outcome.pools, outcome.jobs, outcome.requests,
-        outcome.faults.bulk_moves_cny,
+        outcome.faults.bulk_moves_cny, outcome.plans.setpoint_mw,
     )  # fmt: skip
     audit = audit_run(
         compiled, accounts, outcome.pools, outcome.jobs, outcome.requests, outcome.links

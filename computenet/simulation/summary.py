@@ -15,6 +15,7 @@ from computenet.simulation.accounting import Accounts, slot_lengths_s
 from computenet.simulation.totals import (
     COMPLETED,
     FAILED,
+    HELD,
     JOB_STATES,
     KILLED,
     NOT_SUBMITTED,
@@ -209,8 +210,9 @@ def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
         "submitted": submitted,
         "completed": int(count[COMPLETED]),
         "running": int(count[RUNNING]),
-        "waiting": int(count[WAITING] + count[TRANSFERRING]),
+        "waiting": int(count[WAITING] + count[TRANSFERRING] + count[HELD]),
         "transferring": int(count[TRANSFERRING]),
+        "held": int(count[HELD]),
         "failed": int(count[KILLED] + count[FAILED]),
         "rejected": int(count[REJECTED]),
         "restarts": int(jobs.restarts.sum()),

@@ -235,7 +235,7 @@ def _events(outcome: Outcome) -> pd.DataFrame:
 
 
 def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
-    """One row a positive share of a demand whose shares changed."""
+    """One row a positive share of a demand whose shares changed, and one a price."""
     regions, targets = compiled.regions, (*compiled.groups.ids, *compiled.pools.ids)
     services = [f"{r}/{c}" for r in regions for c in compiled.requests.classes]
     jobs = [f"{r}/{c}" for r in regions for c in compiled.jobs.classes]
@@ -266,13 +266,28 @@ def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
             )
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
     epoch, kind_code, demand, target, share = columns or [np.zeros(0)] * 5
+    priced = [(now_s, row) for now_s, rows in outcome.plans.prices for row in rows]
+    items = tuple(dict.fromkeys(row.item for _, row in priced))
+    place = {item: len(targets) + index for index, item in enumerate(items)}
+    n, more = len(epoch), len(priced)
+
+    def longer(values: Any, rest: Any) -> Any:
+        return np.concatenate([values, np.asarray(rest, dtype=np.float64)])
+
+    nothing = np.full(more, np.nan)
     return pd.DataFrame(
         {
-            "epoch_s": epoch,
-            "kind": _category(kind_code, ("requests", "jobs")),
-            "demand": _category(demand, demands),
-            "target": _category(target, targets),
-            "share": share,
+            "epoch_s": longer(epoch, [now_s for now_s, _ in priced]),
+            "kind": _category(longer(kind_code, np.full(more, 2)), ("requests", "jobs", "price")),
+            "demand": _category(longer(demand, np.full(more, -1)), demands),
+            "target": _category(
+                longer(target, [place[row.item] for _, row in priced]), (*targets, *items)
+            ),
+            "share": longer(share, nothing),
+            "price": longer(np.full(n, np.nan), [row.value for _, row in priced]),
+            "price_low": longer(np.full(n, np.nan), [row.low for _, row in priced]),
+            "price_high": longer(np.full(n, np.nan), [row.high for _, row in priced]),
+            "unit": pd.Categorical([None] * n + [row.unit for _, row in priced]),
         }
     )
 

@@ -12,9 +12,9 @@ __all__ = ["FaultTotals", "JobRecords", "LinkTotals", "PoolTotals", "RequestTota
 #: States of a job, by code.
 JOB_STATES = (
     "not_submitted", "waiting", "running", "completed", "transferring", "rejected", "killed",
-    "failed",
+    "failed", "held",
 )  # fmt: skip
-NOT_SUBMITTED, WAITING, RUNNING, COMPLETED, TRANSFERRING, REJECTED, KILLED, FAILED = range(8)
+NOT_SUBMITTED, WAITING, RUNNING, COMPLETED, TRANSFERRING, REJECTED, KILLED, FAILED, HELD = range(9)
 
 
 @dataclass(frozen=True, slots=True)

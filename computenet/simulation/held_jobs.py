@@ -1,0 +1,73 @@
+"""Jobs that the plan holds back: which, and which are let go."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from computenet.compiled import F8, I4, I8
+
+__all__ = ["HeldJobs"]
+
+
+class HeldJobs:
+    """Held jobs by demand, oldest first.
+
+    A demand whose plan holds a share `h` of its work adds ``h x`` to its credit for every job of
+    expected work `x`; the job is held where the credit has reached half of `x`, and pays `x` for
+    it. So the work held stays within half a job of its share.
+    """
+
+    def __init__(self, n_demands: int) -> None:
+        self.share: F8 | None = None
+        self._credit = np.zeros(n_demands)
+        self._waiting: list[deque[tuple[int, float]]] = [deque() for _ in range(n_demands)]
+
+    @property
+    def active(self) -> bool:
+        """Whether the plan holds anything back."""
+        return self.share is not None and bool((self.share > 0.0).any())
+
+    def take(self, first: int, last: int, demand: I4, work: F8) -> list[int]:
+        """Return the jobs of ``first .. last - 1`` that are held, in order.
+
+        Parameters
+        ----------
+        demand
+            ``(n,)`` demand of every job.
+        work
+            Expected accelerator-seconds of the jobs in the range.
+        """
+        share = self.share
+        if share is None:
+            return []
+        held = []
+        for at in np.flatnonzero(share[demand[first:last]] > 0.0).tolist():
+            q = int(demand[first + at])
+            self._credit[q] += share[q] * work[at]
+            if self._credit[q] >= 0.5 * work[at]:
+                self._credit[q] -= work[at]
+                self._waiting[q].append((first + at, float(work[at])))
+                held.append(first + at)
+        return held
+
+    def release(self, amount: F8) -> list[int]:
+        """Return jobs that go now: of each demand the oldest until `amount` is reached."""
+        out: list[int] = []
+        for q in np.flatnonzero(amount > 0.0).tolist():
+            left = float(amount[q])
+            while self._waiting[q] and left > 0.0:
+                job, work = self._waiting[q].popleft()
+                left -= work
+                out.append(job)
+        return out
+
+    def work(self) -> F8:
+        """Return the expected work held, ``(Q,)``, accelerator-seconds."""
+        return np.asarray([sum(work for _, work in line) for line in self._waiting], dtype=float)
+
+    def jobs(self) -> I8:
+        """Return all jobs held."""
+        every = [job for line in self._waiting for job, _ in line]
+        return np.asarray(sorted(every), dtype=np.int64)
