@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from computenet.compiled import F8
 from computenet.scenario.workload import JobClassSpec, ServiceClassSpec
 
-__all__ = ["PROMPT_POINTS", "held_run_s", "prompt_quantiles"]
+__all__ = ["PROMPT_POINTS", "held_gang", "held_run_s", "prompt_quantiles"]
 
 #: Points of probability at which prompts are told, in the middle of equal steps.
 PROMPT_POINTS = 64
@@ -54,3 +54,10 @@ def held_run_s(item: JobClassSpec) -> float:
         times = item.run_time_median_s * np.exp(item.run_time_sigma * ndtri(points))
     times = np.minimum(times, item.run_time_most_s)
     return float((times**2).mean() / times.mean())
+
+
+def held_gang(item: JobClassSpec) -> float:
+    """Return the mean gang of a class's jobs weighed by itself, ``E[g^2] / E[g]``."""
+    sizes = np.asarray(list(item.sizes), dtype=np.float64)
+    weights = np.asarray(list(item.sizes.values()), dtype=np.float64)
+    return float((weights * sizes**2).sum() / (weights * sizes).sum())

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from computenet.compilation.energy import compile_energy
-from computenet.compilation.laws import PROMPT_POINTS, held_run_s, prompt_quantiles
+from computenet.compilation.laws import PROMPT_POINTS, held_gang, held_run_s, prompt_quantiles
 from computenet.compilation.series import site_series
 from computenet.compiled import (
     F8,
@@ -317,6 +317,7 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
         transfer_cny_per_gb=price,
         data_gb_per_accelerator_s=_array([_data_per_work(item) for item in classes]),
         held_run_s=_array([held_run_s(item) for item in classes]),
+        held_gang=_array([held_gang(item) for item in classes]),
         deadline_s=_array(
             [np.inf if item.deadline_h is None else 3600.0 * item.deadline_h for item in classes]
         ),

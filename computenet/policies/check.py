@@ -320,6 +320,7 @@ def _example_compiled() -> CompiledScenario:
             transfer_cny_per_gb=np.asarray([[0.01, 0.05], [0.05, 0.01]]),
             data_gb_per_accelerator_s=_row(1e-3, 1e-4),
             held_run_s=_row(3600.0, 200_000.0),
+            held_gang=_row(4.0, 32.0),
             deadline_s=_row(86_400.0, np.inf),
         ),
         groups=groups,
