@@ -245,6 +245,17 @@ def _parameters(name: str, gap: float, seed: int) -> str:
 # ---- HiGHS --------------------------------------------------------------------------------
 
 
+def _quiet(highspy: Any) -> Any:
+    """Return a HiGHS that prints nothing, not even the banner that its callbacks bring up."""
+
+    class Quiet(highspy.Highs):  # type: ignore[misc]
+        def enableCallbacks(self) -> None:
+            self.setOptionValue("output_flag", False)
+            super().enableCallbacks()
+
+    return Quiet()
+
+
 class HotModel:
     """A model kept in HiGHS: bounds and costs change, columns come, the basis stays.
 
@@ -277,7 +288,7 @@ class HotModel:
             raise SolverError("HiGHS is not installed (package highspy)") from error
         self._highspy = highspy
         self._began = time.perf_counter()
-        self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+        self._highs: Any = _quiet(highspy)
         self._option("output_flag", False)
         self._option("threads", 1)
         self._option("random_seed", seed)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -152,3 +155,15 @@ def test_an_empty_model_is_solved() -> None:
         builder = ModelBuilder()
         builder.add_columns("x", (2,), cost=1.0)
         assert solve(builder.build(), solver).objective == 0.0
+
+
+def test_highs_prints_nothing() -> None:
+    code = (
+        "from computenet.optimization.solvers import solve\n"
+        "from computenet.optimization.sparse import ModelBuilder\n"
+        "builder = ModelBuilder()\n"
+        "builder.add_columns('x', (2,), cost=1.0)\n"
+        "assert solve(builder.build(), 'highs').solved\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == ""

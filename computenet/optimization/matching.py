@@ -1,0 +1,161 @@
+"""Supply meets demand: the cheapest flow from demand rows to pools under every limit.
+
+One entry, :func:`solve_matching`, whatever the size. Small problems go to a simplex whole, pure
+transport problems to a network flow, large ones to column generation. For a problem that is solved
+again and again keep a :class:`computenet.optimization.matcher.Matcher`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.optimization.conflicts import explain
+from computenet.optimization.matching_model import MatchingModel, MatchingPrices, matching_model
+from computenet.optimization.matching_problem import (
+    Congestion,
+    LinkTraffic,
+    MatchingProblem,
+    SitePower,
+)
+from computenet.optimization.solvers import Solution, SolverError, Status, relative_gap, solve
+
+__all__ = [
+    "METHODS",
+    "Congestion",
+    "LinkTraffic",
+    "Matching",
+    "MatchingPrices",
+    "MatchingProblem",
+    "SitePower",
+    "read_matching",
+    "solve_matching",
+]
+
+F8 = NDArray[np.float64]
+
+#: Arcs up to which the whole model goes to GLOP.
+WHOLE = 20_000
+#: What `solve_matching` takes: solvers of the whole model, and methods of its own.
+METHODS = ("auto", "glop", "highs", "highs-ipm", "pdlp", "transport", "columns")
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A solved matching.
+
+    Attributes
+    ----------
+    status
+        How the solve ended; without a solution the arrays are NaN.
+    method
+        What solved it.
+    flow, unmet
+        ``(A,)`` and ``(D,)`` units.
+    path_gb_s
+        ``(H,)`` traffic of each path.
+    segment_use
+        ``(P, K)`` use of each congestion segment.
+    objective, bound
+        CNY; `bound` is a certified lower bound on the optimum.
+    seconds
+        Wall time.
+    prices
+        Prices of the constraints, as the method ended with; NaN where it gives none.
+    explanation
+        Why there is no solution, in a user's words; empty where there is one.
+    """
+
+    status: Status
+    method: str
+    flow: F8
+    unmet: F8
+    path_gb_s: F8
+    segment_use: F8
+    objective: float
+    bound: float
+    seconds: float
+    prices: MatchingPrices
+    explanation: str = ""
+
+    @property
+    def solved(self) -> bool:
+        """Whether there is a solution."""
+        return self.status in (Status.OPTIMAL, Status.FEASIBLE)
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between objective and bound."""
+        return relative_gap(self.objective, self.bound)
+
+
+def solve_matching(
+    problem: MatchingProblem,
+    method: str = "auto",
+    *,
+    time_limit_s: float | None = None,
+    gap: float = 1e-4,
+) -> Matching:
+    """Return the cheapest matching.
+
+    Parameters
+    ----------
+    method
+        One of `METHODS`. ``auto`` takes GLOP up to 20,000 arcs, above that ``transport`` where
+        the problem is one, else ``columns``.
+    time_limit_s
+        Wall time; a result then depends on the machine's speed.
+    gap
+        Relative gap at which column generation stops; other methods are exact.
+
+    Raises
+    ------
+    InputError
+        The problem cannot be used; all faults are told.
+    SolverError
+        No such method, or the solver fails.
+    """
+    if method not in METHODS:
+        raise SolverError(f"no method {method!r}; there are {', '.join(METHODS)}")
+    problem.check()
+    if method == "auto":
+        method = "glop"
+    began = time.perf_counter()
+    whole = matching_model(problem)
+    answer = solve(whole.model, method, time_limit_s=time_limit_s)
+    return read_matching(problem, whole, answer, method, time.perf_counter() - began)
+
+
+def read_matching(
+    problem: MatchingProblem,
+    whole: MatchingModel,
+    answer: Solution,
+    method: str,
+    seconds: float,
+) -> Matching:
+    """Return a solution of the whole model as a matching."""
+    explanation = ""
+    if answer.status is Status.INFEASIBLE:
+        explanation = explain(whole.model)
+    elif answer.status is Status.NO_SOLUTION:
+        explanation = "the time limit was reached before a solution was found"
+    x = answer.x
+    if answer.solved:
+        # What a solver leaves below zero within its tolerance is zero.
+        x = np.maximum(x, 0.0)
+    return Matching(
+        status=answer.status,
+        method=method,
+        flow=whole.flow.of(x),
+        unmet=whole.unmet.of(x),
+        path_gb_s=whole.path.of(x),
+        segment_use=whole.segment.of(x),
+        objective=answer.objective,
+        bound=answer.bound,
+        seconds=seconds,
+        prices=whole.prices(answer.row_duals, answer.reduced_costs, problem.arc_upper),
+        explanation=explanation,
+    )

@@ -1,0 +1,281 @@
+"""What is matched: demand rows, supply pools, and the arcs between them, as flat arrays.
+
+Requests and jobs, and demand read from a file, stand side by side in one problem: an arc says what
+one unit of its demand takes of its pool, of the site's power and of the network, and what it costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from computenet.optimization.problem_checks import ProblemChecks
+
+__all__ = ["Congestion", "LinkTraffic", "MatchingProblem", "SitePower"]
+
+F8 = NDArray[np.float64]
+I4 = NDArray[np.int32]
+
+
+def _store(instance: object, *, numbers: tuple[str, ...], indices: tuple[str, ...]) -> None:
+    """Keep arrays contiguous and of one type each, without a copy where they are so already."""
+    for names, kind in ((numbers, np.float64), (indices, np.int32)):
+        for name in names:
+            values = getattr(instance, name)
+            if values is not None:
+                object.__setattr__(instance, name, np.ascontiguousarray(values, dtype=kind))
+
+
+@dataclass(frozen=True, slots=True)
+class SitePower:
+    """What arcs draw and sites may draw.
+
+    Attributes
+    ----------
+    pool_site
+        ``(P,)`` site of each pool.
+    arc_mw
+        ``(A,)`` MW a unit of flow draws at the pool's site.
+    site_mw
+        ``(I,)`` most power; infinite = no limit.
+    """
+
+    pool_site: I4
+    arc_mw: F8
+    site_mw: F8
+
+    def __post_init__(self) -> None:
+        _store(self, numbers=("arc_mw", "site_mw"), indices=("pool_site",))
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTraffic:
+    """Traffic between places, summed to pairs of places before it touches links.
+
+    A pair is (where the traffic enters, where the site is); it has one or more paths over links.
+    Arcs carry a coefficient in the row of their pair only, so the model stays small.
+
+    Attributes
+    ----------
+    arc_pair
+        ``(A,)`` pair of each arc; -1 = no link is used.
+    arc_gb_s
+        ``(A,)`` traffic of a unit of flow, GB/s.
+    path_pair
+        ``(H,)`` pair that each path serves. Arcs of a pair without paths carry nothing.
+    path_start, path_link
+        Links of each path, compressed: ``path_link[path_start[h]:path_start[h + 1]]``.
+    path_cny
+        ``(H,)`` cost of a GB/s on the path, in the objective's unit.
+    link_gb_s
+        ``(L,)`` most traffic; infinite = no limit.
+    """
+
+    arc_pair: I4
+    arc_gb_s: F8
+    path_pair: I4
+    path_start: I4
+    path_link: I4
+    path_cny: F8
+    link_gb_s: F8
+
+    def __post_init__(self) -> None:
+        _store(
+            self,
+            numbers=("arc_gb_s", "path_cny", "link_gb_s"),
+            indices=("arc_pair", "path_pair", "path_start", "path_link"),
+        )
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of pairs, ``Q``."""
+        return 1 + int(max(self.arc_pair.max(initial=-1), self.path_pair.max(initial=-1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Congestion:
+    """A convex extra cost of use: the fuller a pool, the dearer the next unit.
+
+    Attributes
+    ----------
+    share
+        ``(P, K)`` share of the capacity in each segment; a row sums to 1.
+    extra_cny
+        ``(P, K)`` CNY per unit of use in the segment; a row never falls.
+    """
+
+    share: F8
+    extra_cny: F8
+
+    def __post_init__(self) -> None:
+        _store(self, numbers=("share", "extra_cny"), indices=())
+
+    @classmethod
+    def chords(cls, cost: Callable[[F8], F8], edges: ArrayLike, pools: int) -> Congestion:
+        """Return the chords of a convex `cost` of utilisation, the same for every pool.
+
+        Parameters
+        ----------
+        cost
+            CNY per unit of capacity at a utilisation; e.g. ``rho**2 / (1 - rho)`` times the price
+            of waiting, the work in an M/M/1 queue (Kleinrock, *Queueing Systems* I, 1975).
+        edges
+            Utilisations from 0 to 1 between which `cost` is taken as straight; it must be finite
+            there, so a law with a pole is to be cut off before 1.
+        pools
+            Number of pools.
+        """
+        at = np.asarray(edges, dtype=np.float64)
+        share = np.diff(at)
+        slope = np.diff(np.asarray(cost(at), dtype=np.float64)) / share
+        return cls(np.tile(share, (pools, 1)), np.tile(slope, (pools, 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingProblem:
+    """Demand rows (axis ``D``), pools (``P``) and arcs between them (``A``).
+
+    Attributes
+    ----------
+    demand
+        ``(D,)`` units.
+    unmet_cny
+        ``(D,)`` price of a unit that is not met; infinite = the row must be met.
+    arc_demand, arc_pool
+        ``(A,)`` ends of each arc; a pair of ends may stand more than once.
+    arc_use
+        ``(A,)`` units of capacity that a unit of flow takes.
+    arc_cny
+        ``(A,)`` cost of a unit of flow: energy at its hour, network, carbon, lateness, summed.
+    capacity
+        ``(P,)``; infinite = no limit.
+    arc_upper
+        ``(A,)`` most flow, or nothing; 0 closes an arc.
+    power, traffic, congestion
+        Limits of sites and links, and the cost of fullness, or nothing.
+    demand_names, pool_names, site_names, link_names
+        For messages; numbers stand in where they are missing.
+    """
+
+    demand: F8
+    unmet_cny: F8
+    arc_demand: I4
+    arc_pool: I4
+    arc_use: F8
+    arc_cny: F8
+    capacity: F8
+    arc_upper: F8 | None = None
+    power: SitePower | None = None
+    traffic: LinkTraffic | None = None
+    congestion: Congestion | None = None
+    demand_names: tuple[str, ...] = ()
+    pool_names: tuple[str, ...] = ()
+    site_names: tuple[str, ...] = ()
+    link_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _store(
+            self,
+            numbers=("demand", "unmet_cny", "arc_use", "arc_cny", "capacity", "arc_upper"),
+            indices=("arc_demand", "arc_pool"),
+        )
+
+    @property
+    def n_demands(self) -> int:
+        """Number of demand rows, ``D``."""
+        return len(self.demand)
+
+    @property
+    def n_pools(self) -> int:
+        """Number of pools, ``P``."""
+        return len(self.capacity)
+
+    @property
+    def n_arcs(self) -> int:
+        """Number of arcs, ``A``."""
+        return len(self.arc_pool)
+
+    def name(self, kind: str, number: int) -> str:
+        """Return the name of a ``demand``, ``pool``, ``site`` or ``link``."""
+        names: tuple[str, ...] = getattr(self, f"{kind}_names")
+        return names[number] if number < len(names) else f"{kind} {number}"
+
+    def check(self) -> None:
+        """Raise if the problem cannot be solved as it stands.
+
+        Raises
+        ------
+        InputError
+            Values that are no numbers, negative or of the wrong shape, and indices out of range:
+            all of them at once.
+        """
+        checks = ProblemChecks("matching")
+        d, p, a = self.n_demands, self.n_pools, self.n_arcs
+        checks.numbers("demand", self.demand, (d,), self.demand_names, infinite=False)
+        checks.numbers("unmet_cny", self.unmet_cny, (d,), self.demand_names)
+        checks.numbers("capacity", self.capacity, (p,), self.pool_names)
+        checks.indices("arc_demand", self.arc_demand, (a,), d)
+        checks.indices("arc_pool", self.arc_pool, (a,), p)
+        checks.numbers("arc_use", self.arc_use, (a,), infinite=False)
+        checks.numbers("arc_cny", self.arc_cny, (a,), negative=True, infinite=False)
+        if self.arc_upper is not None:
+            checks.numbers("arc_upper", self.arc_upper, (a,))
+        if self.power is not None:
+            self._check_power(self.power, checks)
+        if self.traffic is not None:
+            self._check_traffic(self.traffic, checks)
+        if self.congestion is not None:
+            self._check_congestion(self.congestion, checks)
+        checks.done()
+
+    def _check_power(self, power: SitePower, checks: ProblemChecks) -> None:
+        sites = len(power.site_mw)
+        checks.indices("power.pool_site", power.pool_site, (self.n_pools,), sites)
+        checks.numbers("power.arc_mw", power.arc_mw, (self.n_arcs,), infinite=False)
+        checks.numbers("power.site_mw", power.site_mw, (sites,), self.site_names)
+
+    def _check_traffic(self, traffic: LinkTraffic, checks: ProblemChecks) -> None:
+        paths, links = len(traffic.path_pair), len(traffic.link_gb_s)
+        pairs = traffic.n_pairs
+        checks.indices("traffic.arc_pair", traffic.arc_pair, (self.n_arcs,), pairs, least=-1)
+        checks.numbers("traffic.arc_gb_s", traffic.arc_gb_s, (self.n_arcs,), infinite=False)
+        checks.indices("traffic.path_pair", traffic.path_pair, (paths,), pairs)
+        checks.numbers("traffic.path_cny", traffic.path_cny, (paths,), infinite=False)
+        checks.numbers("traffic.link_gb_s", traffic.link_gb_s, (links,), self.link_names)
+        checks.indices("traffic.path_link", traffic.path_link, traffic.path_link.shape, links)
+        start = traffic.path_start
+        if start.shape != (paths + 1,):
+            checks.add("traffic.path_start", start.shape, "has the wrong shape", f"({paths + 1},)")
+        elif start[0] != 0 or start[-1] != len(traffic.path_link) or (np.diff(start) < 0).any():
+            checks.add(
+                "traffic.path_start", None, "does not cut `path_link` into paths",
+                "0, then never falling, then the number of links in all paths",
+            )  # fmt: skip
+
+    def _check_congestion(self, congestion: Congestion, checks: ProblemChecks) -> None:
+        shape = congestion.share.shape
+        if len(shape) != 2 or shape[0] != self.n_pools:
+            checks.add(
+                "congestion.share", shape, "has the wrong shape", f"({self.n_pools}, segments)"
+            )
+            return
+        before = checks.count
+        checks.numbers("congestion.share", congestion.share, shape, self.pool_names)
+        checks.numbers("congestion.extra_cny", congestion.extra_cny, shape, self.pool_names)
+        if checks.count > before:
+            return
+        total = congestion.share.sum(axis=1)
+        for pool in np.flatnonzero(np.abs(total - 1.0) > 1e-9)[:1]:
+            checks.add(
+                f"congestion.share[{self.name('pool', int(pool))}]", float(total[pool]),
+                "segments do not make up the capacity", "shares that sum to 1",
+            )  # fmt: skip
+        for pool in np.flatnonzero((np.diff(congestion.extra_cny, axis=1) < 0.0).any(axis=1))[:1]:
+            checks.add(
+                f"congestion.extra_cny[{self.name('pool', int(pool))}]",
+                congestion.extra_cny[pool].tolist(), "falls from one segment to the next",
+                "costs that never fall (a convex cost)",
+            )  # fmt: skip
