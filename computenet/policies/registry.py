@@ -28,6 +28,7 @@ BUILT_IN = {
     "least-loaded": "computenet.policies.least_loaded:LeastLoaded",
     "proportional": "computenet.policies.proportional:Proportional",
     "random": "computenet.policies.random:Random",
+    "matching": "computenet.policies.matching:MatchingPolicy",
     "replay": "computenet.policies.replay:Replay",
 }
 

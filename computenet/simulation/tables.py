@@ -267,8 +267,8 @@ def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
     epoch, kind_code, demand, target, share = columns or [np.zeros(0)] * 5
     priced = [(now_s, row) for now_s, rows in outcome.plans.prices for row in rows]
-    items = tuple(dict.fromkeys(row.item for _, row in priced))
-    place = {item: len(targets) + index for index, item in enumerate(items)}
+    items = tuple(dict.fromkeys((*targets, *(row.item for _, row in priced))))
+    place = {item: index for index, item in enumerate(items)}
     n, more = len(epoch), len(priced)
 
     def longer(values: Any, rest: Any) -> Any:
@@ -280,9 +280,7 @@ def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
             "epoch_s": longer(epoch, [now_s for now_s, _ in priced]),
             "kind": _category(longer(kind_code, np.full(more, 2)), ("requests", "jobs", "price")),
             "demand": _category(longer(demand, np.full(more, -1)), demands),
-            "target": _category(
-                longer(target, [place[row.item] for _, row in priced]), (*targets, *items)
-            ),
+            "target": _category(longer(target, [place[row.item] for _, row in priced]), items),
             "share": longer(share, nothing),
             "price": longer(np.full(n, np.nan), [row.value for _, row in priced]),
             "price_low": longer(np.full(n, np.nan), [row.low for _, row in priced]),

@@ -1,0 +1,323 @@
+"""Supply and demand matched by a linear programme at every control epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from computenet.compiled import CompiledScenario
+from computenet.optimization.matching import Congestion, Matching, MatchingProblem, solve_matching
+from computenet.optimization.solvers import SolverError
+from computenet.policies.costs import (
+    held_price_cny_per_mwh,
+    job_energy_mwh,
+    job_transfer_cny,
+    request_facility_mwh,
+)
+from computenet.policies.forecast import make_forecaster
+from computenet.policies.misses import excess_misses, idle_misses, prefill_s
+from computenet.policies.protocol import Plan, PriceRow, SystemView
+from computenet.policies.shares import job_use, normal_rows, request_capacity
+from computenet.units import SECONDS_PER_HOUR
+
+__all__ = ["MatchingPolicy"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
+
+#: Utilisations between which the cost of fullness is taken as straight.
+LEVELS = np.asarray([0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+#: An unmet unit costs this many times the dearest unit that is met.
+UNMET = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """What depends on the network only, until a link or a site changes."""
+
+    idle: F8  # (D, G) misses at an idle replica
+    slope: F8  # (G, levels - 1) CNY an hour per replica kept busy
+
+
+class MatchingPolicy:
+    """The cheapest split of all demand over all supply, by linear programming.
+
+    Every epoch one linear programme (:mod:`computenet.optimization.matching`) matches requests to
+    groups of replicas and jobs to pools at least cost an hour: energy at the coming prices,
+    network, carbon at its price, requests that miss their service objective and jobs that wait.
+    The fuller a group or pool, the dearer its next unit, by queueing theory. The data plane
+    carries the split out request by request.
+
+    Parameters
+    ----------
+    forecast
+        What demand is expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
+    miss_cny
+        What a request is worth that misses its objective, CNY.
+    late_cny_per_accelerator_h
+        What an accelerator-hour of waiting jobs is worth, CNY.
+    carbon_cny_per_t
+        Price of carbon that decisions take into account, besides what the scenario charges.
+    burst_cv
+        Coefficient of variation of demand within an epoch that groups leave room for.
+    """
+
+    def __init__(
+        self,
+        forecast: str = "persistence",
+        miss_cny: Annotated[float, Field(ge=0.0)] = 0.0002,
+        late_cny_per_accelerator_h: Annotated[float, Field(ge=0.0)] = 0.2,
+        carbon_cny_per_t: Annotated[float, Field(ge=0.0)] = 0.0,
+        burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
+    ) -> None:
+        self.forecast = forecast
+        self.miss_cny = miss_cny
+        self.late_cny_per_accelerator_h = late_cny_per_accelerator_h
+        self.carbon_cny_per_t = carbon_cny_per_t
+        self.burst_cv = burst_cv
+        self._forecaster = make_forecaster(forecast)
+        self.wants_future = self._forecaster.wants_future
+
+    def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
+        """Forget everything."""
+        self._forecaster = make_forecaster(self.forecast)
+        self._known: tuple[bytes, _Network] | None = None
+        self._last: Plan | None = None
+
+    def plan(self, view: SystemView) -> Plan:
+        """Solve the matching for the coming epoch."""
+        self._forecaster.observe(view)
+        edges_s = np.asarray([view.now_s, view.now_s + view.epoch_s])
+        rate = self._forecaster.expect(view, edges_s).request_rate_per_s[0]
+        problem = self.problem(view, rate)
+        try:
+            answer = solve_matching(problem)
+        except SolverError as error:
+            return self._without_answer(view, str(error))
+        if not answer.solved:
+            return self._without_answer(view, answer.explanation or str(answer.status))
+        plan = self._as_plan(view, problem, answer)
+        self._last = plan
+        return plan
+
+    # ---- the problem --------------------------------------------------------------------------
+
+    def problem(self, view: SystemView, rate: F8) -> MatchingProblem:
+        """Return the matching problem of an epoch: CNY an hour, requests a second, accelerators.
+
+        Parameters
+        ----------
+        rate
+            ``(D,)`` expected requests a second.
+        """
+        compiled = view.compiled
+        groups, pools = len(compiled.groups.ids), len(compiled.pools.ids)
+        demands = len(rate)
+        network = self._network(view)
+        d, g = np.nonzero(view.request_arc_open)
+        q, p = np.nonzero(view.job_arc_open)
+        request_cny = self._request_cny(view, network)[d, g]
+        job_cny = self._job_cny(view)[q, p]
+        use = np.maximum(prefill_s(view), _decode_s(view))
+        up = _up(view)
+        dearest = [float(values.max(initial=1e-6)) for values in (request_cny, job_cny)]
+        steepest = [float(network.slope.max(initial=0.0)), self.late_cny_per_accelerator_h]
+        unmet = UNMET * np.asarray(
+            [dearest[0] + steepest[0] * float(use[d, g].max(initial=0.0)),
+             dearest[1] + 2.0 * steepest[1]]
+        )  # fmt: skip
+        n_jobs = len(view.job_load_accelerators)
+        return MatchingProblem(
+            demand=np.concatenate([rate, view.job_load_accelerators]),
+            unmet_cny=np.repeat(unmet, [demands, n_jobs]),
+            arc_demand=np.concatenate([d, q + demands]).astype(np.int32),
+            arc_pool=np.concatenate([g, p + groups]).astype(np.int32),
+            arc_use=np.concatenate([use[d, g], job_use(view)[q, p]]),
+            arc_cny=np.concatenate([request_cny, job_cny]),
+            capacity=np.concatenate(
+                [
+                    compiled.groups.replicas_real * up[compiled.pools.site[compiled.groups.pool]],
+                    compiled.pools.accelerators * up[compiled.pools.site],
+                ]
+            ).astype(np.float64),
+            congestion=Congestion(
+                np.tile(np.diff(LEVELS), (groups + pools, 1)),
+                np.concatenate([network.slope, self._queue_slope(view)]),
+            ),
+            pool_names=(*compiled.groups.ids, *compiled.pools.ids),
+        )
+
+    def _request_cny(self, view: SystemView, network: _Network) -> F8:
+        """Return the cost of a request a second for an hour, ``(D, G)``, CNY/h."""
+        compiled = view.compiled
+        site = compiled.pools.site[compiled.groups.pool]
+        carbon = self.carbon_cny_per_t / 1000.0 * view.carbon_kg_per_mwh
+        energy = request_facility_mwh(view) * (view.price_cny_per_mwh + carbon)[site]
+        each: F8 = energy + compiled.requests.transfer_cny + self.miss_cny * network.idle
+        return SECONDS_PER_HOUR * each
+
+    def _job_cny(self, view: SystemView) -> F8:
+        """Return the cost of a reference accelerator for an hour, ``(Q, P)``, CNY/h."""
+        compiled = view.compiled
+        carbon = self.carbon_cny_per_t / 1000.0 * view.carbon_kg_per_mwh
+        price = held_price_cny_per_mwh(view)[:, compiled.pools.site]  # (C, P)
+        every = np.tile(price, (len(compiled.regions), 1)) + carbon[compiled.pools.site]
+        cost: F8 = SECONDS_PER_HOUR * (job_energy_mwh(view) * every + job_transfer_cny(view))
+        return cost
+
+    def _queue_slope(self, view: SystemView) -> F8:
+        """Return what waiting adds by level of a pool, ``(P, levels - 1)``, CNY per accelerator.
+
+        A pool of `n` accelerators is a queue of ``c = n / gang`` servers; its jobs wait
+        ``rho^(sqrt(2 (c + 1)) - 1) / (c (1 - rho))`` of their run time (H. Sakasegawa, Ann. Inst.
+        Statist. Math. 29, 1977).
+        """
+        compiled = view.compiled
+        load = view.job_load_accelerators.reshape(len(compiled.regions), -1).sum(axis=0)
+        gang = float(
+            np.average(compiled.jobs.held_gang, weights=load)
+            if load.sum() > 0.0
+            else compiled.jobs.held_gang.max(initial=1.0)
+        )
+        servers = np.maximum(compiled.pools.accelerators / gang, 1.0)[:, None]
+        rho = np.minimum(LEVELS, 0.99)[None, :]
+        waits = rho ** (np.sqrt(2.0 * (servers + 1.0)) - 1.0) / (servers * (1.0 - rho))
+        cost = self.late_cny_per_accelerator_h * rho * waits
+        return _convex(cost)
+
+    def _network(self, view: SystemView) -> _Network:
+        """Return misses and their slopes, computed anew only where the network changed."""
+        key = view.rtt_s.tobytes() + view.circle_ok.tobytes() + view.request_arc_open.tobytes()
+        if self._known is None or self._known[0] != key:
+            made = _Network(idle_misses(view), self._miss_slope(view))
+            self._known = (key, made)
+        return self._known[1]
+
+    def _miss_slope(self, view: SystemView) -> F8:
+        """Return what misses add by level of a group, CNY an hour per replica kept busy.
+
+        Demand within an epoch is log-normal about its mean; beyond capacity every request misses.
+        """
+        compiled = view.compiled
+        prompt, whole, rate = prefill_s(view), _decode_s(view), compiled.requests.mean_rate_per_s
+        inside = np.where(view.request_arc_open, rate[:, None], 0.0)
+        use = np.where(inside > 0.0, np.maximum(prompt, whole), 0.0)
+        busy = np.maximum((inside * use).sum(axis=0), 1e-30)  # (G,)
+        of_prompts = np.where(inside > 0.0, inside * prompt, 0.0).sum(axis=0) / busy
+        per_use = inside.sum(axis=0) / busy  # requests a replica-second
+        sigma = np.sqrt(np.log1p(self.burst_cv**2))
+        nodes, weights = np.polynomial.hermite_e.hermegauss(7)
+        burst = np.exp(sigma * nodes - 0.5 * sigma**2)
+        fine = np.linspace(0.0, 1.0, 21)
+        table = excess_misses(view, fine)  # (G, 21) by prompt load
+        cost = np.zeros((len(busy), len(LEVELS)))
+        for factor, weight in zip(burst, weights / weights.sum(), strict=True):
+            for at, level in enumerate(LEVELS):
+                filled = level * factor
+                if filled >= 1.0:
+                    missed = np.ones(len(busy))
+                else:
+                    missed = np.asarray(
+                        [np.interp(filled * part, fine, row)
+                         for part, row in zip(of_prompts, table, strict=True)]
+                    )  # fmt: skip
+                cost[:, at] += weight * factor * level * missed
+        return _convex(SECONDS_PER_HOUR * self.miss_cny * per_use[:, None] * cost)
+
+    # ---- the answer ---------------------------------------------------------------------------
+
+    def _as_plan(self, view: SystemView, problem: MatchingProblem, answer: Matching) -> Plan:
+        compiled = view.compiled
+        demands, groups = view.request_arc_open.shape
+        flow = np.zeros((problem.n_demands, problem.n_pools))
+        flow[problem.arc_demand, problem.arc_pool] = np.maximum(answer.flow, 0.0)
+        requests, jobs = flow[:demands, :groups], flow[demands:, groups:]
+        unmet = np.maximum(answer.unmet, 0.0)
+        # A demand of zero goes where a little of it would go: to its cheapest arc.
+        requests = requests + _first_choice(requests, view.request_arc_open, problem, 0)
+        jobs = jobs + _first_choice(jobs, view.job_arc_open, problem, demands)
+        spread = normal_rows(request_capacity(view), view.request_arc_open)
+        requests = requests + unmet[:demands, None] * spread
+        size = np.broadcast_to(compiled.pools.accelerators.astype(np.float64), jobs.shape)
+        jobs = jobs + unmet[demands:, None] * normal_rows(size, view.job_arc_open)
+        hours = view.epoch_s / SECONDS_PER_HOUR
+        return Plan(
+            normal_rows(requests, view.request_arc_open),
+            normal_rows(jobs, view.job_arc_open),
+            prices=_prices(view, problem, answer),
+            objective_cny=answer.objective * hours,
+            bound_cny=answer.bound * hours,
+        )
+
+    def _without_answer(self, view: SystemView, why: str) -> Plan:
+        """Return the last good plan on the arcs that are open, and say so."""
+        last = self._last
+        if last is None:
+            requests, jobs = np.ones(view.request_arc_open.shape), np.ones(view.job_arc_open.shape)
+            what = "demand is spread evenly"
+        else:
+            requests, jobs = last.request_shares, last.job_shares
+            what = "the last plan goes on"
+        return replace(
+            last or Plan(requests, jobs),
+            request_shares=normal_rows(requests, view.request_arc_open),
+            job_shares=normal_rows(jobs, view.job_arc_open),
+            notes=(f"no matching was found, {what}: {why}",),
+            prices=(),
+            objective_cny=float("nan"),
+            bound_cny=float("nan"),
+        )
+
+
+def _decode_s(view: SystemView) -> F8:
+    """Return the time a full replica takes for the tokens of a mean answer, ``(D, G)``, s."""
+    seconds: F8 = view.compiled.requests.replica_s - prefill_s(view)
+    return seconds
+
+
+def _up(view: SystemView) -> B1:
+    """Return which sites are up: something can be sent there, ``(I,)``."""
+    compiled = view.compiled
+    up = np.zeros(len(compiled.sites.ids), dtype=np.bool_)
+    up[compiled.pools.site[view.job_arc_open.any(axis=0)]] = True
+    up[compiled.pools.site[compiled.groups.pool[view.request_arc_open.any(axis=0)]]] = True
+    return up
+
+
+def _convex(cost: F8) -> F8:
+    """Return the slopes of `cost` between `LEVELS`, never falling, ``(n, levels - 1)``."""
+    slopes: F8 = np.maximum.accumulate(np.diff(cost, axis=1) / np.diff(LEVELS), axis=1)
+    return np.maximum(slopes, 0.0)
+
+
+def _first_choice(flow: F8, open_arcs: B1, problem: MatchingProblem, first: int) -> F8:
+    """Return a trace of flow on the cheapest arc of every row that has none."""
+    empty = (flow.sum(axis=1) <= 0.0) & open_arcs.any(axis=1)
+    out = np.zeros_like(flow)
+    if empty.any():
+        cost = np.full((problem.n_demands, problem.n_pools), np.inf)
+        cost[problem.arc_demand, problem.arc_pool] = problem.arc_cny
+        offset = 0 if first == 0 else problem.n_pools - flow.shape[1]
+        block = cost[first : first + len(flow), offset : offset + flow.shape[1]]
+        rows = np.flatnonzero(empty)
+        out[rows, np.argmin(block[rows], axis=1)] = 1.0
+    return out
+
+
+def _prices(view: SystemView, problem: MatchingProblem, answer: Matching) -> tuple[PriceRow, ...]:
+    """Return what a further accelerator-hour is worth in every group and pool."""
+    compiled = view.compiled
+    each = np.concatenate(
+        [compiled.groups.accelerators_per_replica, np.ones(len(compiled.pools.ids))]
+    )
+    price = answer.prices.pool_cny / each
+    return tuple(
+        PriceRow(name, "CNY/accelerator-h", float(value), float(value), float(value))
+        for name, value in zip(problem.pool_names, price, strict=True)
+        if np.isfinite(value)
+    )
