@@ -85,6 +85,7 @@ class RequestState(NamedTuple):
     output: I4
     integral: F8  # (N, 4) since the last slot edge
     turn: I8  # (G,) round-robin
+    active: I8  # (G,) replicas that take new requests: the first so many
     scalar: I8  # (7,)
     held: F8  # (N * W,) cache tokens a request adds to BASE; empty without a limit
     engine: I8  # (N, 6); this and what follows is empty under processor sharing

@@ -217,6 +217,7 @@ def make_request_state(facts: ReplicaFacts) -> RequestState:
         output=small(n * width),
         integral=np.zeros((n, 4)),
         turn=whole(len(facts.slots)),
+        active=np.diff(facts.first_replica),
         scalar=scalar,
         held=np.zeros(n * width * int(facts.limited[0])),
         engine=engine,
@@ -334,7 +335,7 @@ def _by_work(
 ) -> int:
     """Return the replica with least work, of all or of two drawn; kept apart from the hot path."""
     first = facts.first_replica[g]
-    n = facts.first_replica[g + 1] - first
+    n = state.active[g]
     if facts.choice[0] == TWO_CHOICES:
         scaled = u * n
         one = min(int(scaled), n - 1)
@@ -365,12 +366,12 @@ def _choose(
     out: RequestOut,
 ) -> int:
     first = facts.first_replica[g]
-    n = facts.first_replica[g + 1] - first
+    n = state.active[g]
     choice = facts.choice[0]
     if choice == RANDOM or n == 1:
         return int(first + min(int(u * n), n - 1))
     if choice == ROUND_ROBIN:
-        turn = state.turn[g]
+        turn = state.turn[g] if state.turn[g] < n else 0
         state.turn[g] = turn + 1 if turn + 1 < n else 0
         return int(first + turn)
     return _by_work(g, u, now_s, plan, state, facts, arena, out)

@@ -74,10 +74,12 @@ def _check_amounts(plan: Plan, view: SystemView) -> list[Problem]:
     """Return what is wrong with holds, releases and set-points."""
     problems: list[Problem] = []
     demands, sites = len(view.job_load_accelerators), len(view.compiled.sites.ids)
+    groups = len(view.compiled.groups.ids)
     for name, values, n, low, high in (
         ("hold", plan.hold, demands, 0.0, 1.0),
         ("release_accelerator_s", plan.release_accelerator_s, demands, 0.0, np.inf),
         ("setpoint_mw", plan.setpoint_mw, sites, -np.inf, np.inf),
+        ("serving_replicas", plan.serving_replicas, groups, 0.0, np.inf),
     ):
         if values is None:
             continue
@@ -146,7 +148,8 @@ def _same(one: Plan, other: Plan) -> bool:
         for a, b in (
             (getattr(one, name), getattr(other, name))
             for name in (
-                "request_shares", "job_shares", "hold", "release_accelerator_s", "setpoint_mw"
+                "request_shares", "job_shares", "hold", "release_accelerator_s", "setpoint_mw",
+                "serving_replicas",
             )
         )
     )  # fmt: skip

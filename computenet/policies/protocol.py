@@ -133,6 +133,10 @@ class Plan:
     setpoint_mw
         ``(I,)`` power that storage of rule ``plan`` gives back until the next plan, negative =
         takes up; ``None`` where no site has such a rule.
+    serving_replicas
+        ``(G,)`` real replicas that take requests until the next plan; the accelerators of the
+        others are lent to jobs of their pool (tidal sharing). Rounded up to whole simulated
+        replicas, at least one. ``None`` = all serve. For policies with ``lends = True``.
     prices
         What capacity, links and carbon are worth under the plan.
     objective_cny, bound_cny
@@ -146,6 +150,7 @@ class Plan:
     hold: F8 | None = None
     release_accelerator_s: F8 | None = None
     setpoint_mw: F8 | None = None
+    serving_replicas: F8 | None = None
     prices: tuple[PriceRow, ...] = ()
     objective_cny: float = float("nan")
     bound_cny: float = float("nan")

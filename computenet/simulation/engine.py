@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from computenet.compiled import B1, F8, CompiledScenario
-from computenet.errors import InputError
+from computenet.errors import InputError, Problem
 from computenet.policies.check import check_plan
 from computenet.policies.protocol import Plan, Policy, PriceRow, SystemView
 from computenet.scenario import LinkCut, Scenario, SiteOutage
@@ -24,6 +24,7 @@ from computenet.simulation.load_meter import LoadMeter
 from computenet.simulation.power_states import PowerStates
 from computenet.simulation.progress import Progress
 from computenet.simulation.request_plane import RequestPlane
+from computenet.simulation.tides import Tides
 from computenet.simulation.totals import (
     FaultTotals,
     JobRecords,
@@ -113,7 +114,11 @@ class Engine:
         self._demand = demand
         self._transfers = TransferPlane(compiled, demand.jobs.rows, scenario.network)
         resident = resident_data(compiled, scenario.network)
-        self._jobs = JobPlane(compiled, demand.jobs, self._transfers, resident)
+        lends = bool(getattr(policy, "lends", False))
+        self._jobs = JobPlane(
+            compiled, demand.jobs, self._transfers, resident,
+            compiled.pools.serving_accelerators if lends else None,
+        )  # fmt: skip
         self._requests = RequestPlane(compiled, demand.requests, scenario.run.replica_choice)
         self._agenda = Agenda()
         self._log = EventLog()
@@ -150,6 +155,7 @@ class Engine:
         self._power = (
             PowerStates(compiled, states, self._jobs, self._agenda) if states is not None else None
         )
+        self._tides = Tides(compiled, self._jobs, self._requests, self._faults) if lends else None
         self._tick_s = tick_s
         self._began = self._reported = time.perf_counter()
 
@@ -368,6 +374,17 @@ class Engine:
         self._jobs.set_hold(plan.hold)
         if plan.release_accelerator_s is not None:
             self._jobs.release(plan.release_accelerator_s, now_s)
+        if self._tides is not None:
+            self._tides.follow(plan.serving_replicas, now_s)
+        elif plan.serving_replicas is not None:
+            raise InputError(
+                [
+                    Problem(
+                        "plan.serving_replicas", None, "comes from a policy without lends = True"
+                    )
+                ],
+                "the policy's plan cannot be carried out",
+            )
         if plan.setpoint_mw is not None:
             # Until the next plan says otherwise.
             first = int(now_s / self._compiled.slot_s + 1e-9)
@@ -457,6 +474,9 @@ class Engine:
             available_s=self._available_s()[compiled.pools.site],
             off_accelerator_s=off_s,
             starts=starts,
+            lent_accelerator_s=self._tides.finish(horizon_s)
+            if self._tides
+            else np.zeros_like(off_s),
             busy_accelerator_s=out.busy_s.sum(axis=1),
             load_accelerator_s=np.einsum("pcs,c->ps", out.busy_s, compiled.jobs.activity),
             waiting_job_s=out.waiting_s,

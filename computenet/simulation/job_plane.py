@@ -50,11 +50,17 @@ NOTHING = np.zeros(0, dtype=np.int64), np.zeros(0)
 class JobPlane:
     """All jobs of a run and the pools they run in.
 
-    `resident` says where the data of a class and region lies besides, ``(R, C, I)``.
+    `lendable`, ``(P,)``, are serving accelerators that may be lent to jobs. `resident` says where
+    the data of a class and region lies besides, ``(R, C, I)``.
     """
 
     def __init__(
-        self, compiled: CompiledScenario, table: JobTable, transfers: TransferPlane, resident: B1
+        self,
+        compiled: CompiledScenario,
+        table: JobTable,
+        transfers: TransferPlane,
+        resident: B1,
+        lendable: I8 | None = None,
     ) -> None:
         pools, jobs = compiled.pools, compiled.jobs
         n, n_classes = table.rows, len(jobs.classes)
@@ -97,6 +103,12 @@ class JobPlane:
             slot_s=compiled.slot_s,
         )
         self._state = make_job_state(self._inputs, self._size)
+        self._lent = np.zeros(len(pools.ids), dtype=np.int64)
+        if lendable is not None:
+            # Room for what may be lent, out of service until it is.
+            self._state = make_job_state(self._inputs, self._size + lendable * units)
+            self._state.withheld[:] += lendable * units
+            self._state.free[:] -= lendable * units
         self.out = make_job_out(len(pools.ids), n_classes, compiled.n_slots)
         self._demand = (table.region * n_classes + table.job_class).astype(np.int32)
         n_demands = len(compiled.regions) * n_classes
@@ -344,6 +356,9 @@ class JobPlane:
     def hit(self, pool: int, place: float, now_s: float) -> tuple[int, int]:
         """Let a server fail; return the job that stopped (-1 = none) and what is withheld."""
         self._quiet_s = self._event_s = 0.0
+        # Of the accelerators that are the jobs' now; the pool has room for more.
+        mine = self._size[pool] + self._lent[pool] * self._units
+        place *= float(mine) / float(self._state.size[pool])
         job, taken = hit_pool(
             pool, place, self._per_server[pool], now_s, self._state, self._inputs, self.out
         )
@@ -378,6 +393,16 @@ class JobPlane:
     def return_accelerators(self, pool: int, accelerators: int, now_s: float) -> None:
         """Bring accelerators back that :meth:`withhold` took."""
         self.give_back(pool, accelerators * self._units, now_s)
+
+    def borrow(self, pool: int, accelerators: int, now_s: float) -> None:
+        """Let jobs have serving accelerators of their pool."""
+        self._lent[pool] += accelerators
+        self.give_back(pool, accelerators * self._units, now_s)
+
+    def hand_back(self, pool: int, accelerators: int, now_s: float) -> int:
+        """Return borrowed accelerators, idle ones first; return how many jobs were stopped."""
+        self._lent[pool] -= accelerators
+        return self.reclaim(pool, accelerators, now_s)[0]
 
     def evacuate(self, pools: I8, now_s: float) -> int:
         """Send what waits in pools that are down elsewhere, by the shares; return how many jobs."""

@@ -116,6 +116,13 @@ class RequestPlane:
         self._transfer_cny += float(((self.out.routed - self._priced) * self._price).sum())
         self._priced = self.out.routed.copy()
 
+    def set_active(self, group: int, replicas: int) -> None:
+        """Let only the first simulated replicas of a group take new requests, at least one.
+
+        The others finish what they have.
+        """
+        self._state.active[group] = replicas
+
     def advance(self, until_s: float) -> None:
         """Take all arrivals before `until_s`."""
         if until_s <= self._quiet_s:

@@ -112,17 +112,24 @@ def summarise(
             "utilisation": _ratio(float(busy.sum()), float(on_s.sum())),
             "utilisation_jobs": _ratio(
                 float(pools.busy_accelerator_s.sum()),
-                float((p.accelerators * pools.available_s.sum(axis=1)).sum()),
+                float(
+                    (p.accelerators * pools.available_s.sum(axis=1)).sum()
+                    + pools.lent_accelerator_s.sum()
+                ),
             ),
             "utilisation_serving": _ratio(
                 float(pools.serving_busy_accelerator_s.sum()),
-                float((p.serving_accelerators * pools.available_s.sum(axis=1)).sum()),
+                float(
+                    (p.serving_accelerators * pools.available_s.sum(axis=1)).sum()
+                    - pools.lent_accelerator_s.sum()
+                ),
             ),
             "accelerators": int(installed.sum()),
             "eflops_fp16_installed": float((installed * p.fp16_tflops).sum()) / TFLOPS_PER_EFLOPS,
             "eflops_fp16_delivered": delivered / compiled.horizon_s,
             "off_accelerators": float(pools.off_accelerator_s.sum()) / compiled.horizon_s,
             "accelerator_starts": int(pools.starts.sum()),
+            "lent_accelerator_h": float(pools.lent_accelerator_s.sum()) / SECONDS_PER_HOUR,
         },
         "energy": {
             "it_mwh": it,
@@ -170,6 +177,7 @@ def summarise(
             "reclaims": faults.reclaimed,
             "jobs_reclaimed": faults.reclaimed_jobs,
             "jobs_moved": faults.moved_jobs,
+            "jobs_stopped_by_tide": faults.tide_jobs,
         },
         "grid_events": faults.grid_events,
         "network": {

@@ -148,6 +148,7 @@ def _pools(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
             "accelerators": np.tile(count, compiled.n_slots),
             "busy_accelerators": _flat(busy),
             "off_accelerators": _flat(pools.off_accelerator_s / length),
+            "lent_accelerators": _flat(pools.lent_accelerator_s / length),
             "serving_busy_accelerators": _flat(serving),
             "utilisation": _flat(_over(busy + serving, on)),
             "waiting_jobs": _flat(pools.waiting_job_s / length),

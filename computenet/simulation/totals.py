@@ -56,6 +56,7 @@ class PoolTotals:
     available_s: F8
     off_accelerator_s: F8  # switched off to save power
     starts: I8  # (P,) accelerators started again
+    lent_accelerator_s: F8  # serving accelerators lent to jobs
     busy_accelerator_s: F8
     load_accelerator_s: F8  # weighted by the activity of the class
     waiting_job_s: F8
@@ -99,6 +100,7 @@ class FaultTotals:
     servers: int = 0
     jobs: int = 0
     moved_jobs: int = 0  # that left a site which stopped
+    tide_jobs: int = 0  # stopped because borrowed accelerators went back to serving
     reclaimed: int = 0  # times spot capacity was taken away
     reclaimed_jobs: int = 0
     reused_gb: float = 0.0  # datasets that were at the site already

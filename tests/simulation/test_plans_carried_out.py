@@ -204,3 +204,50 @@ def test_only_who_asks_is_shown_the_future_and_meters_read_the_load() -> None:
     assert read.mean(axis=0) == pytest.approx(facility.to_numpy()[:-1].mean(axis=0), rel=0.02)
     peak = policy.views[-1].site_peak_mw
     assert peak == pytest.approx(read.max(axis=0))
+
+
+def half_serving(view: SystemView) -> dict[str, object]:
+    """From 02:00 to 06:00 half of the replicas serve."""
+    replicas = view.compiled.groups.replicas_real.astype(np.float64)
+    night = 7200.0 <= view.now_s < 21_600.0
+    return {"serving_replicas": replicas / 2.0 if night else None}
+
+
+def test_serving_accelerators_are_lent_and_come_back() -> None:
+    policy = Planned(half_serving)
+    policy.lends = True
+    # The east has 48 accelerators for jobs; a queue of jobs of 8 needs more.
+    scenario = cn.load(
+        "two-hubs", days=0.5, overrides={"workload.job_classes.long.rate_per_day": 400}
+    )
+    results = run_scenario(scenario, policy)
+    pools = results.pools
+    lent = pools.pivot(index="slot_start_s", columns="pool", values="lent_accelerators")
+    assert lent["east/unit"].loc[7200.0:20_700.0].tolist() == pytest.approx([8.0] * 16)
+    assert lent["west/unit"].sum() == pytest.approx(16.0 * 16)
+    busy = pools.pivot(index="slot_start_s", columns="pool", values="busy_accelerators")[
+        "east/unit"
+    ]
+    assert busy.loc[9000.0:20_700.0].max() > 48.0
+    assert busy.loc[21_600.0:].max() <= 48.0
+    assert busy.loc[:6300.0].max() <= 48.0
+    s = results.summary
+    assert s["capacity"]["lent_accelerator_h"] == pytest.approx(4.0 * 24.0)
+    assert s["failures"]["jobs_stopped_by_tide"] > 0
+    assert s["requests"]["served"] + s["requests"]["in_flight"] == s["requests"]["arrived"]
+
+
+def test_lending_nothing_changes_nothing() -> None:
+    scenario = cn.load("two-hubs", days=0.5, failures={"model": "sampled", "rate_factor": 50})
+    runs = []
+    for lends in (False, True):
+        policy = Planned(lambda view: {})
+        policy.lends = lends
+        runs.append(run_scenario(scenario, policy))
+    for name in ("jobs", "requests", "pools", "sites"):
+        pd.testing.assert_frame_equal(runs[0].tables[name], runs[1].tables[name], check_exact=True)
+
+
+def test_a_policy_that_lends_says_so() -> None:
+    with pytest.raises(InputError, match="lends = True"):
+        run_scenario(cn.load("two-hubs", days=0.2), Planned(half_serving))
