@@ -1,0 +1,1 @@
+"""Optimisation models: how fast they are built and solved."""

@@ -1,0 +1,420 @@
+"""The dispatch model as a sparse linear programme.
+
+Variables of slot `t` (lower-case; ``h`` = hours of the slot, all at least 0):
+
+==================  ===========================================================================
+``x[t,j,p]``        accelerators that work on stream j in pool p
+``ontime, late``    ``B[t,j] = ontime + late``: work of stream j left at the end of the slot
+``y[t,a], u[t,d]``  requests a second served on arc a; not served
+``w[t,j,i]``        gigabytes of stream j shipped to site i
+``f[t,j,i]``        gigabytes there at the end of the slot, of work not done
+``m, gg[t,i]``      import, and the part of it bought as green, MW; ``gg`` where it is told apart
+``gen[t,i]``        generation used, MW
+``ch, dis, st``     charging, discharging, MW; stored at the end of the slot, MWh
+``uns[t,i]``        load beyond what can be had, MW
+``lent, up, down``  serving accelerators that jobs hold; lent, and given back, at the slot's start
+``k[n,i]``          MW by which the highest import of month n exceeds what it was before
+==================  ===========================================================================
+
+Constraints, each named in :func:`build_model` where it is made:
+
+* jobs        ``sum_j x[t,j,p] - lent[t,p] <= job_accelerators[t,p]``
+* serving     ``sum_(a in p) s_a y[t,a] + U_p lent[t,p] <= U_p serving[t,p]``, ``U`` = utilisation
+* lending     ``lent[t,p] <= max(serving[t,p] - reserve_p, 0)``;
+  ``lent[t,p] - lent[t-1,p] = up[t,p] - down[t,p]``
+* group       ``sum_(a in g) s_a y[t,a] <= U_p group_accelerators[t,g]``
+* parallelism ``sum_p x[t,j,p] <= parallelism[t,j]``
+* work        ``B[t,j] = B[t-1,j] + arrivals[t,j] - h sum_p speed_jp x[t,j,p]``,
+  ``ontime[t,j] <= released and not due by the end of t``
+* requests    ``sum_(a of d) y[t,a] + u[t,d] = rate[t,d]``
+* data        ``f[t,j,i] <= f[t-1,j,i] + w[t,j,i] - gb_j h sum_(p at i) speed_jp x[t,j,p]``
+* release     ``sum_i f[t,j,i] <= gb_j B[t,j]``: nothing is shipped for work not yet released
+* link        ``sum_((j,i) over l) w[t,j,i] <= link_gb[t,l]``
+* power       ``m + gg + gen + dis - ch + uns = PUE (fixed + sum_jp mw_jp x + sum_a 3600 e_a y)``
+* import      ``m + gg <= limit``, ``gen <= generation``, ``gg <= green_limit``
+* store       ``st[t] = st[t-1] + h (eta ch - dis / eta)``, ``eta = sqrt(round trip)``,
+  ``ch, dis <= battery_mw``, ``st <= battery_mwh``
+* peak        ``m + gg - k[month(t)] <= peak so far`` (0 in a month that begins in the window)
+* green       ``sum_(t, i in z) h ((1 - g)(gen + gg) - g m) + short_z >= g consumed_z - green_z``
+* carbon      ``sum_(t, i in z) h ef (m + gg) - over_z <= cap_z - carbon_z``; ``gg`` counts 0 where
+  accounting is market-based
+
+The objective is the sum of the terms of :mod:`computenet.optimization.dispatch_result`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.optimization.dispatch_layout import Layout
+from computenet.optimization.dispatch_problem import DispatchProblem
+from computenet.optimization.sparse import Block, ModelBuilder, SparseModel
+from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
+
+__all__ = ["DispatchModel", "build_model"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchModel:
+    """A model, its layout, and its blocks of columns and rows by name."""
+
+    model: SparseModel
+    layout: Layout
+    columns: dict[str, Block]
+    rows: dict[str, Block]
+
+
+class _Build:
+    """Blocks of a model in the making."""
+
+    def __init__(self, problem: DispatchProblem, layout: Layout) -> None:
+        self.problem, self.layout = problem, layout
+        self.builder = ModelBuilder()
+        self.columns: dict[str, Block] = {}
+        self.rows: dict[str, Block] = {}
+        self.t = np.arange(problem.slots)[:, None]
+        self.h = problem.hours[:, None]
+        self.slot_names = tuple(f"slot {t}" for t in range(problem.slots))
+
+    def column(self, key: str, width: int, **bounds: object) -> Block:
+        """Add a variable of every slot."""
+        block = self.builder.add_columns(key, (self.problem.slots, width), **bounds)  # type: ignore[arg-type]
+        self.columns[key] = block
+        return block
+
+    def row(self, key: str, name: str, items: tuple[str, ...], **bounds: object) -> Block:
+        """Add a constraint of every slot and item."""
+        shape = (self.problem.slots, len(items))
+        axes = (self.slot_names, items)
+        block = self.builder.add_rows(name, shape, axes=axes, **bounds)  # type: ignore[arg-type]
+        self.rows[key] = block
+        return block
+
+    def terms(self, row: Block, at: I8, column: Block, values: object) -> None:
+        """Add terms of column ``[t, n]`` in row ``[t, at[n]]`` for all slots."""
+        width = np.arange(column.shape[1])
+        self.builder.add_terms(row.index(self.t, at), column.index(self.t, width), values)  # type: ignore[arg-type]
+
+    def chain(self, row: Block, column: Block, at: I8 | None = None) -> None:
+        """Add ``column[t] - column[t-1]`` to the rows."""
+        n = np.arange(column.shape[1])
+        where = n if at is None else at
+        self.builder.add_terms(row.index(self.t, where), column.index(self.t, n), 1.0)
+        later = self.t[1:]
+        if len(later):
+            self.builder.add_terms(row.index(later, where), column.index(later - 1, n), -1.0)
+
+
+def _pick(names: tuple[str, ...], at: I8) -> tuple[str, ...]:
+    return tuple(names[int(k)] for k in at)
+
+
+def _first(shape: tuple[int, int], start: F8) -> F8:
+    """Return zeros of a block with `start` in the first slot."""
+    values = np.zeros(shape)
+    values[0] = start
+    return values
+
+
+def build_model(problem: DispatchProblem, layout: Layout) -> DispatchModel:
+    """Return the model of a window; its blocks have the same shapes for every window of a layout.
+
+    Raises
+    ------
+    ValueError
+        A coefficient or price is not a number.
+    """
+    build = _Build(problem, layout)
+    _power(build)
+    _pools(build)
+    _work(build)
+    _requests(build)
+    if layout.ship_stream.size:
+        _data(build)
+    if layout.charged.size:
+        _peak(build)
+    if problem.green is not None:
+        _zones(build)
+    return DispatchModel(build.builder.build(), layout, build.columns, build.rows)
+
+
+def _power(b: _Build) -> None:
+    """Balance of every site and slot, import, generation, storage."""
+    problem, layout = b.problem, b.layout
+    power, green, sites = problem.power, problem.green, problem.fleet.sites
+    n = len(sites)
+    every = np.arange(n)
+    price, emission = power.price_cny_per_mwh, np.zeros_like(power.price_cny_per_mwh)
+    if green is not None:
+        emission = green.emission_kg_per_mwh * (green.carbon_cny_per_t / KG_PER_TONNE)
+    m = b.column("import", n, cost=b.h * (price + emission), upper=power.limit_mw)
+    gen = b.column(
+        "generation", n, cost=b.h * power.generation_cny_per_mwh, upper=power.generation_mw
+    )
+    hard = np.isinf(problem.unserved_cny_per_mwh)
+    uns = b.column(
+        "unserved", n, cost=0.0 if hard else b.h * problem.unserved_cny_per_mwh,
+        upper=0.0 if hard else np.inf,
+    )  # fmt: skip
+    # The row is divided by PUE, so that what is decided has constant coefficients.
+    balance = b.row("power", "power", sites, lower=power.fixed_mw, upper=power.fixed_mw)
+    per_pue = 1.0 / power.pue
+    for column in (m, gen, uns):
+        b.terms(balance, every, column, per_pue)
+    if layout.green_import.size:
+        assert green is not None
+        at = layout.green_import
+        own = 0.0 if green.market_based else emission[:, at]
+        gg = b.column(
+            "green import", len(at), cost=b.h * ((price + green.premium_cny_per_mwh)[:, at] + own),
+            upper=green.green_limit_mw[:, at],
+        )  # fmt: skip
+        b.terms(balance, at, gg, per_pue[:, at])
+        limit = b.row("limit", "import limit", _pick(sites, at), upper=power.limit_mw[:, at])
+        b.terms(limit, np.arange(len(at)), gg, 1.0)
+        b.builder.add_terms(limit.index(), m.index(b.t, at), 1.0)
+    if layout.battery.size:
+        _storage(b, balance, per_pue)
+
+
+def _storage(b: _Build, balance: Block, per_pue: F8) -> None:
+    """Store: ``st[t] = st[t-1] + h (eta ch - dis / eta)``."""
+    power, at = b.problem.power, b.layout.battery
+    n = np.arange(len(at))
+    eta = np.sqrt(power.battery_efficiency[at])
+    ch = b.column("charge", len(at), upper=power.battery_mw[at])
+    dis = b.column(
+        "discharge", len(at), cost=b.h * power.cycle_cny_per_mwh[at], upper=power.battery_mw[at]
+    )
+    value = np.zeros((b.problem.slots, len(at)))
+    value[-1] = -power.stored_cny_per_mwh[at]
+    st = b.column("stored", len(at), cost=value, upper=power.battery_mwh[at])
+    b.terms(balance, at, dis, per_pue[:, at])
+    b.terms(balance, at, ch, -per_pue[:, at])
+    start = _first(st.shape, np.minimum(b.problem.carry.stored_mwh, power.battery_mwh)[at])  # type: ignore[arg-type]
+    store = b.row("store", "store", _pick(b.problem.fleet.sites, at), lower=start, upper=start)
+    b.chain(store, st)
+    b.terms(store, n, ch, -b.h * eta)
+    b.terms(store, n, dis, b.h / eta)
+
+
+def _pools(b: _Build) -> None:
+    """Accelerators of jobs and of serving, and those lent between them."""
+    problem, layout, fleet = b.problem, b.layout, b.problem.fleet
+    share = fleet.serving_utilisation
+    b.row("jobs", "accelerators for jobs", fleet.pools, upper=fleet.job_accelerators)
+    serving = b.row(
+        "serving", "accelerators for serving", fleet.pools,
+        upper=share * fleet.serving_accelerators,
+    )  # fmt: skip
+    at = layout.tidal
+    if not at.size:
+        return
+    n = len(at)
+    spare = np.maximum(fleet.serving_accelerators - fleet.serving_reserve, 0.0)[:, at]
+    lent = b.column("lent", n, upper=spare)
+    up = b.column("up", n, cost=fleet.switch_cny[at])
+    down = b.column("down", n, cost=fleet.switch_cny[at])
+    b.terms(b.rows["jobs"], at, lent, -1.0)
+    b.terms(serving, at, lent, share[at])
+    start = _first((problem.slots, n), problem.carry.lent[at])
+    switch = b.row("switch", "lent accelerators", _pick(fleet.pools, at), lower=start, upper=start)
+    b.chain(switch, lent)
+    b.terms(switch, np.arange(n), up, -1.0)
+    b.terms(switch, np.arange(n), down, 1.0)
+
+
+def _work(b: _Build) -> None:
+    """Deferrable work and what is left of it."""
+    problem, layout, work = b.problem, b.layout, b.problem.work
+    streams = len(work.names)
+    j, p = layout.work_stream, layout.work_pool
+    done = b.h * work.speed[j, p]
+    x = b.column("work", len(j))
+    wait = b.h * work.waiting_cny + np.zeros((problem.slots, streams))
+    wait[-1] += work.unfinished_cny
+    dear = np.where(np.isinf(work.late_cny), problem.deadline_cny, work.late_cny)
+    never = np.isinf(dear)
+    ontime = b.column("on time", streams, cost=wait, upper=problem.not_due_accelerator_h)
+    late = b.column(
+        "late", streams, cost=wait + b.h * np.where(never, 0.0, dear),
+        upper=np.where(never, 0.0, np.inf),
+    )  # fmt: skip
+    change = work.arrivals_accelerator_h + _first(
+        (problem.slots, streams), problem.carry.backlog_accelerator_h
+    )
+    row = b.row("work", "work", work.names, lower=change, upper=change)
+    b.chain(row, ontime)
+    b.chain(row, late)
+    b.terms(row, j, x, done)
+    b.terms(b.rows["jobs"], p, x, 1.0)
+    b.terms(b.rows["power"], problem.fleet.pool_site[p], x, -work.active_w[j, p] / WATTS_PER_MW)
+    if layout.bounded:
+        most = b.row("parallelism", "parallelism", work.names, upper=work.parallelism)
+        b.terms(most, j, x, 1.0)
+
+
+def _requests(b: _Build) -> None:
+    """Requests to groups, or unmet."""
+    problem, layout, requests = b.problem, b.layout, b.problem.requests
+    if not layout.rows:
+        return
+    arcs = layout.arcs
+    rate = np.zeros((problem.slots, layout.rows))
+    np.add.at(rate, (b.t, layout.row_of_demand), requests.rate_per_s)
+    unmet_cny = np.zeros(layout.rows)
+    unmet_cny[layout.row_of_demand] = requests.unmet_cny
+    names = [""] * layout.rows
+    for row, name in zip(layout.row_of_demand.tolist(), requests.names, strict=True):
+        names[row] = names[row] or name
+    seconds = b.h * SECONDS_PER_HOUR
+    y = b.column(
+        "requests", len(arcs), cost=seconds * requests.arc_cny[arcs],
+        upper=np.where(requests.arc_open[:, arcs], np.inf, 0.0),
+    )  # fmt: skip
+    u = b.column("unmet", layout.rows, cost=seconds * unmet_cny)
+    row = b.row("requests", "requests", tuple(names), lower=rate, upper=rate)
+    b.terms(row, layout.arc_row, y, 1.0)
+    b.terms(row, np.arange(layout.rows), u, 1.0)
+    group = requests.arc_group[arcs]
+    pool = requests.group_pool[group]
+    b.terms(b.rows["serving"], pool, y, requests.arc_accelerator_s[arcs])
+    site = problem.fleet.pool_site[pool]
+    b.terms(b.rows["power"], site, y, -SECONDS_PER_HOUR * requests.arc_it_mwh[arcs])
+    if layout.groups.size:
+        share = problem.fleet.serving_utilisation[requests.group_pool[layout.groups]]
+        most = b.row(
+            "group", "accelerators of", _pick(requests.groups, layout.groups),
+            upper=share * requests.group_accelerators[:, layout.groups],
+        )  # fmt: skip
+        place = np.full(len(requests.groups), -1)
+        place[layout.groups] = np.arange(len(layout.groups))
+        inside = np.flatnonzero(place[group] >= 0)
+        b.builder.add_terms(
+            most.index(b.t, place[group[inside]]), y.index(b.t, inside),
+            requests.arc_accelerator_s[arcs[inside]],
+        )  # fmt: skip
+
+
+def _data(b: _Build) -> None:
+    """Data shipped, there, and used up by the work."""
+    problem, layout, work, data = b.problem, b.layout, b.problem.work, b.problem.data
+    assert data is not None
+    j, i = layout.ship_stream, layout.ship_site
+    pairs = len(j)
+    here = data.here[j, i]
+    w = b.column(
+        "shipped", pairs, cost=data.price_cny_per_gb[j, i],
+        upper=np.where(data.open[j, i] & ~here, np.inf, 0.0),
+    )  # fmt: skip
+    f = b.column("buffer", pairs, upper=np.where(here, 0.0, np.inf))
+    names = tuple(
+        f"{work.names[int(a)]} at {problem.fleet.sites[int(c)]}" for a, c in zip(j, i, strict=True)
+    )
+    start = _first((problem.slots, pairs), np.where(here, 0.0, problem.carry.buffer_gb[j, i]))
+    row = b.row("data", "data", names, upper=np.where(here, np.inf, start))
+    b.chain(row, f)
+    b.terms(row, np.arange(pairs), w, -1.0)
+    needs = np.flatnonzero(layout.ship_of_work >= 0)
+    a, p = layout.work_stream[needs], layout.work_pool[needs]
+    used = b.h * (data.gb_per_accelerator_h[a] * work.speed[a, p])
+    b.builder.add_terms(
+        row.index(b.t, layout.ship_of_work[needs]), b.columns["work"].index(b.t, needs), used
+    )
+    streams = np.unique(j)
+    place = np.zeros(len(work.names), dtype=np.int64)
+    place[streams] = np.arange(len(streams))
+    release = b.row("release", "data of released work", _pick(work.names, streams), upper=0.0)
+    b.terms(release, place[j], f, 1.0)
+    for left in ("on time", "late"):
+        b.builder.add_terms(
+            release.index(),
+            b.columns[left].index(b.t, streams),
+            -data.gb_per_accelerator_h[streams],
+        )
+    if data.links and layout.routes.size:
+        link = b.row("link", "link", data.links, upper=data.link_gb)
+        at = data.route_link[layout.routes]
+        b.builder.add_terms(link.index(b.t, at), w.index(b.t, layout.route_pair), 1.0)
+
+
+def _peak(b: _Build) -> None:
+    """Highest import of each month beyond what it was before the window."""
+    problem, layout, power = b.problem, b.layout, b.problem.power
+    at, months = layout.charged, layout.months
+    share = np.zeros(months)
+    share[: len(power.month_share)] = power.month_share
+    k = b.builder.add_columns(
+        "peak", (months, len(at)), cost=share[:, None] * power.demand_charge_cny_per_mw[at]
+    )
+    b.columns["peak"] = k
+    so_far = np.where((power.month_of_slot == 0)[:, None], problem.carry.peak_mw[at], 0.0)
+    row = b.row("peak", "peak of the month", _pick(problem.fleet.sites, at), upper=so_far)
+    b.builder.add_terms(row.index(), b.columns["import"].index(b.t, at), 1.0)
+    b.builder.add_terms(
+        row.index(), k.index(power.month_of_slot[:, None], np.arange(len(at))), -1.0
+    )
+    both = np.flatnonzero(np.isin(layout.green_import, at))
+    if both.size:
+        where = np.searchsorted(at, layout.green_import[both])
+        b.builder.add_terms(row.index(b.t, where), b.columns["green import"].index(b.t, both), 1.0)
+
+
+def _zones(b: _Build) -> None:
+    """Green share and carbon cap of zones, over the window and what was before it."""
+    problem, layout, green, carry = b.problem, b.layout, b.problem.green, b.problem.carry
+    assert green is not None
+    m, gen = b.columns["import"], b.columns["generation"]
+
+    def over_sites(row: Block, zones: I8, column: Block, sites: I8, values: F8) -> None:
+        place = np.full(len(green.zones), -1)
+        place[zones] = np.arange(len(zones))
+        inside = np.flatnonzero(place[green.zone[sites]] >= 0)
+        b.builder.add_terms(
+            row.index(place[green.zone[sites[inside]]]), column.index(b.t, inside),
+            np.broadcast_to(values, (problem.slots, len(sites)))[:, inside],
+        )  # fmt: skip
+
+    every = np.arange(len(problem.fleet.sites))
+    told = layout.green_import
+    if layout.targets.size:
+        at = layout.targets
+        g = green.share_min
+        row = b.builder.add_rows(
+            "green share", (len(at),), axes=(_pick(green.zones, at),),
+            lower=g[at] * carry.consumed_mwh[at] - carry.green_mwh[at],
+        )  # fmt: skip
+        b.rows["green"] = row
+        of_site = g[green.zone]
+        over_sites(row, at, gen, every, b.h * (1.0 - of_site))
+        over_sites(row, at, m, every, -b.h * of_site)
+        over_sites(row, at, b.columns["green import"], told, b.h * (1.0 - of_site[told]))
+        _slack(b, "green short", row, problem.green_short_cny_per_mwh, 1.0)
+    if layout.caps.size:
+        at = layout.caps
+        row = b.builder.add_rows(
+            "carbon cap", (len(at),), axes=(_pick(green.zones, at),),
+            upper=green.carbon_cap_kg[at] - carry.carbon_kg[at],
+        )  # fmt: skip
+        b.rows["carbon"] = row
+        over_sites(row, at, m, every, b.h * green.emission_kg_per_mwh)
+        if told.size and not green.market_based:
+            over_sites(
+                row, at, b.columns["green import"], told, b.h * green.emission_kg_per_mwh[:, told]
+            )
+        _slack(b, "carbon over", row, problem.carbon_over_cny_per_kg, -1.0)
+
+
+def _slack(b: _Build, key: str, row: Block, price: float, sign: float) -> None:
+    hard = np.isinf(price)
+    column = b.builder.add_columns(
+        key, row.shape, cost=0.0 if hard else price, upper=0.0 if hard else np.inf
+    )
+    b.columns[key] = column
+    b.builder.add_terms(row.index(), column.index(), sign)
