@@ -56,6 +56,7 @@ class EnergyArrays:
     battery: Battery
     cycle_cny_per_mwh: F8  # (I,)
     off_power_share: float  # of idle power, drawn by what is switched off
+    carbon_cny_per_t: float  # paid on location-based emissions
 
 
 @dataclass(frozen=True, slots=True)

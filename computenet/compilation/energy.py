@@ -71,6 +71,7 @@ def compile_energy(
         battery=_no_batteries(n),
         cycle_cny_per_mwh=np.zeros(n),
         off_power_share=states.off_power_share if states else 0.0,
+        carbon_cny_per_t=scenario.energy.carbon_price_cny_per_t,
     )
     return _full(scenario, sites, base, edges_s) if full else base
 
@@ -221,6 +222,7 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
             [site.battery.cycle_cny_per_mwh if site.battery else 0.0 for site in topology.sites]
         ),
         off_power_share=base.off_power_share,
+        carbon_cny_per_t=base.carbon_cny_per_t,
     )
 
 

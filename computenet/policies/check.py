@@ -361,6 +361,8 @@ def _usual_view(compiled: CompiledScenario) -> SystemView:
         carbon_kg_per_mwh=compiled.sites.emission_kg_per_mwh.copy(),
         job_waiting_accelerator_s=_row(1e5, 0.0, 0.0, 3e5),
         job_held_accelerator_s=_row(0.0, 2e5, 0.0, 0.0),
+        job_submitted_per_s=_row(30.0, 70.0, 15.0, 100.0),
+        pool_running=np.asarray([[14.0, 40.0], [0.0, 0.0], [56.0, 100.0]]),
         site_load_mw=_row(0.05, 0.11),
         site_peak_mw=_row(0.06, 0.13),
         future=_Steady(compiled),
@@ -401,4 +403,5 @@ def _plain_energy() -> EnergyArrays:
         battery=Battery(zero, zero, np.ones(2), zero, np.zeros(2, dtype=np.int64), zero),
         cycle_cny_per_mwh=zero,
         off_power_share=0.0,
+        carbon_cny_per_t=0.0,
     )

@@ -22,7 +22,7 @@ from computenet.policies.forecast import make_forecaster
 from computenet.policies.misses import excess_misses, idle_misses, prefill_s
 from computenet.policies.protocol import Plan, PriceRow, SystemView
 from computenet.policies.shares import job_use, normal_rows, request_capacity
-from computenet.units import SECONDS_PER_HOUR
+from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR
 
 __all__ = ["MatchingPolicy"]
 
@@ -156,15 +156,20 @@ class MatchingPolicy:
         """Return the cost of a request a second for an hour, ``(D, G)``, CNY/h."""
         compiled = view.compiled
         site = compiled.pools.site[compiled.groups.pool]
-        carbon = self.carbon_cny_per_t / 1000.0 * view.carbon_kg_per_mwh
+        carbon = self._carbon_cny_per_mwh(view)
         energy = request_facility_mwh(view) * (view.price_cny_per_mwh + carbon)[site]
         each: F8 = energy + compiled.requests.transfer_cny + self.miss_cny * network.idle
         return SECONDS_PER_HOUR * each
 
+    def _carbon_cny_per_mwh(self, view: SystemView) -> F8:
+        price = self.carbon_cny_per_t + view.compiled.energy.carbon_cny_per_t
+        cost: F8 = price / KG_PER_TONNE * view.carbon_kg_per_mwh
+        return cost
+
     def _job_cny(self, view: SystemView) -> F8:
         """Return the cost of a reference accelerator for an hour, ``(Q, P)``, CNY/h."""
         compiled = view.compiled
-        carbon = self.carbon_cny_per_t / 1000.0 * view.carbon_kg_per_mwh
+        carbon = self._carbon_cny_per_mwh(view)
         price = held_price_cny_per_mwh(view)[:, compiled.pools.site]  # (C, P)
         every = np.tile(price, (len(compiled.regions), 1)) + carbon[compiled.pools.site]
         cost: F8 = SECONDS_PER_HOUR * (job_energy_mwh(view) * every + job_transfer_cny(view))

@@ -62,6 +62,11 @@ class SystemView:
     job_waiting_accelerator_s, job_held_accelerator_s
         ``(Q,)`` work, as users estimate it, in reference accelerator-seconds, of jobs that have
         not started: those that wait for their data or in a queue, and those the plan holds back.
+    job_submitted_per_s
+        ``(Q,)`` work, as users estimate it, submitted over the last epoch: reference
+        accelerator-seconds a second.
+    pool_running
+        ``(P, C)`` accelerators held by running jobs of each class.
     site_load_mw, site_peak_mw
         ``(I,)`` facility load now, and the highest seen at a control epoch of this month: what a
         demand charge is taken on, storage aside.
@@ -86,6 +91,8 @@ class SystemView:
     carbon_kg_per_mwh: F8
     job_waiting_accelerator_s: F8
     job_held_accelerator_s: F8
+    job_submitted_per_s: F8
+    pool_running: F8
     site_load_mw: F8
     site_peak_mw: F8
     future: Future | None = None

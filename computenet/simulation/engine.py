@@ -138,6 +138,7 @@ class Engine:
         self._cut_count = np.zeros(len(compiled.network.link_ids), dtype=np.int64)
         self._rate = compiled.requests.mean_rate_per_s.copy()
         self._load = demand.expected_load.copy()
+        self._submitted_per_s = np.zeros_like(self._load)
         self._epoch_s = -1.0
         self._arrived = self._requests.arrived()
         self._rtt_s = compiled.requests.rtt_s
@@ -338,6 +339,7 @@ class Engine:
             self._arrived = arrived
             keep = float(np.exp(-length_s / LOAD_MEMORY_S))
             load: F8 = keep * self._load + (1.0 - keep) * self._jobs.load()
+            self._submitted_per_s = self._jobs.fresh_work / length_s
             self._load = load
         self._epoch_s = now_s
         self._meter.read(now_s, self._jobs, self._requests, self._site_up)
@@ -429,6 +431,8 @@ class Engine:
             ].copy(),
             job_waiting_accelerator_s=self._jobs.waiting_work(),
             job_held_accelerator_s=self._jobs.held_work(),
+            job_submitted_per_s=self._submitted_per_s.copy(),
+            pool_running=self._jobs.running(),
             site_load_mw=self._meter.load_mw.copy(),
             site_peak_mw=self._meter.peak_mw.copy(),
             future=self._future,

@@ -132,6 +132,7 @@ class JobPlane:
         self._quiet_s = 0.0
         self._event_s = np.inf
         self.rejected: list[int] = []
+        self.fresh_work = np.zeros(n_demands)
         self._held = HeldJobs(n_demands)
         limits = compiled.sites.dataset_storage_gb
         self._stores = [Store(float(limit)) for limit in limits] if limits.any() else None
@@ -277,6 +278,11 @@ class JobPlane:
             minlength=len(self._share),
         ).astype(np.float64)
         return work
+
+    def running(self) -> F8:
+        """Return the accelerators held by running jobs, ``(P, C)``."""
+        held: F8 = self._state.busy / self._units
+        return held
 
     def active_load(self) -> F8:
         """Return the busy accelerators of pools weighted by their activity, ``(P,)``."""
@@ -517,8 +523,16 @@ class JobPlane:
         return self._submitted
 
     def load(self) -> F8:
-        """Return reference accelerators asked for by jobs present, ``(Q,)``, running or not."""
+        """Return reference accelerators asked for by jobs present, ``(Q,)``, running or not.
+
+        `fresh_work` then holds the expected work of jobs submitted since the last call.
+        """
         fresh = np.arange(self._seen, self._submitted, dtype=np.int64)
+        self.fresh_work = np.bincount(
+            self._demand[fresh],
+            weights=self._expected_work(self._seen, self._submitted),
+            minlength=len(self._share),
+        ).astype(np.float64)
         self._seen = self._submitted
         present = np.concatenate([self._active, fresh[self._pool[fresh] >= 0]])
         present = present[self._state.status[present] != COMPLETED]
