@@ -169,6 +169,19 @@ class ModelBuilder:
     _n: int = 0
     _m: int = 0
 
+    @classmethod
+    def on(cls, model: SparseModel) -> ModelBuilder:
+        """Return a builder that holds a built model, so that blocks can be added to it.
+
+        Columns and rows keep their numbers; the model's offset is to be given to `build` again.
+        """
+        coo = model.matrix.tocoo()
+        return cls(
+            list(model.columns), list(model.rows), [model.cost], [model.lower], [model.upper],
+            [model.integer], [model.row_lower], [model.row_upper],
+            [(coo.row.astype(np.int64), coo.col.astype(np.int64), coo.data)], model.n, model.m,
+        )  # fmt: skip
+
     def add_columns(
         self,
         name: str,

@@ -1,0 +1,157 @@
+"""Why a demand is not met: the constraint that binds, found at the prices of the solution.
+
+A demand of price `v` may go to a pool for ``cost + use x price of the capacity + MW x price of the
+site's power + GB/s x price of the links``. It is unmet where that is above `v` at every pool that
+may serve it. Each class of constraints is then relaxed for one further accelerator of this demand
+alone, everything else as it is: a class *helps* if some pool then costs no more than `v`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.optimization.clearing import ANY
+from computenet.optimization.matching_model import MatchingPrices
+from computenet.study.clearing.arcs import BLOCK_MARKS, Arcs, Kinds
+from computenet.study.clearing.sides import Demand, Supply
+from computenet.study.clearing.ways import Ways
+from computenet.units import SECONDS_PER_HOUR
+
+__all__ = ["REASONS", "Rents", "Unmet", "rents_of", "why_unmet"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+#: Reasons by name.
+REASONS = (
+    "no_supply", *BLOCK_MARKS, "several", "price_limit", "capacity", "site_power", "link", "whole",
+)  # fmt: skip
+#: Prices this close are equal.
+CLOSE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Rents:
+    """What scarcity adds to the cost of a reference accelerator for an hour, ``(K, P)``, CNY."""
+
+    capacity: F8
+    power: F8
+    link: F8
+
+    @property
+    def total(self) -> F8:
+        """All of them."""
+        return self.capacity + self.power + self.link
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """Why a demand is not met.
+
+    Attributes
+    ----------
+    demand
+        Its row.
+    reason
+        A name of `REASONS`.
+    pool
+        The pool that comes nearest to serving it, -1 = none.
+    blocks
+        What stands against that pool, names of `REASONS`.
+    cost_cny, price_cny
+        What the pool costs a reference accelerator for an hour, without and with scarcity.
+    helps
+        Classes that would have let one more accelerator in, each relaxed alone.
+    """
+
+    demand: int
+    reason: str
+    pool: int
+    blocks: tuple[str, ...]
+    cost_cny: float
+    price_cny: float
+    helps: tuple[str, ...]
+
+
+def rents_of(
+    kinds: Kinds, supply: Supply, ways: Ways, arcs: Arcs, prices: MatchingPrices
+) -> Rents:
+    """Return rents by kind and pool at the prices of a solution."""
+    zero = np.zeros(kinds.use.shape)
+    power = zero
+    if arcs.problem.power is not None:
+        power = kinds.mw * prices.site_cny_per_mw[supply.site]
+    link = zero
+    if arcs.problem.traffic is not None:
+        # The price of a pair is that of the links on its way.
+        on_way = np.zeros(ways.latency_ms.shape)
+        for at, route in ways.links.items():
+            on_way[at] = prices.link_cny_per_gb_s[route].sum()
+        gb_s = kinds.gb_per_h / SECONDS_PER_HOUR
+        link = gb_s[:, None] * on_way[kinds.region][:, supply.site]
+    return Rents(kinds.use * prices.pool_cny, power, link)
+
+
+def why_unmet(
+    demand: Demand, supply: Supply, kinds: Kinds, rents: Rents, unmet: F8
+) -> list[Unmet]:
+    """Return a reason for every demand of which something is unmet, in their order."""
+    out: list[Unmet] = []
+    known: dict[tuple[int, float, bool], Unmet] = {}
+    full = supply.count > 0.0
+    for row in np.flatnonzero(unmet > 0.0).tolist():
+        k, price = int(kinds.of_demand[row]), float(demand.max_price_cny_per_h[row])
+        whole = bool(demand.whole[row] != ANY)
+        key = (k, price, whole)
+        if key not in known:
+            known[key] = _why(row, k, price, whole, full, kinds, rents)
+        same = known[key]
+        out.append(
+            Unmet(row, same.reason, same.pool, same.blocks, same.cost_cny, same.price_cny,
+                  same.helps)
+        )  # fmt: skip
+    return out
+
+
+def _why(
+    row: int, k: int, price: float, whole: bool, full: NDArray[np.bool_], kinds: Kinds, rents: Rents
+) -> Unmet:
+    if not full.any():
+        return Unmet(row, "no_supply", -1, (), np.nan, np.nan, ())
+    limit = price + CLOSE * max(1.0, abs(price))
+    blocked, cost = kinds.blocked[k], kinds.cost_cny[k]
+    asked = cost + rents.total[k]
+    open_ = blocked == 0
+    helps = [
+        name
+        for name, mark in BLOCK_MARKS.items()
+        if (((blocked & ~np.uint8(mark)) == 0) & (blocked != 0) & (asked <= limit) & full).any()
+    ]
+    if not (open_ & full).any():
+        # The pool against which least stands; among those the cheapest.
+        count = np.where(full, np.bitwise_count(blocked), 99).astype(np.float64)
+        pool = int(np.lexsort((asked, count))[0])
+        blocks = tuple(name for name, mark in BLOCK_MARKS.items() if blocked[pool] & mark)
+        reason = blocks[0] if len(blocks) == 1 else "several" if blocks else "capacity"
+        return Unmet(row, reason, pool, blocks, cost[pool], asked[pool], tuple(helps))
+    able = np.flatnonzero(open_ & full)
+    if cost[able].min() > limit:
+        pool = int(able[cost[able].argmin()])
+        return Unmet(row, "price_limit", pool, (), cost[pool], asked[pool], tuple(helps))
+    pool = int(able[asked[able].argmin()])
+    parts = {
+        "capacity": rents.capacity[k], "site_power": rents.power[k], "link": rents.link[k],
+    }  # fmt: skip
+    for name, rent in parts.items():
+        relaxed = asked - rent
+        if ((relaxed <= limit) & (rent > 0.0) & open_).any():
+            helps.append(name)
+    if whole and asked[pool] < price - CLOSE * max(1.0, abs(price)):
+        return Unmet(row, "whole", pool, (), cost[pool], asked[pool], (*helps, "whole"))
+    reason = max(parts, key=lambda name: float(parts[name][pool]))
+    if parts[reason][pool] <= 0.0:
+        reason = "whole" if whole else "price_limit"
+    return Unmet(row, reason, pool, (), cost[pool], asked[pool], tuple(helps))

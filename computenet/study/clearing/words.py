@@ -1,0 +1,85 @@
+"""What the clearing says in sentences, in English and Chinese."""
+
+from __future__ import annotations
+
+from computenet.study.clearing.reasons import Unmet
+from computenet.study.clearing.sides import Demand, Supply
+
+__all__ = ["CLASSES", "sentence"]
+
+#: Classes of constraints in a user's words.
+CLASSES: dict[str, tuple[str, str]] = {
+    "no_supply": ("no supply", "无供给"),
+    "accelerator_type": ("accelerator type", "芯片类型"),
+    "no_way": ("no way through the network", "网络不可达"),
+    "latency": ("latency limit", "时延上限"),
+    "free_hours": ("free hours of the pools", "资源池空闲时长"),
+    "several": ("several limits together", "多项限制叠加"),
+    "price_limit": ("highest price", "最高出价"),
+    "capacity": ("capacity", "算力容量"),
+    "site_power": ("site power", "站点电力"),
+    "link": ("link capacity", "链路带宽"),
+    "whole": ("all or nothing", "整体分配"),
+}
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "no_supply": ("no accelerator is free anywhere", "没有任何空闲加速卡"),
+    "accelerator_type": (
+        "no free pool has an accelerator that will do; {pool} has {kind}",
+        "没有可用芯片类型的空闲资源池;{pool} 的芯片为 {kind}",
+    ),
+    "no_way": ("no way leads from {region} to a pool that will do", "{region} 到可用资源池无网络路径"),
+    "latency": (
+        "every pool that will do is more than {ms:g} ms away",
+        "可用资源池的时延均超过 {ms:g} 毫秒",
+    ),
+    "free_hours": (
+        "no pool that will do is free for {hours:g} h",
+        "没有可用资源池能空闲 {hours:g} 小时",
+    ),
+    "several": (
+        "no pool will do: {blocks} stand together against the nearest, {pool}",
+        "没有可用资源池:最接近的 {pool} 同时受限于 {blocks}",
+    ),
+    "price_limit": (
+        "the cheapest pool, {pool}, costs {cost:.4g} CNY per accelerator-hour; it pays {most:.4g}",
+        "最便宜的资源池 {pool} 成本为 {cost:.4g} 元/卡时,最高出价 {most:.4g}",
+    ),
+    "capacity": (
+        "the pools that will do are full; one more accelerator costs {price:.4g} CNY per hour "
+        "({pool}), it pays {most:.4g}",
+        "可用资源池已满;再要一卡需 {price:.4g} 元/小时({pool}),最高出价 {most:.4g}",
+    ),
+    "site_power": (
+        "power at {site} is used up; one more accelerator costs {price:.4g} CNY per hour, it pays "
+        "{most:.4g}",
+        "{site} 的电力已用尽;再要一卡需 {price:.4g} 元/小时,最高出价 {most:.4g}",
+    ),
+    "link": (
+        "links from {region} to {site} are full; one more accelerator costs {price:.4g} CNY per "
+        "hour, it pays {most:.4g}",
+        "{region} 至 {site} 的链路已满;再要一卡需 {price:.4g} 元/小时,最高出价 {most:.4g}",
+    ),
+    "whole": (
+        "it takes all or nothing, and all of it pays less than what it would push out",
+        "须整体分配,而整体接入的收益低于被挤出的需求",
+    ),
+}  # fmt: skip
+
+
+def sentence(unmet: Unmet, demand: Demand, supply: Supply, lang: str = "en") -> str:
+    """Return why a demand is not met."""
+    tongue = 1 if lang == "zh" else 0
+    pool = unmet.pool
+    joint = " 和 " if tongue else " and "
+    return _SENTENCES[unmet.reason][tongue].format(
+        pool=supply.pools[pool] if pool >= 0 else "",
+        kind=supply.accelerator[pool] if pool >= 0 else "",
+        site=supply.sites[supply.site[pool]] if pool >= 0 else "",
+        region=demand.regions[demand.region[unmet.demand]],
+        ms=demand.latency_ms[unmet.demand],
+        hours=demand.hours[unmet.demand],
+        most=demand.max_price_cny_per_h[unmet.demand],
+        cost=unmet.cost_cny,
+        price=unmet.price_cny,
+        blocks=joint.join(CLASSES[name][tongue] for name in unmet.blocks),
+    )
