@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from computenet.policies import Plan, Policy, SystemView, check_policy
     from computenet.results import Results, load_run
     from computenet.scenario import Scenario
-    from computenet.study import Comparison, compare, load, replay, simulate
+    from computenet.study import (
+        Comparison,
+        MatchOutcome,
+        compare,
+        load,
+        match,
+        match_template,
+        replay,
+        simulate,
+    )
     from computenet.workload.traces import (
         convert_trace,
         describe_trace,
@@ -28,6 +37,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Comparison": "computenet.study",
+    "MatchOutcome": "computenet.study",
     "Plan": "computenet.policies",
     "Policy": "computenet.policies",
     "Results": "computenet.results",
@@ -39,6 +49,8 @@ _HOME = {
     "describe_trace": "computenet.workload.traces",
     "load": "computenet.study",
     "load_run": "computenet.results",
+    "match": "computenet.study",
+    "match_template": "computenet.study",
     "read_trace": "computenet.workload.traces",
     "replay": "computenet.study",
     "scale_trace": "computenet.workload.traces",
@@ -47,6 +59,7 @@ _HOME = {
 
 __all__ = [
     "Comparison",
+    "MatchOutcome",
     "Plan",
     "Policy",
     "Results",
@@ -58,6 +71,8 @@ __all__ = [
     "describe_trace",
     "load",
     "load_run",
+    "match",
+    "match_template",
     "read_trace",
     "replay",
     "scale_trace",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from computenet.cli.match import match
 from computenet.cli.options import (
     DaysOpt,
     FormatOpt,
@@ -37,6 +38,7 @@ app = typer.Typer(
     help="Simulate a national network of computing hubs: data, compute, power and network.",
 )
 app.add_typer(trace_app, name="trace")
+app.command()(match)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,5 +1,6 @@
 """Load, simulate, replay, compare: the Python interface, of which the command line is a layer."""
 
+from computenet.study.clearing import MatchOutcome, Template, match, match_template
 from computenet.study.comparing import Comparison, Row, check_policies, compare, compare_runs
 from computenet.study.fits import draw, fit
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
@@ -10,9 +11,11 @@ from computenet.workload.replay import ReplayOptions
 
 __all__ = [
     "Comparison",
+    "MatchOutcome",
     "Replay",
     "ReplayOptions",
     "Row",
+    "Template",
     "check_policies",
     "compare",
     "compare_runs",
@@ -21,6 +24,8 @@ __all__ = [
     "fit",
     "listing",
     "load",
+    "match",
+    "match_template",
     "prepare_replay",
     "replay",
     "run_replay",

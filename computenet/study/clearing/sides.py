@@ -90,12 +90,16 @@ def read_supply(table: Table, facts: TopologyFacts | None, faults: Faults) -> Su
         _fill_supply(numbers, site_names, kinds, facts)
     kw, power = numbers["kw_per_accelerator"], numbers["electricity_cny_per_mwh"]
     ask = numbers["price_cny_per_accelerator_h"]
-    for row in np.flatnonzero(np.isnan(ask) & (np.isnan(kw) | np.isnan(power))):
-        faults.add(
-            table, int(row), "price_cny_per_accelerator_h", None,
-            "has no price, nor kw_per_accelerator and electricity_cny_per_mwh to make one of",
-            "a price, or both figures of energy",
-        )  # fmt: skip
+    figures = ("price_cny_per_accelerator_h", "kw_per_accelerator", "electricity_cny_per_mwh")
+    given = [table.texts(name) for name in figures]
+    for row in np.flatnonzero(np.isnan(ask) & (np.isnan(kw) | np.isnan(power))).tolist():
+        # A cell that holds what is no number has been told of already.
+        if not (given[0][row] or (given[1][row] and given[2][row])):
+            faults.add(
+                table, row, figures[0], None,
+                f"is empty, and {figures[1]} and {figures[2]} are not both known",
+                "a price, or both figures of energy",
+            )  # fmt: skip
     own_power = numbers["site_power_mw"]
     _one_each(table, "site_power_mw", site, own_power, sites, faults)
     limit = _first(site, own_power, len(sites))

@@ -1,0 +1,121 @@
+"""The command that clears supply and demand once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from computenet.cli.options import JsonOpt, OutOpt, OverwriteOpt, language, print_json
+from computenet.errors import InputError, Problem
+
+__all__ = ["match"]
+
+
+def match(
+    tables: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="SUPPLY.csv DEMAND.csv", help="Tables; see --template."),
+    ] = None,
+    template: Annotated[
+        bool,
+        typer.Option(
+            "--template", help="Print tables to begin with, or write them: --template DIR."
+        ),
+    ] = False,
+    topology: Annotated[
+        str | None,
+        typer.Option(help="Scenario whose network, prices and accelerators fill what is left out."),
+    ] = None,
+    paths: Annotated[
+        Path | None, typer.Option(help="CSV of ways between regions and sites.")
+    ] = None,
+    max_price: Annotated[
+        float | None,
+        typer.Option(help="Highest price of demands that name none, CNY per accelerator-hour."),
+    ] = None,
+    carbon_price: Annotated[
+        float | None, typer.Option(help="Price of carbon, CNY per tonne of CO2.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Most seconds of a solve; 60.")
+    ] = None,
+    out: OutOpt = None,
+    overwrite: OverwriteOpt = False,
+    lang: Annotated[
+        str | None, typer.Option(help="Language of headings and reasons: en (default) or zh.")
+    ] = None,
+    as_json: JsonOpt = False,
+) -> None:
+    """Match supply and demand once: who is served, who is not and why, at what price."""
+    tongue = language(lang)
+    given = tables or []
+    if template:
+        unused = {
+            "--paths": paths, "--max-price": max_price, "--carbon-price": carbon_price,
+            "--time-limit": time_limit, "--out": out, "--json": as_json or None,
+            "--lang": lang,
+        }  # fmt: skip
+        _template(given, topology, overwrite, [name for name, v in unused.items() if v is not None])
+        return
+    problems = []
+    if len(given) != 2:
+        problems.append(
+            Problem("match", " ".join(map(str, given)) or None, "needs two tables",
+                    "SUPPLY.csv DEMAND.csv, or --template [DIR]")
+        )  # fmt: skip
+    if overwrite and out is None:
+        problems.append(Problem("--overwrite", None, "is not used without --out", "--out DIR"))
+    if time_limit is not None and not time_limit > 0.0:
+        problems.append(Problem("--time-limit", time_limit, "is out of range", "above 0 s"))
+    if problems:
+        raise InputError(problems, "nothing was cleared")
+    from computenet import study
+    from computenet.results.storage import require_free
+
+    if out is not None:
+        require_free(out, overwrite=overwrite)
+    outcome = study.match(
+        given[0],
+        given[1],
+        topology=topology,
+        paths=paths,
+        max_price_cny_per_accelerator_h=max_price,
+        carbon_cny_per_t=carbon_price or 0.0,
+        time_limit_s=60.0 if time_limit is None else time_limit,
+        lang=tongue,
+    )
+    for note in outcome.notes:
+        typer.echo(f"note: {note}", err=True)
+    if out is not None:
+        outcome.save(out, overwrite=overwrite)
+    if as_json:
+        print_json(outcome.as_dict())
+        return
+    from computenet.cli.show_match import print_match
+
+    print_match(outcome, out, tongue)
+
+
+def _template(given: list[Path], topology: str | None, overwrite: bool, unused: list[str]) -> None:
+    problems = [Problem(name, None, "is not used with --template") for name in unused]
+    if len(given) > 1:
+        problems.append(
+            Problem("--template", " ".join(map(str, given)), "takes one directory", "DIR")
+        )
+    if overwrite and not given:
+        problems.append(Problem("--overwrite", None, "is not used without a directory", "DIR"))
+    if problems:
+        raise InputError(problems, "nothing was written")
+    from computenet import study
+
+    made = study.match_template(topology)
+    if given:
+        for path in made.save(given[0], overwrite=overwrite):
+            typer.echo(str(path))
+        typer.echo(f"# {made.command}", err=True)
+        return
+    for name, text in made.files.items():
+        typer.echo(f"# ---- {name}\n{text}")
+    typer.echo(f"# {made.command}", err=True)
