@@ -38,9 +38,7 @@ def match(
     carbon_price: Annotated[
         float | None, typer.Option(help="Price of carbon, CNY per tonne of CO2.")
     ] = None,
-    time_limit: Annotated[
-        float | None, typer.Option(help="Most seconds of a solve; 60.")
-    ] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Most seconds of a solve; 60.")] = None,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
     lang: Annotated[

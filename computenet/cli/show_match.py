@@ -56,9 +56,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "degenerate": ("(degenerate)", "(退化)"),
     "more": ("… and {n:,} rows more", "… 另有 {n:,} 行"),
     "sum": (
-        "served {served:,.6g} of {wanted:,.6g} accelerators; cost {cost:,.6g} CNY, charged "
-        "{charge:,.6g}",
-        "已满足 {served:,.6g} / {wanted:,.6g} 卡;成本 {cost:,.6g} 元,应付 {charge:,.6g} 元",
+        "served {served} of {wanted} accelerators; cost {cost} CNY, charged {charge}",
+        "已满足 {served} / {wanted} 卡;成本 {cost} 元,应付 {charge} 元",
     ),
     "written": ("tables: {path}", "数据表:{path}"),
 }  # fmt: skip
@@ -88,7 +87,9 @@ def print_match(outcome: MatchOutcome, out: Path | None, lang: str) -> None:
         table = Table(title=title, title_justify="left", box=None)
         numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(headings))]
         for heading, right in zip(headings, numeric, strict=True):
-            table.add_column(heading, justify="right" if right else "left", overflow="fold")
+            table.add_column(
+                heading, justify="right" if right else "left", no_wrap=right, overflow="fold"
+            )
         kept = rows if len(rows) <= SHOWN else rows[: SHOWN - last] + rows[len(rows) - last :]
         for row in kept:
             table.add_row(*[escape(cell) for cell in row])
@@ -101,19 +102,19 @@ def print_match(outcome: MatchOutcome, out: Path | None, lang: str) -> None:
         word("allocation"),
         [word(key) for key in ("demand", "pool", "accelerators", "hours", "ms", "price", "charge")],
         _rows(outcome.allocation, lambda r: [
-            r.demand, r.pool, _figure(r.accelerators), _figure(r.hours), _figure(r.latency_ms),
+            r.demand, r.pool, _amount(r.accelerators), _figure(r.hours), _figure(r.latency_ms),
             _figure(r.price_cny_per_accelerator_h), _money(r.charge_cny)]),
     )  # fmt: skip
     show(
         word("unmet"),
         [word(key) for key in ("demand", "wanted", "served", "why")],
-        _rows(outcome.unmet, lambda r: [r.demand, _figure(r.wanted), _figure(r.served), r.why]),
+        _rows(outcome.unmet, lambda r: [r.demand, _amount(r.wanted), _amount(r.served), r.why]),
     )
     show(
         word("prices"),
         [word(key) for key in ("pool", "used", "of", "cost", "rent", "price", "range")],
         _rows(outcome.prices, lambda r: [
-            r.pool, _figure(r.used), _figure(r.accelerators),
+            r.pool, _amount(r.used), _amount(r.accelerators),
             _figure(r.cost_cny_per_accelerator_h),
             _figure(r.capacity_rent_cny_per_accelerator_h + r.power_rent_cny_per_accelerator_h),
             _figure(r.price_cny_per_accelerator_h), _range(r, word("degenerate"))]),
@@ -122,7 +123,7 @@ def print_match(outcome: MatchOutcome, out: Path | None, lang: str) -> None:
         word("binding"),
         [word(key) for key in ("limit", "name", "used", "of", "saves")],
         [
-            [LIMITS[b["constraint"]][tongue], b["name"], _figure(b["used"]), _figure(b["limit"]),
+            [LIMITS[b["constraint"]][tongue], b["name"], _amount(b["used"]), _amount(b["limit"]),
              f"{_figure(b['price_cny'])} / {UNITS[b['unit']][tongue]}"]
             for b in summary["binding"]
         ],
@@ -130,16 +131,16 @@ def print_match(outcome: MatchOutcome, out: Path | None, lang: str) -> None:
     show(
         word("relief"),
         [word("limit"), word("accelerators")],
-        [[LIMITS[name][tongue], _figure(value)] for name, value in summary["relief"].items()],
+        [[LIMITS[name][tongue], _amount(value)] for name, value in summary["relief"].items()],
     )
     settled = _rows(outcome.settlement, lambda r: [
-        r.tenant, r.region, _figure(r.accelerator_h),
+        r.tenant, r.region, _amount(r.accelerator_h),
         _money(r.ask_cny + r.energy_cny + r.carbon_cny + r.network_cny),
         _money(r.capacity_rent_cny + r.power_rent_cny + r.link_rent_cny), _money(r.charge_cny),
         _money(r.uplift_cny), _money(r.paid_cny)])  # fmt: skip
     if settled:
         settled.append(
-            [word("total"), "", _figure(outcome.settlement["accelerator_h"].sum()),
+            [word("total"), "", _amount(outcome.settlement["accelerator_h"].sum()),
              *[_money(summary[key]) for key in
                ("cost_cny", "rents_cny", "charge_cny", "uplift_cny", "paid_cny")]]
         )  # fmt: skip
@@ -151,8 +152,8 @@ def print_match(outcome: MatchOutcome, out: Path | None, lang: str) -> None:
     )  # fmt: skip
     console.print(
         word("sum").format(
-            served=summary["served"], wanted=summary["served"] + summary["unmet"],
-            cost=summary["cost_cny"], charge=summary["charge_cny"],
+            served=_amount(summary["served"]), wanted=_amount(summary["served"] + summary["unmet"]),
+            cost=_money(summary["cost_cny"]), charge=_money(summary["charge_cny"]),
         )
     )  # fmt: skip
     if out is not None:
@@ -164,11 +165,16 @@ def _rows(table: pd.DataFrame, make: Callable[[Any], list[str]]) -> list[list[st
 
 
 def _figure(value: float) -> str:
-    return "-" if value is None or value != value else f"{value:,.6g}"
+    return "-" if value is None or value != value else f"{value:,.5g}"
+
+
+def _amount(value: float) -> str:
+    """Return a number of accelerators: whole above a thousand."""
+    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:,.4g}"
 
 
 def _money(value: float) -> str:
-    return f"{value + 0.0:,.2f}"
+    return f"{value + 0.0:,.0f}" if abs(value) >= 1000.0 else f"{value + 0.0:,.2f}"
 
 
 def _range(row: Any, mark: str) -> str:

@@ -17,9 +17,7 @@ DETOUR = 1.8
 FIBRE_KM_PER_MS = 204.0
 
 
-def great_circle_km(
-    latitude: F8, longitude: F8, other_latitude: F8, other_longitude: F8
-) -> F8:
+def great_circle_km(latitude: F8, longitude: F8, other_latitude: F8, other_longitude: F8) -> F8:
     """Return great-circle distances, ``(R, I)``, km (haversine), between two sets of places."""
     phi, lam = np.radians(latitude)[:, None], np.radians(longitude)[:, None]
     phi2, lam2 = np.radians(other_latitude)[None, :], np.radians(other_longitude)[None, :]

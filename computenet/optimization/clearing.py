@@ -227,9 +227,7 @@ def _market(problem: MatchingProblem, bids: Bids) -> _Market:
     whole = matching_model(problem)
     tranche, first, amount = _tranches(bids)
     builder = ModelBuilder.on(whole.model)
-    rejected = builder.add_columns(
-        "unmet", (len(first),), cost=bids.price_cny[first], upper=amount
-    )
+    rejected = builder.add_columns("unmet", (len(first),), cost=bids.price_cny[first], upper=amount)
     builder.add_terms(whole.demand.index(bids.group[first]), rejected.index(), 1.0)
     levels = np.unique(bids.priority[first])[:0:-1]
     level = builder.add_rows(
@@ -325,13 +323,9 @@ def _fixed(model: SparseModel, x: F8) -> SparseModel:
     )
 
 
-def _ranges(
-    hot: HotModel, rows: Block, problem: MatchingProblem, price: F8, flow: F8
-) -> F8:
+def _ranges(hot: HotModel, rows: Block, problem: MatchingProblem, price: F8, flow: F8) -> F8:
     """Return the price of each pool's capacity above and below what there is, ``(P, 2)``."""
-    used = np.bincount(
-        problem.arc_pool, weights=problem.arc_use * flow, minlength=problem.n_pools
-    )
+    used = np.bincount(problem.arc_pool, weights=problem.arc_use * flow, minlength=problem.n_pools)
     out = np.zeros((problem.n_pools, 2))
     room = problem.capacity - used
     for pool in np.flatnonzero((price > 0.0) | (room <= STEP)):

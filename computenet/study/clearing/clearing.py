@@ -277,9 +277,7 @@ def _relief(
     out = {}
     for name in classes:
         other = relaxed(name)
-        answer = clear(
-            other.problem, other.bids, gap=gap, time_limit_s=time_limit_s, ranges=False
-        )
+        answer = clear(other.problem, other.bids, gap=gap, time_limit_s=time_limit_s, ranges=False)
         if answer.solved:
             out[name] = float(cleared.unmet.sum() - answer.unmet.sum())
     return out
@@ -322,14 +320,11 @@ def _summary(
         "demands": {
             "all": len(wanted.ids),
             "served": int(((cleared.unmet == 0.0) & (wanted.amount > 0.0)).sum()),
-            "served_in_part": int(
-                ((cleared.unmet > 0.0) & (cleared.unmet < wanted.amount)).sum()
-            ),
+            "served_in_part": int(((cleared.unmet > 0.0) & (cleared.unmet < wanted.amount)).sum()),
             "unmet": int(((cleared.unmet > 0.0) & (cleared.unmet >= wanted.amount)).sum()),
         },
         "unmet_by_reason": {
-            str(name): float(part)
-            for name, part in unmet.groupby("reason")["unmet"].sum().items()
+            str(name): float(part) for name, part in unmet.groupby("reason")["unmet"].sum().items()
         },
         "relief": relief,
         "charge_cny": float(settled["charge_cny"].sum()),

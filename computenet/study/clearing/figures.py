@@ -108,9 +108,7 @@ def allocation(
     )
 
 
-def settlement(
-    placed: Placed, demand: Demand, kinds: Kinds, rents: Rents
-) -> pd.DataFrame:
+def settlement(placed: Placed, demand: Demand, kinds: Kinds, rents: Rents) -> pd.DataFrame:
     """Return what each tenant pays in each region, and what for, over the hours of its demands.
 
     ``charge = ask + energy + carbon + network + rents of capacity, power and links``, and
@@ -204,9 +202,7 @@ def binding(supply: Supply, ways: Ways, arcs: Arcs, cleared: Cleared) -> list[di
             minlength=len(traffic.path_pair),
         )  # fmt: skip
         hop = np.repeat(np.arange(len(traffic.path_pair)), np.diff(traffic.path_start))
-        gb_s = np.bincount(
-            traffic.path_link, weights=pair[hop], minlength=len(traffic.link_gb_s)
-        )
+        gb_s = np.bincount(traffic.path_link, weights=pair[hop], minlength=len(traffic.link_gb_s))
         add(
             "link", ways.link_names, gb_s * BITS_PER_BYTE, traffic.link_gb_s * BITS_PER_BYTE,
             cleared.prices.link_cny_per_gb_s / SECONDS_PER_HOUR, "GB",

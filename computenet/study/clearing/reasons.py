@@ -23,7 +23,8 @@ from computenet.units import SECONDS_PER_HOUR
 __all__ = ["REASONS", "Rents", "Unmet", "rents_of", "why_unmet"]
 
 F8 = NDArray[np.float64]
-I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
+U1 = NDArray[np.uint8]
 
 #: Reasons by name.
 REASONS = (
@@ -76,9 +77,7 @@ class Unmet:
     helps: tuple[str, ...]
 
 
-def rents_of(
-    kinds: Kinds, supply: Supply, ways: Ways, arcs: Arcs, prices: MatchingPrices
-) -> Rents:
+def rents_of(kinds: Kinds, supply: Supply, ways: Ways, arcs: Arcs, prices: MatchingPrices) -> Rents:
     """Return rents by kind and pool at the prices of a solution."""
     zero = np.zeros(kinds.use.shape)
     power = zero
@@ -95,19 +94,22 @@ def rents_of(
     return Rents(kinds.use * prices.pool_cny, power, link)
 
 
-def why_unmet(
-    demand: Demand, supply: Supply, kinds: Kinds, rents: Rents, unmet: F8
-) -> list[Unmet]:
+def why_unmet(demand: Demand, supply: Supply, kinds: Kinds, rents: Rents, unmet: F8) -> list[Unmet]:
     """Return a reason for every demand of which something is unmet, in their order."""
     out: list[Unmet] = []
     known: dict[tuple[int, float, bool], Unmet] = {}
-    full = supply.count > 0.0
+    stocked = supply.count > 0.0
+    cost, scarce = kinds.cost_cny, rents.total
     for row in np.flatnonzero(unmet > 0.0).tolist():
         k, price = int(kinds.of_demand[row]), float(demand.max_price_cny_per_h[row])
         whole = bool(demand.whole[row] != ANY)
         key = (k, price, whole)
         if key not in known:
-            known[key] = _why(row, k, price, whole, full, kinds, rents)
+            known[key] = _why(
+                row, price, whole, stocked, kinds.blocked[k], cost[k], cost[k] + scarce[k],
+                {"capacity": rents.capacity[k], "site_power": rents.power[k],
+                 "link": rents.link[k]},
+            )  # fmt: skip
         same = known[key]
         out.append(
             Unmet(row, same.reason, same.pool, same.blocks, same.cost_cny, same.price_cny,
@@ -117,34 +119,53 @@ def why_unmet(
 
 
 def _why(
-    row: int, k: int, price: float, whole: bool, full: NDArray[np.bool_], kinds: Kinds, rents: Rents
+    row: int,
+    price: float,
+    whole: bool,
+    stocked: B1,
+    blocked: U1,
+    cost: F8,
+    asked: F8,
+    parts: dict[str, F8],
 ) -> Unmet:
-    if not full.any():
+    """Return why a demand is unmet, from what stands for each pool, ``(P,)`` each.
+
+    Parameters
+    ----------
+    price
+        What it pays at most.
+    whole
+        Whether it takes all or nothing.
+    stocked
+        Whether the pool has any accelerators.
+    blocked
+        Why the pool may not serve it.
+    cost, asked
+        What the pool costs without and with scarcity.
+    parts
+        What each kind of scarcity adds.
+    """
+    if not stocked.any():
         return Unmet(row, "no_supply", -1, (), np.nan, np.nan, ())
     limit = price + CLOSE * max(1.0, abs(price))
-    blocked, cost = kinds.blocked[k], kinds.cost_cny[k]
-    asked = cost + rents.total[k]
     open_ = blocked == 0
     helps = [
         name
         for name, mark in BLOCK_MARKS.items()
-        if (((blocked & ~np.uint8(mark)) == 0) & (blocked != 0) & (asked <= limit) & full).any()
+        if (((blocked & ~np.uint8(mark)) == 0) & (blocked != 0) & (asked <= limit) & stocked).any()
     ]
-    if not (open_ & full).any():
+    if not (open_ & stocked).any():
         # The pool against which least stands; among those the cheapest.
-        count = np.where(full, np.bitwise_count(blocked), 99).astype(np.float64)
+        count = np.where(stocked, np.bitwise_count(blocked), 99).astype(np.float64)
         pool = int(np.lexsort((asked, count))[0])
         blocks = tuple(name for name, mark in BLOCK_MARKS.items() if blocked[pool] & mark)
         reason = blocks[0] if len(blocks) == 1 else "several" if blocks else "capacity"
         return Unmet(row, reason, pool, blocks, cost[pool], asked[pool], tuple(helps))
-    able = np.flatnonzero(open_ & full)
+    able = np.flatnonzero(open_ & stocked)
     if cost[able].min() > limit:
         pool = int(able[cost[able].argmin()])
         return Unmet(row, "price_limit", pool, (), cost[pool], asked[pool], tuple(helps))
     pool = int(able[asked[able].argmin()])
-    parts = {
-        "capacity": rents.capacity[k], "site_power": rents.power[k], "link": rents.link[k],
-    }  # fmt: skip
     for name, rent in parts.items():
         relaxed = asked - rent
         if ((relaxed <= limit) & (rent > 0.0) & open_).any():

@@ -175,9 +175,7 @@ def _number(cell: object) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def read_table(
-    source: Any, what: str, columns: tuple[Column, ...], faults: Faults
-) -> Table | None:
+def read_table(source: Any, what: str, columns: tuple[Column, ...], faults: Faults) -> Table | None:
     """Return a table, or nothing where it cannot be read; faults are kept.
 
     Parameters

@@ -147,9 +147,7 @@ def accelerator_s_per_request(compiled: CompiledScenario) -> dict[str, dict[str,
     return out
 
 
-def _service_speeds(
-    scenario: Scenario, compiled: CompiledScenario
-) -> dict[str, dict[str, float]]:
+def _service_speeds(scenario: Scenario, compiled: CompiledScenario) -> dict[str, dict[str, float]]:
     """Return speeds of service classes: accelerator-seconds of the reference over a type's."""
     reference = reference_accelerator(scenario)
     speeds: dict[str, dict[str, float]] = {}
