@@ -96,6 +96,7 @@ class JobDemandArrays:
     data_gb_per_accelerator_s: F8  # (C,) input data of a mean job over its work
     held_run_s: F8  # (C,) mean run time weighed by itself: how long placed work stays
     held_gang: F8  # (C,) mean gang weighed by itself
+    estimate_factor: F8  # (C,) users' estimates over run times, mean
     deadline_s: F8  # (C,) slack of the deadline besides the run time; infinite = none
 
 

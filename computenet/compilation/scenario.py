@@ -318,6 +318,7 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
         data_gb_per_accelerator_s=_array([_data_per_work(item) for item in classes]),
         held_run_s=_array([held_run_s(item) for item in classes]),
         held_gang=_array([held_gang(item) for item in classes]),
+        estimate_factor=_array([item.estimate_factor for item in classes]),
         deadline_s=_array(
             [np.inf if item.deadline_h is None else 3600.0 * item.deadline_h for item in classes]
         ),

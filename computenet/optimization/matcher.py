@@ -20,7 +20,7 @@ __all__ = ["Matcher"]
 
 #: What may change between epochs without a new model: bounds and costs, no coefficient.
 CHANGING = {
-    "demand", "unmet_cny", "arc_cny", "arc_upper", "capacity", "site_mw", "link_gb_s",
+    "demand", "unmet_cny", "arc_cny", "arc_upper", "capacity", "site_mw", "excess_cny", "link_gb_s",
     "path_cny", "extra_cny", "share", "demand_names", "pool_names", "site_names", "link_names",
 }  # fmt: skip
 
@@ -92,6 +92,9 @@ class Matcher:
             upper[whole.segment.slice] = limits.ravel()
         if problem.power is not None:
             high[whole.site.slice] = problem.power.site_mw
+            if problem.power.excess_cny is not None:
+                of_excess = whole.excess.slice
+                cost[of_excess], upper[of_excess] = unmet_bounds(problem.power.excess_cny)
         if problem.traffic is not None:
             cost[whole.path.slice] = problem.traffic.path_cny
             high[whole.link.slice] = problem.traffic.link_gb_s

@@ -324,6 +324,7 @@ def _example_compiled() -> CompiledScenario:
             data_gb_per_accelerator_s=_row(1e-3, 1e-4),
             held_run_s=_row(3600.0, 200_000.0),
             held_gang=_row(4.0, 32.0),
+            estimate_factor=_row(2.0, 1.5),
             deadline_s=_row(86_400.0, np.inf),
         ),
         groups=groups,

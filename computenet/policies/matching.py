@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from computenet.compiled import CompiledScenario
-from computenet.optimization.matching import Congestion, Matching, MatchingProblem, solve_matching
+from computenet.optimization.matching import (
+    Congestion,
+    Matching,
+    MatchingProblem,
+    SitePower,
+    solve_matching,
+)
 from computenet.optimization.solvers import SolverError
 from computenet.policies.costs import (
     held_price_cny_per_mwh,
@@ -22,7 +28,7 @@ from computenet.policies.forecast import make_forecaster
 from computenet.policies.misses import excess_misses, idle_misses, prefill_s
 from computenet.policies.protocol import Plan, PriceRow, SystemView
 from computenet.policies.shares import job_use, normal_rows, request_capacity
-from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR
+from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["MatchingPolicy"]
 
@@ -63,6 +69,9 @@ class MatchingPolicy:
         What an accelerator-hour of waiting jobs is worth, CNY.
     carbon_cny_per_t
         Price of carbon that decisions take into account, besides what the scenario charges.
+    peak_hours
+        Hours of a month over which the demand charge of a higher peak is spread; 0 = peaks are not
+        looked at.
     burst_cv
         Coefficient of variation of demand within an epoch that groups leave room for.
     """
@@ -70,15 +79,17 @@ class MatchingPolicy:
     def __init__(
         self,
         forecast: str = "persistence",
-        miss_cny: Annotated[float, Field(ge=0.0)] = 0.0002,
-        late_cny_per_accelerator_h: Annotated[float, Field(ge=0.0)] = 0.2,
+        miss_cny: Annotated[float, Field(ge=0.0)] = 0.0001,
+        late_cny_per_accelerator_h: Annotated[float, Field(ge=0.0)] = 0.02,
         carbon_cny_per_t: Annotated[float, Field(ge=0.0)] = 0.0,
+        peak_hours: Annotated[float, Field(ge=0.0)] = 60.0,
         burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
     ) -> None:
         self.forecast = forecast
         self.miss_cny = miss_cny
         self.late_cny_per_accelerator_h = late_cny_per_accelerator_h
         self.carbon_cny_per_t = carbon_cny_per_t
+        self.peak_hours = peak_hours
         self.burst_cv = burst_cv
         self._forecaster = make_forecaster(forecast)
         self.wants_future = self._forecaster.wants_future
@@ -89,12 +100,18 @@ class MatchingPolicy:
         self._known: tuple[bytes, _Network] | None = None
         self._last: Plan | None = None
 
-    def plan(self, view: SystemView) -> Plan:
-        """Solve the matching for the coming epoch."""
+    def plan(self, view: SystemView, replicas: F8 | None = None) -> Plan:
+        """Solve the matching for the coming epoch.
+
+        Parameters
+        ----------
+        replicas
+            ``(G,)`` real replicas that serve; ``None`` = all.
+        """
         self._forecaster.observe(view)
         edges_s = np.asarray([view.now_s, view.now_s + view.epoch_s])
         rate = self._forecaster.expect(view, edges_s).request_rate_per_s[0]
-        problem = self.problem(view, rate)
+        problem = self.problem(view, rate, replicas)
         try:
             answer = solve_matching(problem)
         except SolverError as error:
@@ -107,13 +124,15 @@ class MatchingPolicy:
 
     # ---- the problem --------------------------------------------------------------------------
 
-    def problem(self, view: SystemView, rate: F8) -> MatchingProblem:
+    def problem(self, view: SystemView, rate: F8, replicas: F8 | None = None) -> MatchingProblem:
         """Return the matching problem of an epoch: CNY an hour, requests a second, accelerators.
 
         Parameters
         ----------
         rate
             ``(D,)`` expected requests a second.
+        replicas
+            ``(G,)`` real replicas that serve; ``None`` = all.
         """
         compiled = view.compiled
         groups, pools = len(compiled.groups.ids), len(compiled.pools.ids)
@@ -132,6 +151,7 @@ class MatchingPolicy:
              dearest[1] + 2.0 * steepest[1]]
         )  # fmt: skip
         n_jobs = len(view.job_load_accelerators)
+        serving = compiled.groups.replicas_real if replicas is None else replicas
         return MatchingProblem(
             demand=np.concatenate([rate, view.job_load_accelerators]),
             unmet_cny=np.repeat(unmet, [demands, n_jobs]),
@@ -141,7 +161,7 @@ class MatchingPolicy:
             arc_cny=np.concatenate([request_cny, job_cny]),
             capacity=np.concatenate(
                 [
-                    compiled.groups.replicas_real * up[compiled.pools.site[compiled.groups.pool]],
+                    serving * up[compiled.pools.site[compiled.groups.pool]],
                     compiled.pools.accelerators * up[compiled.pools.site],
                 ]
             ).astype(np.float64),
@@ -149,7 +169,33 @@ class MatchingPolicy:
                 np.tile(np.diff(LEVELS), (groups + pools, 1)),
                 np.concatenate([network.slope, self._queue_slope(view)]),
             ),
+            power=self._power(view, (d, g), (q, p)),
+            site_names=compiled.sites.ids,
             pool_names=(*compiled.groups.ids, *compiled.pools.ids),
+        )
+
+    def _power(
+        self, view: SystemView, requests: tuple[I8, I8], jobs: tuple[I8, I8]
+    ) -> SitePower | None:
+        """Return what arcs draw, and what a site may draw at no charge.
+
+        The month's highest load has been paid for by the demand charge; more is priced at the
+        charge over the hours that a peak lasts in a month.
+        """
+        compiled = view.compiled
+        p = compiled.pools
+        if not self.peak_hours or not (view.site_peak_mw > 0.0).any():
+            return None
+        idle_w = np.zeros(len(compiled.sites.ids))
+        count = p.accelerators + p.serving_accelerators
+        np.add.at(idle_w, p.site, (p.idle_w + p.overhead_w) * count * _up(view)[p.site])
+        idle_mw = compiled.sites.pue * idle_w / WATTS_PER_MW
+        return SitePower(
+            np.concatenate([p.site[compiled.groups.pool], p.site]),
+            SECONDS_PER_HOUR
+            * np.concatenate([request_facility_mwh(view)[requests], job_energy_mwh(view)[jobs]]),
+            np.maximum(view.site_peak_mw - idle_mw, 0.0),
+            compiled.sites.demand_charge_cny_per_mw_month / self.peak_hours,
         )
 
     def _request_cny(self, view: SystemView, network: _Network) -> F8:

@@ -29,6 +29,7 @@ BUILT_IN = {
     "proportional": "computenet.policies.proportional:Proportional",
     "random": "computenet.policies.random:Random",
     "matching": "computenet.policies.matching:MatchingPolicy",
+    "dispatch": "computenet.policies.dispatch:DispatchPolicy",
     "replay": "computenet.policies.replay:Replay",
 }
 

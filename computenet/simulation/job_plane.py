@@ -260,7 +260,8 @@ class JobPlane:
             self._flow_start_s[job] = now_s
             self._moves.append(job)
         self._active = np.concatenate([self._active, np.asarray(released, dtype=np.int64)])
-        self._quiet_s = self._event_s = 0.0 if released else self._event_s
+        if released:
+            self._quiet_s = self._event_s = 0.0
         return len(released)
 
     def held_work(self) -> F8:
