@@ -10,6 +10,7 @@ one, moved by the slots that have passed, is where the next solve starts.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,6 +38,9 @@ __all__ = [
     "GreenRules", "RequestDemand", "SitePower", "TrainingWork", "carry_after", "dispatch_cost",
     "facility_mw", "solve_dispatch", "window",
 ]  # fmt: skip
+
+#: Pivots after which going on from the last basis is given up for interior point from nothing.
+MOST_PIVOTS = 10_000
 
 
 def solve_dispatch(
@@ -102,30 +106,41 @@ class Dispatcher:
         began = time.perf_counter()
         layout = layout_of(problem, self._layout)
         built = build_model(problem, layout)
-        warm = self._basis is not None and self._layout is not None and layout.same(self._layout)
-        why = ""
-        answer = None
-        if warm:
-            assert self._hot is not None
-            assert self._basis is not None
-            try:
-                self._hot.load(built.model, rolled(built, self._basis, passed))
-                answer = self._hot.solve()
-            except SolverError as error:
-                why, warm = f"solved from nothing, since from the last basis {error}", False
+        answer, why = None, ""
+        if self._basis is not None and self._layout is not None and layout.same(self._layout):
+            answer, why = self._go_on(built, self._basis, passed)
+        warm = answer is not None
         if answer is None:
-            self._hot = HotModel(built.model, method="ipm", time_limit_s=self.time_limit_s)
+            left = self.time_limit_s
+            if left is not None:
+                left = max(left - (time.perf_counter() - began), 0.0)
+            self._hot = HotModel(built.model, method="ipm", time_limit_s=left)
             answer = self._hot.solve()
         assert self._hot is not None
-        basis = self._hot.basis()
-        if basis is not None or not warm:
-            self._layout, self._basis = layout, basis
+        if answer.status is Status.OPTIMAL:
+            self._layout, self._basis = layout, self._hot.basis()
         said = _why(built, answer, self.time_limit_s)
-        plan = read_dispatch(
-            problem, built, answer, warm, "; ".join(text for text in (why, said) if text)
-        )
-        object.__setattr__(plan, "seconds", time.perf_counter() - began)
-        return plan
+        why = "; ".join(text for text in (why, said) if text)
+        answer = replace(answer, seconds=time.perf_counter() - began)
+        return read_dispatch(problem, built, answer, warm, why)
+
+    def _go_on(
+        self, built: DispatchModel, basis: Basis, passed: int
+    ) -> tuple[Solution | None, str]:
+        """Solve from the last basis; nothing where that is no faster than from nothing."""
+        hot = HotModel(built.model, method="simplex", time_limit_s=self.time_limit_s)
+        try:
+            hot.load(built.model, rolled(built, basis, passed), MOST_PIVOTS)
+            answer = hot.solve()
+        except SolverError as error:
+            return None, f"solved from nothing, since from the last basis {error}"
+        limit = np.inf if self.time_limit_s is None else self.time_limit_s
+        if (
+            answer.status in (Status.NO_SOLUTION, Status.FEASIBLE) and answer.seconds < limit
+        ):  # too many pivots
+            return None, ""
+        self._hot = hot
+        return answer, ""
 
 
 def rolled(built: DispatchModel, basis: Basis, passed: int) -> Basis:

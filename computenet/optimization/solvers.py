@@ -349,11 +349,16 @@ class HotModel:
         )
         return Basis(columns, rows)
 
-    def load(self, model: SparseModel, basis: Basis) -> None:
+    def load(self, model: SparseModel, basis: Basis, iterations: int | None = None) -> None:
         """Take another model, whose solve starts by simplex from a basis.
 
         For a model much like the last one of which every number may differ: handing a model over
         takes a small part of the time of solving it.
+
+        Parameters
+        ----------
+        iterations
+            Most iterations of its solve; ``None`` = no limit.
 
         Raises
         ------
@@ -374,6 +379,8 @@ class HotModel:
         given.valid = True
         self._require(self._highs.setBasis(given), "takes no such basis")
         self._option("solver", "simplex")
+        most = np.iinfo(np.int32).max if iterations is None else iterations
+        self._option("simplex_iteration_limit", int(most))
 
     def set_row_bounds(self, rows: I8, lower: F8, upper: F8) -> None:
         """Change the bounds of rows."""
