@@ -134,10 +134,12 @@ def checked(problem: DispatchProblem) -> dict[str, Any]:
         value = getattr(problem, name)
         if not value >= 0.0:
             found.append(Problem(name, value, "a price is wrong", "0 or more, or infinite"))
-    if problem.green is not None and not problem.green.carbon_cny_per_t >= 0.0:
-        found.append(
-            Problem("green.carbon_cny_per_t", problem.green.carbon_cny_per_t, "", AT_LEAST_0)
-        )
+    for path, given in (
+        ("green.carbon_cny_per_t", problem.green.carbon_cny_per_t if problem.green else 0.0),
+        ("data.holding_cny_per_gb_h", problem.data.holding_cny_per_gb_h if problem.data else 0.0),
+    ):
+        if not 0.0 <= given < np.inf:
+            found.append(Problem(path, given, "a price is wrong", AT_LEAST_0 + ", finite"))
     if not found:
         _together(parts, found)
     if found:

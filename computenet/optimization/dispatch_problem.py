@@ -166,6 +166,9 @@ class DataShipping:
         ``(J, I)`` whether there is a way.
     price_cny_per_gb
         ``(J, I)``.
+    holding_cny_per_gb_h
+        Price of data that lies at a site and waits for its work; above 0 data is sent when it is
+        needed and not before, which also spares the solver ties.
     links
         ``L`` names.
     link_gb
@@ -178,6 +181,7 @@ class DataShipping:
     here: B1 = field(default_factory=lambda: np.zeros(1, dtype=np.bool_))
     open: B1 = field(default_factory=lambda: np.ones(1, dtype=np.bool_))
     price_cny_per_gb: F8 = field(default_factory=lambda: np.zeros(1))
+    holding_cny_per_gb_h: float = 0.0
     links: tuple[str, ...] = ()
     link_gb: F8 = field(default_factory=_none)
     route_stream: I8 = field(default_factory=_no_index)

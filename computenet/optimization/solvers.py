@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,21 @@ from numpy.typing import NDArray
 from computenet.errors import ComputenetError
 from computenet.optimization.sparse import SparseModel
 
-__all__ = ["SOLVERS", "HotModel", "Solution", "SolverError", "Status", "relative_gap", "solve"]
+__all__ = [
+    "SOLVERS",
+    "Basis",
+    "HotModel",
+    "Solution",
+    "SolverError",
+    "Status",
+    "relative_gap",
+    "solve",
+]
 
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
 I8 = NDArray[np.int64]
+I1 = NDArray[np.int8]
 
 #: Largest relative violation at which a solution counts as feasible.
 FEASIBLE = 1e-6
@@ -42,6 +52,13 @@ class Status(StrEnum):
     INFEASIBLE = "infeasible"
     UNBOUNDED = "unbounded"
     NO_SOLUTION = "no solution"  # a limit was reached, without one
+
+
+class Basis(NamedTuple):
+    """Where a simplex solve ended: HiGHS' status of each column and row."""
+
+    columns: I1
+    rows: I1
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +315,10 @@ class HotModel:
         self._limited = time_limit_s is not None
         self.model = model
         self._time_limit_s = time_limit_s
-        matrix = model.matrix
+        self._pass(model)
+
+    def _pass(self, model: SparseModel) -> None:
+        matrix, highspy = model.matrix, self._highspy
         self._require(
             self._highs.passModel(
                 model.n, model.m, matrix.nnz, int(highspy.MatrixFormat.kColwise),
@@ -317,6 +337,50 @@ class HotModel:
     def _require(self, status: object, problem: str) -> None:
         if status == self._highspy.HighsStatus.kError:
             raise SolverError(f"HiGHS {problem}")
+
+    def basis(self) -> Basis | None:
+        """Return the basis of the last solve, ``None`` without one (no crossover, not solved)."""
+        kept = self._highs.getBasis()
+        if not kept.valid:
+            return None
+        columns, rows = (
+            np.fromiter(map(int, statuses), dtype=np.int8, count=len(statuses))
+            for statuses in (kept.col_status, kept.row_status)
+        )
+        return Basis(columns, rows)
+
+    def load(self, model: SparseModel, basis: Basis, iterations: int | None = None) -> None:
+        """Take another model, whose solve starts by simplex from a basis.
+
+        For a model much like the last one of which every number may differ: handing a model over
+        takes a small part of the time of solving it.
+
+        Parameters
+        ----------
+        iterations
+            Most iterations of its solve; ``None`` = no limit.
+
+        Raises
+        ------
+        SolverError
+            The basis is not one of the model: as many basic columns and rows as there are rows.
+        """
+        self._began = time.perf_counter()
+        self.model = model
+        self._pass(model)
+        known = self._highspy.HighsBasisStatus
+        order = (known.kLower, known.kBasic, known.kUpper, known.kZero, known.kNonbasic)
+        statuses = np.empty(len(order), dtype=object)
+        for status in order:
+            statuses[int(status)] = status
+        given = self._highspy.HighsBasis()
+        given.col_status = statuses[basis.columns].tolist()
+        given.row_status = statuses[basis.rows].tolist()
+        given.valid = True
+        self._require(self._highs.setBasis(given), "takes no such basis")
+        self._option("solver", "simplex")
+        most = np.iinfo(np.int32).max if iterations is None else iterations
+        self._option("simplex_iteration_limit", int(most))
 
     def set_row_bounds(self, rows: I8, lower: F8, upper: F8) -> None:
         """Change the bounds of rows."""
