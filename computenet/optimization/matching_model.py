@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.optimization.matching_problem import Congestion, LinkTraffic, MatchingProblem
+from computenet.optimization.solvers import Status, relative_gap
 from computenet.optimization.sparse import Block, ModelBuilder, SparseModel
 
-__all__ = ["MatchingModel", "MatchingPrices", "matching_model", "segment_limits"]
+__all__ = ["Matching", "MatchingModel", "MatchingPrices", "matching_model", "segment_limits"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -60,6 +61,59 @@ class MatchingPrices:
     pair_cny_per_gb_s: F8
     link_cny_per_gb_s: F8
     arc_cny: F8
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A solved matching.
+
+    Attributes
+    ----------
+    status
+        How the solve ended; without a solution the arrays are NaN.
+    method
+        What solved it.
+    flow, unmet
+        ``(A,)`` and ``(D,)`` units.
+    path_gb_s
+        ``(H,)`` traffic of each path.
+    segment_use
+        ``(P, K)`` use of each congestion segment.
+    objective, bound
+        CNY; `bound` is a certified lower bound on the optimum.
+    seconds
+        Wall time.
+    prices
+        Prices of the constraints, as the method ended with; NaN where it gives none.
+    explanation
+        Why there is no solution, in a user's words; empty where there is one.
+    rounds, columns
+        Restricted models that column generation solved, and arcs in the last; else 0.
+    """
+
+    status: Status
+    method: str
+    flow: F8
+    unmet: F8
+    path_gb_s: F8
+    segment_use: F8
+    objective: float
+    bound: float
+    seconds: float
+    prices: MatchingPrices
+    explanation: str = ""
+    rounds: int = 0
+    columns: int = 0
+
+    @property
+    def solved(self) -> bool:
+        """Whether there is a solution."""
+        return self.status in (Status.OPTIMAL, Status.FEASIBLE)
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between objective and bound."""
+        return relative_gap(self.objective, self.bound)
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,8 @@ class HotModel:
         ``"choose"``, ``"simplex"`` or ``"ipm"``.
     crossover
         Whether an interior point is turned into a basis.
+    presolve
+        Whether the first solve simplifies the model; without it small models are solved sooner.
     """
 
     def __init__(
@@ -295,6 +297,7 @@ class HotModel:
         *,
         method: str = "choose",
         crossover: bool = True,
+        presolve: bool = True,
         time_limit_s: float | None = None,
         gap: float = 0.0,
         seed: int = 0,
@@ -312,6 +315,8 @@ class HotModel:
         self._option("solver", method)
         self._option("run_crossover", "on" if crossover else "off")
         self._option("mip_rel_gap", gap)
+        self._presolve = "choose" if presolve else "off"
+        self._option("presolve", self._presolve)
         self._limited = time_limit_s is not None
         self.model = model
         self._time_limit_s = time_limit_s
@@ -381,6 +386,16 @@ class HotModel:
         self._option("solver", "simplex")
         most = np.iinfo(np.int32).max if iterations is None else iterations
         self._option("simplex_iteration_limit", int(most))
+
+    def use_primal(self, primal: bool) -> None:
+        """Go on with the primal simplex (after costs changed or columns came) or the dual."""
+        self._option("simplex_strategy", 4 if primal else 1)
+
+    def limit(self, time_limit_s: float | None) -> None:
+        """Set the wall time of each solve from now on."""
+        self._time_limit_s = time_limit_s
+        if time_limit_s is None:
+            self._option("time_limit", float("inf"))
 
     def set_row_bounds(self, rows: I8, lower: F8, upper: F8) -> None:
         """Change the bounds of rows."""
@@ -470,7 +485,7 @@ class HotModel:
             # Without presolve the two are told apart.
             self._option("presolve", "off")
             self._require(highs.run(), "failed")
-            self._option("presolve", "choose")
+            self._option("presolve", self._presolve)
             status = highs.getModelStatus()
         if status == states.kInfeasible:
             return _no_solution(model, Status.INFEASIBLE, seconds, np.inf, "highs")
