@@ -49,13 +49,16 @@ class Periods:
     def total(self, values: F8) -> F8:
         """Return sums over the slots of each period: ``(..., S)`` to ``(..., T)``."""
         out = np.zeros((*values.shape[:-1], self.count))
-        np.add.at(out, (..., self.of_slot), values)
+        flat, source = out.reshape(-1, self.count), values.reshape(-1, values.shape[-1])
+        for row, each in zip(flat, source, strict=True):
+            row += np.bincount(self.of_slot, weights=each, minlength=self.count)
         return out
 
     def least(self, values: F8) -> F8:
         """Return the least over the slots of each period: ``(..., S)`` to ``(..., T)``."""
-        out = np.full((*values.shape[:-1], self.count), np.inf)
-        np.minimum.at(out, (..., self.of_slot), values)
+        order = np.argsort(self.of_slot, kind="stable")
+        first = np.searchsorted(self.of_slot[order], np.arange(self.count))
+        out: F8 = np.minimum.reduceat(values[..., order], first, axis=-1)
         return out
 
 
@@ -99,7 +102,7 @@ def _periods(compiled: CompiledScenario, block_h: float, differ: float) -> Perio
         np.stack([block.ravel(), alike.ravel()]), axis=1, return_inverse=True
     )
     of_slot = of_slot.ravel()
-    hours = np.bincount(of_slot, weights=slot_hours(compiled))
+    hours: F8 = np.bincount(of_slot, weights=slot_hours(compiled)).astype(np.float64)
     month_of = np.zeros(len(hours), dtype=np.int64)
     month_of[of_slot] = month
     last = np.zeros(int(block.max()) + 1, dtype=np.int64)

@@ -55,7 +55,9 @@ def facility_load(
     ``f(IT) = IT max(PUE + k (0.65 - IT / IT_max), 1)``: the first of the two under the maximum is
     concave in IT, so it lies above its chord between the least and the most IT energy of a slot,
     and f above it. A period takes the sum of its slots' chords at idle load, the least of their
-    slopes for what work adds and the largest for what switching off saves.
+    slopes for what work adds and the largest for what switching off saves. Above IT_max, which IT
+    energy may pass while a lent replica finishes its requests, f is straight and steeper than the
+    chord.
 
     Parameters
     ----------
@@ -75,28 +77,24 @@ def facility_load(
     activity = float(compiled.jobs.activity.max(initial=0.0))
     still_w = p.idle_w + p.overhead_w
     idle = energy(still_w * (p.accelerators + p.serving_accelerators))
-    top = idle + energy(p.active_w * (activity * p.accelerators + serving * p.serving_accelerators))
+    count = p.accelerators + p.serving_accelerators  # jobs may have all of them, if they are lent
+    top = idle + energy(p.active_w * (activity * count + serving * p.serving_accelerators))
     off_share = compiled.energy.off_power_share
-    low = idle - energy((1.0 - off_share) * still_w * p.accelerators) if switch_off else idle
+    low = idle - energy((1.0 - off_share) * still_w * count) if switch_off else idle
     pue = np.broadcast_to(compiled.energy.pue, idle.shape)
     if compiled.energy.full:
-        count = p.accelerators + p.serving_accelerators
         most_w = (still_w + p.active_w) * count
-        whole = site_sum(
-            np.outer(most_w / WATTS_PER_MW, hours), p.site, sites
-        )
+        whole = site_sum(np.outer(most_w / WATTS_PER_MW, hours), p.site, sites)
 
         def draw(it: F8) -> F8:
             load = np.divide(it, whole, out=np.zeros_like(it), where=whole > 0.0)
             power: F8 = it * (pue + load_penalty(load))
             return power
 
-        spread = top - low
-        slope = np.where(
-            spread > 0.0,
-            np.divide(draw(top) - draw(low), spread, out=np.zeros_like(low), where=spread > 0.0),
-            pue,
-        )
+        high = np.minimum(top, whole)
+        spread = high - low
+        rise = draw(high) - draw(low)
+        slope = np.divide(rise, spread, out=np.array(pue), where=spread > 0.0)
         at_idle = draw(low) + slope * (idle - low)
         most = np.maximum(draw(top), top)
     else:
@@ -215,8 +213,13 @@ def add_meters(
     unserved = builder.add_columns("unserved", shape, upper=unserved_mwh[at])
     rows = builder.add_rows("power balance", shape, lower=0.0, upper=0.0)
     place = rows.index(which, when)
-    for block, sign in ((used, 1.0), (discharge, 1.0), (unserved, 1.0), (drawn, -1.0),
-                        (charge, -1.0)):
+    for block, sign in (
+        (used, 1.0),
+        (discharge, 1.0),
+        (unserved, 1.0),
+        (drawn, -1.0),
+        (charge, -1.0),
+    ):
         builder.add_terms(place, block.index(which, when), sign)
     builder.add_terms(place, imported.index(at[:, None], when), 1.0)
     load[at] = drawn.index()
@@ -225,7 +228,10 @@ def add_meters(
     if paid.size and not carbon:
         here = at[paid]
         contract = charged(
-            "contract", (len(paid),), np.full(len(paid), premium), (most + generation)[here].sum(axis=1)
+            "contract",
+            (len(paid),),
+            np.full(len(paid), premium),
+            (most + generation)[here].sum(axis=1),
         )
         row = builder.add_rows("contract", (len(paid),), lower=0.0)
         builder.add_terms(row.index(), contract.index(), 1.0)
