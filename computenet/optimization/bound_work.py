@@ -16,11 +16,11 @@ from computenet.optimization.bound_power import Charges
 from computenet.optimization.sparse import Block, ModelBuilder
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["Arcs", "add_jobs", "add_parcels", "add_serving", "add_vouchers"]
+__all__ = ["Arcs", "add_jobs", "add_parcels", "add_serving", "add_vouchers", "token_rates"]
 
 #: Accelerator-hours and tokens in one unit of a column.
 KILO, GIGA = 1e3, 1e9
-#: Tokens of a step at which prompts are computed most cheaply; see `_token_rates`.
+#: Tokens of a step at which prompts are computed most cheaply; see `token_rates`.
 STEP_TOKENS = 2048
 
 
@@ -101,7 +101,7 @@ def _cumulative(
     return rows
 
 
-def _token_rates(compiled: CompiledScenario) -> tuple[F8, F8]:
+def token_rates(compiled: CompiledScenario) -> tuple[F8, F8]:
     """Return most prompt and output tokens a second of a replica, two ``(G,)``.
 
     Under processor sharing these are the prefill rate and the decode rate of a full replica. Under
@@ -165,7 +165,7 @@ def add_serving(
         builder.add_terms(
             rows.index(site[:, None], when), block.index(), -mwh[:, None] * slope[site]
         )
-    prefill, decode = _token_rates(compiled)
+    prefill, decode = token_rates(compiled)
     scale = KILO * SECONDS_PER_HOUR / each / GIGA
     at = periods.last_slot
     shrink = (1.0 - ROUNDING) / GIGA

@@ -53,7 +53,6 @@ class RunBound:
             "status": self.status,
             "compared": self.compared,
             "periods": self.periods,
-            "seconds": round(self.seconds, 3),
         }
 
 

@@ -84,11 +84,10 @@ class Comparison:
         if limits.cost_cny is None:
             return f"bound: {limits.status}"
         text = (
-            f"bound: no policy does the work of these runs for less than "
-            f"{_millions(limits.cost_cny)} million CNY"
+            f"bound: no policy does the work of these runs for less than {limits.cost_cny:,.0f} CNY"
         )
         if limits.idle_cost_cny is not None:
-            text += f", of which {_millions(limits.idle_cost_cny)} for no work at all"
+            text += f", of which {limits.idle_cost_cny:,.0f} for no work at all"
         return text if limits.status == "optimal" else f"{text} ({limits.status})"
 
     def save(self, directory: str | Path, *, overwrite: bool = False, lang: str = "en") -> Path:
