@@ -159,7 +159,21 @@ def key_figures(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
             ),
             ("work done in the west", _percent(summary["network"]["west_share"])),
         ],
+        **({"bound": _bound(summary["bound"])} if "bound" in summary else {}),
     }
+
+
+def _bound(bound: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what no policy could better, and how far the run is from it."""
+    if bound["cost_cny"] is None:
+        return [("status", str(bound["status"]))]
+    return [
+        ("least cost", f"{_money(bound['cost_cny'])} CNY"),
+        (
+            "this run over it; above idle",
+            f"{_percent(bound['gap_to_bound'])}; {_percent(bound['gap_above_idle'])}",
+        ),
+    ]
 
 
 def _recorded(recorded: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -208,6 +222,7 @@ def print_comparison(comparison: Comparison, out: Path | None) -> None:
     for row in comparison.rows():
         table.add_row(row.name, *row.values)
     console.print(table)
+    console.print(escape(comparison.bound_line()))
     if out is not None:
         console.print(f"comparison: {escape(str(out))}")
 

@@ -160,6 +160,20 @@ LABELS: dict[str, tuple[str, str]] = {
                      "region.",
                      "各服务类别的分位数,含网络往返时延;每点为一个需求区域。"),
     "axis_ttft": ("TTFT, ms", "TTFT / 毫秒"),
+    "bound": ("Distance from the bound", "与理论下界的差距"),
+    "bound_note": ("A lower bound with perfect foresight: no policy does the work that {n} run(s) "
+                   "of this scenario did for less. Idle is what a network without any work would "
+                   "cost; the gap above it is what decisions on work can move. Status: {status}.",
+                   "完全预知下的下界:对该场景的 {n} 次运行所完成的工作,任何策略都不可能更低。"
+                   "“空载”为完全没有工作时的值;其上的差距才是调度决策能够影响的部分。状态:{status}。"),
+    "bound_cost": ("Cost, CNY", "成本,元"),
+    "bound_carbon": ("Carbon, kg", "碳排放,kg"),
+    "bound_waiting": ("Jobs waiting, accelerator·h", "作业等待,卡·时"),
+    "bound_run": ("This run", "本次运行"),
+    "bound_least": ("Bound", "下界"),
+    "bound_idle": ("Idle", "空载"),
+    "bound_gap": ("Gap", "差距"),
+    "bound_gap_above": ("Gap above idle", "空载以上的差距"),
     "targets": ("Targets", "政策目标"),
     "target": ("Target", "目标"),
     "limit": ("Limit", "限值"),

@@ -60,6 +60,7 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
             label,
         ),
         _queues(run, names, label),
+        *_bound(run, label),
         _section("targets", label("targets"), sections.targets(run, names, label)),
         _section("by_site", label("by_site"), sections.by_site(run, names, label)),
         _section("by_region", label("by_region"), sections.by_region(run, names, label)),
@@ -127,6 +128,15 @@ def _physical(run: RunView, names: Names, label: Labels) -> list[str]:
         for key, figure, text in found
         if figure is not None
     ]
+
+
+def _bound(run: RunView, label: Labels) -> list[str]:
+    """Return the section of the bound where one was computed."""
+    found = run.summary.get("bound")
+    if found is None:
+        return []
+    note = label("bound_note", n=int(found["compared"]), status=found["status"])
+    return [_section("bound", label("bound"), sections.bound(run, label), note=note)]
 
 
 def _queues(run: RunView, names: Names, label: Labels) -> str:

@@ -15,6 +15,7 @@ from computenet.report.view import Names, RunView, number_at
 
 __all__ = [
     "audit",
+    "bound",
     "by_region",
     "by_site",
     "cards",
@@ -151,6 +152,43 @@ def targets(run: RunView, names: Names, label: Labels) -> str:
             for row in rows
         ),
     )
+
+
+def bound(run: RunView, label: Labels) -> str:
+    """Return the run's figures beside what no policy could better."""
+    found = run.summary["bound"]
+
+    def row(name: str, value: float | None, least: float | None, idle: float | None) -> list[str]:
+        def gap(low: float) -> str:
+            if value is None or least is None or least - low <= 0.0:
+                return share(None)
+            return share((value - least) / (least - low))
+
+        cells = [plain(value), plain(least), plain(idle)]
+        above = share(None) if idle is None else gap(idle)
+        return [escape(label(name)), *cells, gap(0.0), above]
+
+    head = [("", True)] + [
+        (label(name), False)
+        for name in ("bound_run", "bound_least", "bound_idle", "bound_gap", "bound_gap_above")
+    ]
+    return _table(
+        head,
+        (
+            row(
+                "bound_cost", number_at(run.summary, "cost.total_cny"),
+                found["cost_cny"], found["idle_cost_cny"],
+            ),
+            row(
+                "bound_carbon", number_at(run.summary, "carbon.kg"), found["carbon_kg"],
+                found["idle_carbon_kg"],
+            ),
+            row(
+                "bound_waiting", number_at(run.summary, "work.waiting_accelerator_h"),
+                found["waiting_accelerator_h"], None,
+            ),
+        ),
+    )  # fmt: skip
 
 
 def by_site(run: RunView, names: Names, label: Labels) -> str:

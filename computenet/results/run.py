@@ -21,6 +21,8 @@ TABLES = (
     "requests",
     "request_flows",
     "pools",
+    "groups",
+    "arrivals",
     "sites",
     "links",
     "events",
@@ -72,6 +74,16 @@ class Results:
     def pools(self) -> pd.DataFrame:
         """One row a (slot, pool)."""
         return self.tables["pools"]
+
+    @property
+    def groups(self) -> pd.DataFrame:
+        """One row a (slot, group of replicas)."""
+        return self.tables["groups"]
+
+    @property
+    def arrivals(self) -> pd.DataFrame:
+        """One row a (slot, model): what requests came and the tokens they ask for."""
+        return self.tables["arrivals"]
 
     @property
     def sites(self) -> pd.DataFrame:

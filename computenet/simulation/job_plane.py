@@ -64,10 +64,11 @@ class JobPlane:
     ) -> None:
         pools, jobs = compiled.pools, compiled.jobs
         n, n_classes = table.rows, len(jobs.classes)
+        self._table = table
         # Shares of accelerators are counted in thousandths, of which any are as good as others:
         # packing without fragmentation.
         self._units = units = 1000 if bool((table.share < 1.0).any()) else 1
-        gang = np.maximum(np.rint(table.accelerators * table.share * units), 1).astype(np.int64)
+        gang = self._gangs()
         work_s = table.duration_s
         estimate_s = table.estimate_s
         if compiled.kill_at_estimate:
@@ -83,7 +84,6 @@ class JobPlane:
             dtype=np.bool_,
         ).reshape(len(table.kinds), len(pools.ids))
         self._compiled = compiled
-        self._table = table
         self._transfers = transfers
         self._inputs = make_job_inputs(
             job_class=table.job_class,
@@ -137,6 +137,11 @@ class JobPlane:
         limits = compiled.sites.dataset_storage_gb
         self._stores = [Store(float(limit)) for limit in limits] if limits.any() else None
         self.reused_gb = 0.0
+
+    def _gangs(self) -> I8:
+        """Return what jobs ask for, in units of accelerators."""
+        wanted = self._table.accelerators * self._table.share * self._units
+        return np.maximum(np.rint(wanted), 1).astype(np.int64)
 
     def _recorded_pools(self) -> I4:
         """Return the pool of every job whose site is on record: the site's largest that may."""
@@ -565,7 +570,9 @@ class JobPlane:
             job_id=table.job_id,
             job_class=table.job_class,
             region=table.region,
+            data_region=self._data_region.astype(np.int32),
             accelerators=table.accelerators,
+            asked_accelerators=self._gangs() / self._units,
             held_accelerators=self._inputs.accelerators / self._units,
             submit_s=table.submit_s - table.held_s,
             work_s=self._inputs.work_s,

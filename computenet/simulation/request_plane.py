@@ -8,6 +8,7 @@ import numpy as np
 
 from computenet.compiled import B1, F8, I8, CompiledScenario
 from computenet.engines import BLOCK_TOKENS, STEP_TOKENS
+from computenet.kernels.arrival_counts import count_arrivals
 from computenet.kernels.arrivals import Draws
 from computenet.kernels.replica_state import (
     BUSY,
@@ -74,6 +75,8 @@ class RequestPlane:
         self.out = make_request_out(n_demands, n_groups, compiled.n_slots)
         self._arena = make_arena()
         self._complete_s = 0.0
+        self._model = np.tile(requests.model_of_class, len(compiled.regions))
+        self._arrivals = np.zeros((4, len(requests.models), compiled.n_slots), dtype=np.int64)
         self._chunk = _as_chunk(source.chunk)
         self._plan = RoutingPlan(
             np.zeros(n_demands + 1, dtype=np.int64),
@@ -142,7 +145,12 @@ class RequestPlane:
                 self._quiet_s = min(self._complete_s, edge_s)
                 return
             self._complete_s = self._source.next_chunk()
-            self._chunk = _as_chunk(self._source.chunk)
+            self._chunk = chunk = _as_chunk(self._source.chunk)
+            count_arrivals(
+                chunk.arrival_s, chunk.demand, chunk.input_tokens, chunk.output_tokens,
+                chunk.cached_tokens, int(chunk.count[0]), self._model, self._compiled.slot_s,
+                self._compiled.horizon_s, self._arrivals,
+            )  # fmt: skip
             self._state.scalar[CURSOR] = 0
             self._arena = grow_arena(self._arena, self._state, int(self._chunk.count[0]))
 
@@ -203,6 +211,11 @@ class RequestPlane:
             ),
             transfer_cny=self._transfer_cny * k,
             transfer_gb=float(routed_gb) * k,
+            busy_s=out.integral[:, :, BUSY] * float(k),
+            prefill_s=out.integral[:, :, PREFILL] * float(k),
+            tokens_in=out.tokens_in.astype(np.float64) * k,
+            tokens_out=out.tokens_out.astype(np.float64) * k,
+            arrivals=self._arrivals * k,
         )
 
     def load_in_slot(self, slot: int) -> F8:

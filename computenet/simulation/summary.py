@@ -29,6 +29,7 @@ from computenet.simulation.totals import (
     PoolTotals,
     RequestTotals,
 )
+from computenet.simulation.work import work_done
 from computenet.units import SECONDS_PER_HOUR, TFLOPS_PER_EFLOPS
 
 __all__ = ["spread", "summarise"]
@@ -93,6 +94,7 @@ def summarise(
     network_mwh = scenario.network.kwh_per_gb * (links.sent_gb + requests.transfer_gb) / 1000.0
     return {
         "jobs": _jobs(jobs, compiled.warmup_s),
+        "work": work_done(compiled, pools, jobs, requests),
         "requests": {
             "arrived": int(requests.arrived.sum()),
             "served": int(requests.served.sum()),

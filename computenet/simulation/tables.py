@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from computenet.compiled import F8, I8, CompiledScenario
+from computenet.kernels.arrival_counts import CACHED, OUTPUT, PREFILL, REQUESTS
 from computenet.kernels.histogram import percentile
 from computenet.scenario import Scenario
 from computenet.scenario.provenance import number_sources
 from computenet.simulation.accounting import Accounts, slot_lengths_s
 from computenet.simulation.engine import Outcome
 from computenet.simulation.sources import model_numbers
-from computenet.simulation.totals import JOB_STATES, JobRecords
+from computenet.simulation.totals import JOB_STATES, JobRecords, RequestTotals
 from computenet.units import SECONDS_PER_HOUR
 
 __all__ = ["make_tables"]
@@ -29,6 +30,8 @@ def make_tables(
         "requests": _requests(compiled, outcome),
         "request_flows": _flows(compiled, outcome),
         "pools": _pools(compiled, outcome),
+        "groups": _groups(compiled, outcome.requests),
+        "arrivals": _arrivals(compiled, outcome.requests),
         "sites": _sites(compiled, outcome, accounts),
         "links": _links(compiled, outcome),
         "events": _events(outcome),
@@ -51,6 +54,7 @@ def _jobs(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
             "job_id": jobs.job_id,
             "job_class": _category(jobs.job_class, compiled.jobs.classes),
             "region": _category(jobs.region, compiled.regions),
+            "data_region": _category(jobs.data_region, compiled.regions),
             "pool": _category(jobs.pool, compiled.pools.ids),
             "site": _category(site, compiled.sites.ids),
             "accelerators": jobs.accelerators,
@@ -155,6 +159,44 @@ def _pools(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
             "waiting_accelerators": _flat(pools.waiting_accelerator_s / length),
             "tokens_in": _flat(pools.tokens_in),
             "tokens_out": _flat(pools.tokens_out),
+        }
+    )
+
+
+def _groups(compiled: CompiledScenario, totals: RequestTotals) -> pd.DataFrame:
+    groups, length = compiled.groups, slot_lengths_s(compiled)
+    slot, group = _grid(compiled, groups.ids)
+    times = compiled.n_slots
+    return pd.DataFrame(
+        {
+            "slot_start_s": slot,
+            "group": group,
+            "pool": _category(np.tile(groups.pool, times), compiled.pools.ids),
+            "model": _category(np.tile(groups.model, times), compiled.requests.models),
+            "replicas": np.tile(groups.replicas_real, times),
+            "busy_replicas": _flat(totals.busy_s / length),
+            "prefill_replicas": _flat(totals.prefill_s / length),
+            "tokens_in": _flat(totals.tokens_in),
+            "tokens_out": _flat(totals.tokens_out),
+        }
+    )
+
+
+def _arrivals(compiled: CompiledScenario, totals: RequestTotals) -> pd.DataFrame:
+    slot, model = _grid(compiled, compiled.requests.models)
+    return pd.DataFrame(
+        {
+            "slot_start_s": slot,
+            "model": model,
+            **{
+                name: np.ascontiguousarray(totals.arrivals[kind].T).ravel()
+                for name, kind in (
+                    ("requests", REQUESTS),
+                    ("prefill_tokens", PREFILL),
+                    ("cached_tokens", CACHED),
+                    ("tokens_out", OUTPUT),
+                )
+            },
         }
     )
 

@@ -1,5 +1,6 @@
 """Load, simulate, replay, compare: the Python interface, of which the command line is a layer."""
 
+from computenet.study.bounds import RunBound, bound_runs, with_bound
 from computenet.study.comparing import Comparison, Row, check_policies, compare, compare_runs
 from computenet.study.fits import draw, fit
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
@@ -13,6 +14,8 @@ __all__ = [
     "Replay",
     "ReplayOptions",
     "Row",
+    "RunBound",
+    "bound_runs",
     "check_policies",
     "compare",
     "compare_runs",
@@ -28,5 +31,6 @@ __all__ = [
     "serve",
     "simulate",
     "validate",
+    "with_bound",
     "with_shock",
 ]
