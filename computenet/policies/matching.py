@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from computenet.compiled import CompiledScenario
+from computenet.optimization.matcher import Matcher
 from computenet.optimization.matching import (
     Congestion,
     Matching,
     MatchingProblem,
     SitePower,
-    solve_matching,
 )
 from computenet.optimization.solvers import SolverError
 from computenet.policies.costs import (
@@ -99,6 +99,7 @@ class MatchingPolicy:
         self._forecaster = make_forecaster(self.forecast)
         self._known: tuple[bytes, _Network] | None = None
         self._last: Plan | None = None
+        self._matcher = Matcher()
 
     def plan(self, view: SystemView, replicas: F8 | None = None) -> Plan:
         """Solve the matching for the coming epoch.
@@ -113,7 +114,7 @@ class MatchingPolicy:
         rate = self._forecaster.expect(view, edges_s).request_rate_per_s[0]
         problem = self.problem(view, rate, replicas)
         try:
-            answer = solve_matching(problem)
+            answer = self._matcher.solve(problem)
         except SolverError as error:
             return self._without_answer(view, str(error))
         if not answer.solved:
