@@ -36,8 +36,9 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 B1 = NDArray[np.bool_]
 
-#: Utilisations between which the cost of fullness is taken as straight.
-LEVELS = np.asarray([0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+#: Utilisations between which the cost of fullness is taken as straight; more is not planned, since
+#: a queue at the brim does not come down again.
+LEVELS = np.asarray([0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 #: An unmet unit costs this many times the dearest unit that is met.
 UNMET = 4.0
 
@@ -165,9 +166,10 @@ class MatchingPolicy:
                     serving * up[compiled.pools.site[compiled.groups.pool]],
                     compiled.pools.accelerators * up[compiled.pools.site],
                 ]
-            ).astype(np.float64),
+            ).astype(np.float64)
+            * LEVELS[-1],
             congestion=Congestion(
-                np.tile(np.diff(LEVELS), (groups + pools, 1)),
+                np.tile(np.diff(LEVELS) / LEVELS[-1], (groups + pools, 1)),
                 np.concatenate([network.slope, self._queue_slope(view)]),
             ),
             power=self._power(view, (d, g), (q, p)),
@@ -237,7 +239,7 @@ class MatchingPolicy:
             else compiled.jobs.held_gang.max(initial=1.0)
         )
         servers = np.maximum(compiled.pools.accelerators / gang, 1.0)[:, None]
-        rho = np.minimum(LEVELS, 0.99)[None, :]
+        rho = LEVELS[None, :]
         waits = rho ** (np.sqrt(2.0 * (servers + 1.0)) - 1.0) / (servers * (1.0 - rho))
         cost = self.late_cny_per_accelerator_h * rho * waits
         return _convex(cost)
