@@ -129,9 +129,9 @@ _FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
 
 
 _GAPS = (
-    ("cost over the bound", "gap_to_bound"),
-    ("  of what work costs", "gap_above_idle"),
-    ("carbon over the bound", "carbon_gap_to_bound"),
+    ("cost over bound", "gap_to_bound"),
+    ("  above idle", "gap_above_idle"),
+    ("carbon over bound", "carbon_gap_to_bound"),
 )
 
 
