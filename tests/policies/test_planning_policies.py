@@ -159,7 +159,7 @@ def test_jobs_with_deadlines_wait_for_cheap_hours_and_keep_them() -> None:
     assert night_share(waits) > 2.0 * night_share(at_once)
     # A day and a half in, what was submitted has run; the last evening's jobs are still held.
     late = waits.summary["jobs"]["deadlines"]
-    assert late["kept"] == late["ended"]
+    assert late["met"] == late["jobs"] > 0
     early = [results.jobs.query("job_class == 'long' and submit_s < 129600") for results in
              (waits, at_once)]  # fmt: skip
     assert (early[0]["state"] == "completed").all()
