@@ -27,6 +27,7 @@ from computenet.policies.costs import (
 from computenet.policies.forecast import make_forecaster
 from computenet.policies.misses import excess_misses, idle_misses, prefill_s
 from computenet.policies.protocol import Plan, PriceRow, SystemView
+from computenet.policies.serving_load import replica_load
 from computenet.policies.shares import job_use, normal_rows, request_capacity
 from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
 
@@ -120,7 +121,7 @@ class MatchingPolicy:
             return self._without_answer(view, str(error))
         if not answer.solved:
             return self._without_answer(view, answer.explanation or str(answer.status))
-        plan = self._as_plan(view, problem, answer)
+        plan = self._as_plan(view, problem, answer, replicas)
         self._last = plan
         return plan
 
@@ -285,7 +286,9 @@ class MatchingPolicy:
 
     # ---- the answer ---------------------------------------------------------------------------
 
-    def _as_plan(self, view: SystemView, problem: MatchingProblem, answer: Matching) -> Plan:
+    def _as_plan(
+        self, view: SystemView, problem: MatchingProblem, answer: Matching, replicas: F8 | None
+    ) -> Plan:
         compiled = view.compiled
         demands, groups = view.request_arc_open.shape
         flow = np.zeros((problem.n_demands, problem.n_pools))
@@ -300,12 +303,14 @@ class MatchingPolicy:
         size = np.broadcast_to(compiled.pools.accelerators.astype(np.float64), jobs.shape)
         jobs = jobs + unmet[demands:, None] * normal_rows(size, view.job_arc_open)
         hours = view.epoch_s / SECONDS_PER_HOUR
+        serving = compiled.groups.replicas_real.astype(np.float64) if replicas is None else replicas
         return Plan(
             normal_rows(requests, view.request_arc_open),
             normal_rows(jobs, view.job_arc_open),
             prices=_prices(view, problem, answer),
             objective_cny=answer.objective * hours,
             bound_cny=answer.bound * hours,
+            expected_cny=hours * _expected_cny(view, requests, jobs, serving),
         )
 
     def _without_answer(self, view: SystemView, why: str) -> Plan:
@@ -323,9 +328,42 @@ class MatchingPolicy:
             job_shares=normal_rows(jobs, view.job_arc_open),
             notes=(f"no matching was found, {what}: {why}",),
             prices=(),
+            expected_cny=float("nan"),
             objective_cny=float("nan"),
             bound_cny=float("nan"),
         )
+
+
+def _expected_cny(view: SystemView, requests: F8, jobs: F8, replicas: F8) -> float:
+    """Return what energy and network cost in an hour of these flows, idle power included.
+
+    Running jobs go on; before any run, jobs are where the plan would have them.
+
+    Parameters
+    ----------
+    requests, jobs
+        ``(D, G)`` requests a second and ``(Q, P)`` reference accelerators.
+    replicas
+        ``(G,)`` that serve.
+    """
+    compiled = view.compiled
+    p, price = compiled.pools, view.price_cny_per_mwh
+    idle_w = (p.idle_w + p.overhead_w) * (p.accelerators + p.serving_accelerators)
+    idle_mw = compiled.sites.pue[p.site] * idle_w * _up(view)[p.site] / WATTS_PER_MW
+    groups = compiled.groups
+    of_group = p.site[groups.pool]
+    watts = replicas * groups.accelerators_per_replica * p.active_w[groups.pool]
+    serving_mw = watts * replica_load(view, requests, replicas) * compiled.sites.pue[of_group]
+    cost = (idle_mw * price[p.site]).sum() + (serving_mw / WATTS_PER_MW * price[of_group]).sum()
+    moved = (requests * compiled.requests.transfer_cny).sum() + (
+        jobs * job_transfer_cny(view)
+    ).sum()
+    if view.pool_running.any():
+        watts = (view.pool_running @ compiled.jobs.activity) * p.active_w
+        cost += (watts / WATTS_PER_MW * compiled.sites.pue[p.site] * price[p.site]).sum()
+    else:
+        moved += (jobs * job_energy_mwh(view) * price[p.site]).sum()
+    return float(cost + SECONDS_PER_HOUR * moved)
 
 
 def _decode_s(view: SystemView) -> F8:

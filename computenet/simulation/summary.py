@@ -12,6 +12,7 @@ from computenet.kernels.histogram import percentile
 from computenet.results.audit import Audit
 from computenet.scenario import Scenario
 from computenet.simulation.accounting import Accounts, slot_lengths_s
+from computenet.simulation.plan_log import PlanLog
 from computenet.simulation.totals import (
     COMPLETED,
     FAILED,
@@ -74,6 +75,7 @@ def summarise(
     requests: RequestTotals,
     links: LinkTotals,
     faults: FaultTotals,
+    plans: PlanLog,
     audit: Audit,
 ) -> dict[str, Any]:
     """Return the summary; every figure is real (scaled by sampling) unless its name says so."""
@@ -181,6 +183,7 @@ def summarise(
             "jobs_moved": faults.moved_jobs,
             "jobs_stopped_by_tide": faults.tide_jobs,
         },
+        "plan": _plan(compiled, plans, accounts),
         "grid_events": faults.grid_events,
         "network": {
             "carried_gb": carried,
@@ -241,6 +244,25 @@ def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
         )
         / SECONDS_PER_HOUR,
         "lost_accelerator_h": float(jobs.lost_accelerator_s.sum()) / SECONDS_PER_HOUR,
+    }
+
+
+def _plan(compiled: CompiledScenario, plans: PlanLog, accounts: Accounts) -> dict[str, Any]:
+    """Return what plans expected energy and network to cost, and what they did cost.
+
+    Only where every plan says what it expects; of a plan that was replaced early, its part.
+    """
+    expected = plans.expected_cny
+    if not expected or len(expected) < len(plans.decision_s):
+        return {"expected_cny": None, "simulated_cny": None, "gap": None}
+    times_s = np.asarray([time_s for time_s, _ in expected] + [compiled.horizon_s])
+    parts = np.diff(times_s) / compiled.epoch_s
+    total = float((parts * np.asarray([cny for _, cny in expected])).sum())
+    paid = float(accounts.bill.energy.sum()) + accounts.network_cny
+    return {
+        "expected_cny": total,
+        "simulated_cny": paid,
+        "gap": paid / total - 1.0 if total > 0.0 else None,
     }
 
 

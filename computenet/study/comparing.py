@@ -123,6 +123,7 @@ _FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("jobs completed", lambda s: f"{s['jobs']['completed']:,}"),
     ("job wait mean, s", lambda s: _number(s["jobs"]["wait_s"]["mean"])),
     ("job wait p99, s", lambda s: _number(s["jobs"]["wait_s"]["p99"])),
+    ("cost against plan", lambda s: _signed(s["plan"]["gap"])),
     ("work in the west", lambda s: _share(s["network"]["west_share"])),
     ("utilisation", lambda s: _share(s["capacity"]["utilisation"])),
 )
@@ -137,6 +138,10 @@ _GAPS = (
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.2%}"
 
 
 def _number(value: float | None) -> str:
