@@ -26,6 +26,8 @@ B1 = NDArray[np.bool_]
 
 #: What finds no room is scarcity from this part of the demand on.
 SCARCE = 1e-6
+#: Least weight of a row over the largest: solvers take smaller coefficients for zero.
+LEAST = 1e-6
 
 
 class Fair:
@@ -33,9 +35,7 @@ class Fair:
 
     Demand competes where it can use the same groups or pools: requests for one model, and jobs of
     all classes. Each region's share of that capacity follows from `measure`; what a region gets is
-    placed at least cost. Demand beyond the share cannot be refused, so it waits: requests for a
-    scarce model in its smallest group, which is kept for that, so that the shares themselves are
-    served in time; jobs where their own region has its share, and among regions that are short.
+    placed at least cost. Demand beyond the share is not refused: it queues, see `overflow`.
 
     Parameters
     ----------
@@ -52,6 +52,11 @@ class Fair:
         What placing minimises: ``cost`` or one-way ``latency``.
     headroom
         Share of a group's or pool's capacity that is divided.
+    overflow
+        Where requests beyond the share go. ``apart``: to the smallest group of the scarce model,
+        which is kept for them, so that the shares themselves are served in time; ``together``: to
+        the groups where their region has its share, those of regions without enough first, so that
+        no capacity is left idle and everybody is late. Jobs always go together.
     respect_circle
         Whether requests stay within their latency circle while there is room in it.
     """
@@ -63,12 +68,14 @@ class Fair:
         weight: Literal["demand", "equal"] = "demand",
         order: Literal["cost", "latency"] = "cost",
         headroom: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8,
+        overflow: Literal["apart", "together"] = "apart",
         respect_circle: bool = True,
     ) -> None:
         self.measure = measure
         self.weight = weight
         self.order = order
         self.headroom = headroom
+        self.overflow = overflow
         self.respect_circle = respect_circle
 
     def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
@@ -78,7 +85,7 @@ class Fair:
         """Fill in order of score; divide anew what turns out to be scarce."""
         requests, jobs = self._scores(view)
         plan = greedy_plan(view, requests, jobs, self.headroom)
-        markets = _markets(view, requests, jobs, self.headroom)
+        markets = _markets(view, requests, jobs, self.headroom, self.overflow == "apart")
         if not any(market.scarce for market in markets):
             return plan
         weights = self._weights(view, markets)
@@ -143,7 +150,9 @@ class _Market:
         room: F8,
         use: F8,
         score: F8,
+        *,
         of_jobs: bool,
+        apart: bool,
     ) -> None:
         self.rows, self.region, self.of_jobs = rows, region, of_jobs
         self._open = open_arcs
@@ -153,38 +162,44 @@ class _Market:
         self._use = np.where(open_arcs, use / unit[:, None], 1.0)
         self._score = np.where(open_arcs, score / unit[:, None], 0.0)
         self._room = np.where(open_arcs.any(axis=0), room, 0.0)
-        used = np.where(open_arcs, self._use, np.inf).min(axis=0, initial=np.inf)
-        self.capacity = float((self._room / used).sum())
         left = greedy_fill(self._score, open_arcs, self.work, self._room, self._use)[1]
         self.scarce = bool(left[self.work > 0.0].sum() > SCARCE * self.work.sum())
+        #: The group that is kept for what is beyond the shares; -1 = none.
+        self._late = -1
+        if apart and self.scarce and np.count_nonzero(self._room) > 1:
+            self._late = int(np.argmin(np.where(self._room > 0.0, self._room, np.inf)))
+            self._room[self._late] = 0.0
+        used = np.where(open_arcs, self._use, np.inf).min(axis=0, initial=np.inf)
+        self.capacity = float((self._room / used).sum())
 
     def divide(self, weight: F8) -> F8:
         """Return the shares of the rows, ``(rows, G)``."""
-        room, late = self._room, -1
-        if not self.of_jobs and np.count_nonzero(room) > 1:
-            late = int(np.argmin(np.where(room > 0.0, room, np.inf)))
-            room = np.where(np.arange(len(room)) == late, 0.0, room)
+        asked = self.work > 0.0
+        floor = LEAST * float(weight[asked].max(initial=0.0)) or 1.0
         got = max_min_transport(
-            self.work, room, self._open, use=self._use, cost=self._score,
-            weight=np.where(self.work > 0.0, np.maximum(weight, 1e-12 * weight.max()), 1.0),
+            self.work, self._room, self._open, use=self._use, cost=self._score,
+            weight=np.where(asked, np.maximum(weight, floor), 1.0),
         )  # fmt: skip
         short = np.maximum(self.work - got.served, 0.0)
         short[short <= SCARCE * self.work] = 0.0
         # Beyond its share a row goes where only short ones are, or else where it has its share.
         content = (got.amount[short == 0.0] > 0.0).any(axis=0)
-        apart = np.where(content, 0.0, got.amount)
-        own = np.where(apart.any(axis=1, keepdims=True), apart, got.amount)
+        alone = np.where(content, 0.0, got.amount)
+        own = np.where(alone.any(axis=1, keepdims=True), alone, got.amount)
         spread = normal_rows(np.where(own.any(axis=1, keepdims=True), own, self._room), self._open)
-        if late >= 0:
-            may = self._open[:, late]
+        if self._late >= 0:
+            may = self._open[:, self._late]
             spread[may] = 0.0
-            spread[may, late] = 1.0
+            spread[may, self._late] = 1.0
         placed = got.amount + short[:, None] * spread
-        shares: F8 = normal_rows(np.where(placed.any(axis=1)[:, None], placed, spread), self._open)
+        nothing = ~placed.any(axis=1, keepdims=True)
+        shares: F8 = normal_rows(np.where(nothing, spread, placed), self._open)
         return shares
 
 
-def _markets(view: SystemView, requests: F8, jobs: F8, headroom: float) -> list[_Market]:
+def _markets(
+    view: SystemView, requests: F8, jobs: F8, headroom: float, apart: bool
+) -> list[_Market]:
     """Return the markets of all models, then that of jobs."""
     compiled = view.compiled
     classes = len(compiled.requests.classes)
@@ -198,7 +213,7 @@ def _markets(view: SystemView, requests: F8, jobs: F8, headroom: float) -> list[
         out.append(
             _Market(
                 rows, rows // classes, view.request_rate_per_s[rows], arcs, room,
-                compiled.requests.replica_s[rows], requests[rows], False,
+                compiled.requests.replica_s[rows], requests[rows], of_jobs=False, apart=apart,
             )
         )  # fmt: skip
     rows = np.arange(len(jobs))
@@ -206,7 +221,7 @@ def _markets(view: SystemView, requests: F8, jobs: F8, headroom: float) -> list[
     out.append(
         _Market(
             rows, rows // len(compiled.jobs.classes), view.job_load_accelerators,
-            view.job_arc_open, pools, job_use(view), jobs, True,
+            view.job_arc_open, pools, job_use(view), jobs, of_jobs=True, apart=False,
         )
     )  # fmt: skip
     return out

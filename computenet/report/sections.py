@@ -230,7 +230,7 @@ def by_region(run: RunView, names: Names, label: Labels) -> str:
     head = [(label("col_region"), True)] + [
         (label(f"col_{name}"), False) for name in ("arrived", "dropped", "slo", "jobs", "wait")
     ]
-    return _table(
+    return _fairness(run, label) + _table(
         head,
         (
             (
@@ -241,6 +241,20 @@ def by_region(run: RunView, names: Names, label: Labels) -> str:
             for key, v in run.summary["by_region"].items()
         ),
     )  # fmt: skip
+
+
+def _fairness(run: RunView, label: Labels) -> str:
+    """Return a line on how evenly regions were served."""
+    parts = []
+    for name, spread in run.summary.get("fairness", {}).items():
+        if spread["jain"] is not None:
+            parts.append(
+                label(
+                    f"fair_{name}", jain=plain(spread["jain"], 3), low=share(spread["min"]),
+                    high=share(spread["max"]),
+                )
+            )  # fmt: skip
+    return f'<p class="note">{label("fairness")} {"; ".join(parts)}.</p>' if parts else ""
 
 
 def _bulk_moves(run: RunView, names: Names, label: Labels) -> str:

@@ -118,6 +118,8 @@ _FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("green share", lambda s: _share(s["energy"]["green_share"])),
     ("unserved, MWh", lambda s: f"{s['energy']['unserved_mwh']:,.0f}"),
     ("SLO attainment", lambda s: _share(s["requests"]["slo_attainment"])),
+    ("  lowest region", lambda s: _share(_of_regions(s, "min"))),
+    ("  Jain's index of regions", lambda s: _index(_of_regions(s, "jain"))),
     ("TTFT p50 / p99, ms", lambda s: _pair(s["requests"]["ttft_ms"])),
     ("requests dropped", lambda s: f"{s['requests']['dropped']:,}"),
     ("jobs completed", lambda s: f"{s['jobs']['completed']:,}"),
@@ -137,6 +139,16 @@ _GAPS = (
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
+
+
+def _of_regions(summary: dict[str, Any], figure: str) -> float | None:
+    """Return a figure of the spread of SLO attainment; runs on disk may be older than it."""
+    value: float | None = summary.get("fairness", {}).get("slo_attainment", {}).get(figure)
+    return value
+
+
+def _index(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _number(value: float | None) -> str:
