@@ -195,6 +195,20 @@ LABELS: dict[str, tuple[str, str]] = {
                             "服务目标达成率 {jain}({low} 至 {high})"),
     "fair_work_completed": ("work of jobs completed {jain} ({low} to {high})",
                             "已完成作业工作量占比 {jain}({low} 至 {high})"),
+    "revenue": ("Bills of users", "用户账单"),
+    "margin_note": ("Accelerator-hours that jobs ran, times the price of their class. Operations "
+                    "and regions are two views of the same sum. Bills less the run's cost of "
+                    "energy and network: {margin}.",
+                    "作业运行卡时乘以类别单价;按运营方式与按区域为同一合计的两种口径。"
+                    "账单减去用电与网络成本:{margin}。"),
+    "op_reserved": ("Reserved", "预留"),
+    "op_on-demand": ("On demand", "按需"),
+    "op_spot": ("Spot", "竞价"),
+    "col_who": ("Operation or region", "运营方式或区域"),
+    "col_hours": ("Accelerator-hours", "卡时"),
+    "col_bill": ("Bill", "账单"),
+    "col_voucher": ("Vouchers", "算力券抵扣"),
+    "col_paid": ("Paid", "实付"),
     "total": ("Total", "合计"),
     "col_site": ("Site", "站点"),
     "col_region": ("Region", "区域"),

@@ -13,6 +13,7 @@ from computenet.results.audit import Audit
 from computenet.scenario import Scenario
 from computenet.simulation.accounting import Accounts, slot_lengths_s
 from computenet.simulation.fairness import fairness_of_regions
+from computenet.simulation.revenue import bill_jobs
 from computenet.simulation.totals import (
     COMPLETED,
     FAILED,
@@ -199,6 +200,7 @@ def summarise(
         "by_site": _by_site(scenario, compiled, accounts, pools, jobs),
         "by_region": _by_region(compiled, jobs, requests),
         "fairness": fairness_of_regions(compiled, jobs, requests),
+        "revenue": bill_jobs(scenario, compiled, jobs).summary(accounts.total_cny),
         "targets": _targets(scenario, compiled, accounts, pools),
         "notes": list(compiled.notes),
     }

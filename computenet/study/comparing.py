@@ -112,6 +112,7 @@ _FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("cost, million CNY", lambda s: _millions(s["cost"]["total_cny"])),
     ("  energy", lambda s: _millions(s["cost"]["energy_cny"])),
     ("  network", lambda s: _millions(s["cost"]["network_cny"])),
+    ("bills of users, million CNY", lambda s: _bills(s)),
     ("carbon, t CO2", lambda s: f"{s['carbon']['kg'] / 1000:,.0f}"),
     ("facility, MWh", lambda s: f"{s['energy']['facility_mwh']:,.0f}"),
     ("PUE", lambda s: "-" if s["energy"]["pue"] is None else f"{s['energy']['pue']:.3f}"),
@@ -139,6 +140,12 @@ _GAPS = (
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
+
+
+def _bills(summary: dict[str, Any]) -> str:
+    """Return the sum of users' bills; runs on disk may be older than bills."""
+    bill = summary.get("revenue", {}).get("bill_cny", 0.0)
+    return _millions(bill) if bill else "-"
 
 
 def _of_regions(summary: dict[str, Any], figure: str) -> float | None:
