@@ -12,7 +12,9 @@ from computenet.kernels.histogram import percentile
 from computenet.results.audit import Audit
 from computenet.scenario import Scenario
 from computenet.simulation.accounting import Accounts, slot_lengths_s
+from computenet.simulation.fairness import fairness_of_regions
 from computenet.simulation.plan_log import PlanLog
+from computenet.simulation.revenue import bill_jobs
 from computenet.simulation.totals import (
     COMPLETED,
     FAILED,
@@ -200,6 +202,8 @@ def summarise(
         "audit": audit.as_dict(),
         "by_site": _by_site(scenario, compiled, accounts, pools, jobs),
         "by_region": _by_region(compiled, jobs, requests),
+        "fairness": fairness_of_regions(compiled, jobs, requests),
+        "revenue": bill_jobs(scenario, compiled, jobs).summary(accounts.total_cny),
         "targets": _targets(scenario, compiled, accounts, pools),
         "notes": list(compiled.notes),
     }
@@ -342,7 +346,9 @@ def _by_region(
         folded: I8 = values.reshape(n, -1).sum(axis=1)
         return folded
 
-    arrived, dropped = fold(requests.arrived), fold(requests.dropped)
+    arrived, served, dropped = (
+        fold(values) for values in (requests.arrived, requests.served, requests.dropped)
+    )
     attained = fold(requests.measured.attained)
     ended = fold(requests.measured.served + requests.measured.dropped)
     submitted = np.bincount(jobs.region[jobs.state != NOT_SUBMITTED], minlength=n)
@@ -351,6 +357,7 @@ def _by_region(
     for r, region in enumerate(compiled.regions):
         out[region] = {
             "requests_arrived": int(arrived[r]),
+            "requests_served": int(served[r]),
             "requests_dropped": int(dropped[r]),
             "slo_attainment": _ratio(float(attained[r]), float(ended[r])),
             "jobs_submitted": int(submitted[r]),
