@@ -26,6 +26,7 @@ from computenet.policies.costs import (
 )
 from computenet.policies.forecast import make_forecaster
 from computenet.policies.misses import excess_misses, idle_misses, prefill_s
+from computenet.policies.plan_prices import plan_prices
 from computenet.policies.protocol import Plan, PriceRow, SystemView
 from computenet.policies.serving_load import replica_load
 from computenet.policies.shares import job_use, normal_rows, request_capacity
@@ -74,6 +75,8 @@ class MatchingPolicy:
     peak_hours
         Hours of a month over which the demand charge of a higher peak is spread; 0 = peaks are not
         looked at.
+    prices_every_h
+        Hours between two sets of prices with their ranges; 0 = none.
     burst_cv
         Coefficient of variation of demand within an epoch that groups leave room for.
     """
@@ -86,6 +89,7 @@ class MatchingPolicy:
         carbon_cny_per_t: Annotated[float, Field(ge=0.0)] = 0.0,
         peak_hours: Annotated[float, Field(ge=0.0)] = 60.0,
         burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
+        prices_every_h: Annotated[float, Field(ge=0.0)] = 24.0,
     ) -> None:
         self.forecast = forecast
         self.miss_cny = miss_cny
@@ -93,6 +97,7 @@ class MatchingPolicy:
         self.carbon_cny_per_t = carbon_cny_per_t
         self.peak_hours = peak_hours
         self.burst_cv = burst_cv
+        self.prices_every_h = prices_every_h
         self._forecaster = make_forecaster(forecast)
         self.wants_future = self._forecaster.wants_future
 
@@ -102,6 +107,7 @@ class MatchingPolicy:
         self._known: tuple[bytes, _Network] | None = None
         self._last: Plan | None = None
         self._matcher = Matcher()
+        self._priced_s = -np.inf
 
     def plan(self, view: SystemView, replicas: F8 | None = None) -> Plan:
         """Solve the matching for the coming epoch.
@@ -307,11 +313,24 @@ class MatchingPolicy:
         return Plan(
             normal_rows(requests, view.request_arc_open),
             normal_rows(jobs, view.job_arc_open),
-            prices=_prices(view, problem, answer),
+            prices=self._prices(view, problem, answer),
             objective_cny=answer.objective * hours,
             bound_cny=answer.bound * hours,
             expected_cny=hours * _expected_cny(view, requests, jobs, serving),
         )
+
+    def _prices(
+        self, view: SystemView, problem: MatchingProblem, answer: Matching
+    ) -> tuple[PriceRow, ...]:
+        """Return prices where they are due: finding their ranges takes a hundred small solves."""
+        every_s = SECONDS_PER_HOUR * self.prices_every_h
+        if not every_s or view.now_s < self._priced_s + every_s - 1e-6:
+            return ()
+        self._priced_s = view.now_s
+        try:
+            return plan_prices(view, problem, answer, _arc_kg(view, problem))
+        except SolverError:
+            return ()
 
     def _without_answer(self, view: SystemView, why: str) -> Plan:
         """Return the last good plan on the arcs that are open, and say so."""
@@ -332,6 +351,22 @@ class MatchingPolicy:
             objective_cny=float("nan"),
             bound_cny=float("nan"),
         )
+
+
+def _arc_kg(view: SystemView, problem: MatchingProblem) -> F8:
+    """Return the carbon of a unit of flow for an hour, ``(A,)``, kg CO2."""
+    compiled = view.compiled
+    demands, groups = view.request_arc_open.shape
+    site = compiled.pools.site
+    kg = np.zeros(problem.n_arcs)
+    of_request = problem.arc_demand < demands
+    d, g = problem.arc_demand[of_request], problem.arc_pool[of_request]
+    kg[of_request] = request_facility_mwh(view)[d, g]
+    kg[of_request] *= view.carbon_kg_per_mwh[site[compiled.groups.pool[g]]]
+    q, p = problem.arc_demand[~of_request] - demands, problem.arc_pool[~of_request] - groups
+    kg[~of_request] = job_energy_mwh(view)[q, p] * view.carbon_kg_per_mwh[site[p]]
+    hourly: F8 = SECONDS_PER_HOUR * kg
+    return hourly
 
 
 def _expected_cny(view: SystemView, requests: F8, jobs: F8, replicas: F8) -> float:
@@ -399,17 +434,3 @@ def _first_choice(flow: F8, open_arcs: B1, problem: MatchingProblem, first: int)
         rows = np.flatnonzero(empty)
         out[rows, np.argmin(block[rows], axis=1)] = 1.0
     return out
-
-
-def _prices(view: SystemView, problem: MatchingProblem, answer: Matching) -> tuple[PriceRow, ...]:
-    """Return what a further accelerator-hour is worth in every group and pool."""
-    compiled = view.compiled
-    each = np.concatenate(
-        [compiled.groups.accelerators_per_replica, np.ones(len(compiled.pools.ids))]
-    )
-    price = answer.prices.pool_cny / each
-    return tuple(
-        PriceRow(name, "CNY/accelerator-h", float(value), float(value), float(value))
-        for name, value in zip(problem.pool_names, price, strict=True)
-        if np.isfinite(value)
-    )
