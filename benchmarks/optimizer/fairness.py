@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.measure import Figure, median_s
+from computenet.optimization.fair_flows import max_min_flows
 from computenet.optimization.fair_transport import max_min_transport
 from computenet.optimization.fairness import (
     alpha_fair,
     dominant_resource_fair,
     max_min,
-    max_min_flows,
 )
 
 LINKS, ROUTES = 118, 930

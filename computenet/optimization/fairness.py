@@ -1,6 +1,6 @@
-"""Fair division of what is scarce: max-min, alpha-fair, dominant resources, and flows of a network.
+"""Fair division of what is scarce: max-min, alpha-fair, and dominant resources.
 
-All four are computed exactly (up to rounding) by progressive filling; see
+All are computed exactly (up to rounding) by progressive filling; see
 :mod:`computenet.kernels.fairness`. An allocation is *weighted max-min fair* if nobody can be given
 more without taking from somebody whose amount per weight is not larger.
 """
@@ -13,18 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from computenet.errors import InputError, Problem
-from computenet.kernels.fair_flows import fill_routes, group_by_route, spread_levels
 from computenet.kernels.fairness import fill_dominant_shares, fill_level
+from computenet.optimization.fair_checks import check_values, require
 
 __all__ = [
     "Allocation",
     "AlphaAllocation",
     "DominantShares",
-    "FlowRates",
     "alpha_fair",
     "dominant_resource_fair",
     "max_min",
-    "max_min_flows",
 ]
 
 F8 = NDArray[np.float64]
@@ -97,29 +95,6 @@ class DominantShares:
     steps: int
 
 
-@dataclass(frozen=True, slots=True)
-class FlowRates:
-    """Max-min fair rates.
-
-    Attributes
-    ----------
-    rate
-        ``(n,)`` of each flow.
-    level
-        ``(R,)`` rate per weight of the route's flows below their caps; infinite where all flows
-        have their caps.
-    bottleneck
-        ``(R,)`` link that holds the route's flows back, -1 = none.
-    steps
-        Newton steps taken.
-    """
-
-    rate: F8
-    level: F8
-    bottleneck: I8
-    steps: int
-
-
 def max_min(capacity: float, cap: ArrayLike, weight: ArrayLike = 1.0) -> Allocation:
     """Divide one resource by weighted max-min fairness with caps (water-filling).
 
@@ -142,13 +117,13 @@ def max_min(capacity: float, cap: ArrayLike, weight: ArrayLike = 1.0) -> Allocat
     """
     caps, weights = _users(cap, weight)
     problems = [
-        *_check("capacity", np.atleast_1d(np.float64(capacity)), infinite=True),
-        *_check("cap", caps, infinite=True),
-        *_check("weight", weights, positive=True),
+        *check_values("capacity", np.atleast_1d(np.float64(capacity)), infinite=True),
+        *check_values("cap", caps, infinite=True),
+        *check_values("weight", weights, positive=True),
     ]
     if not problems and np.isinf(capacity) and np.isinf(caps).any():
         problems.append(Problem("capacity", capacity, "is infinite, and so is a cap"))
-    _raise(problems)
+    require(problems)
     level, steps = fill_level(float(capacity), weights, caps)
     amount = caps.copy() if np.isinf(level) else np.minimum(caps, weights * level)
     return Allocation(amount, float(level), int(steps))
@@ -192,16 +167,16 @@ def alpha_fair(
     caps, weights = _users(cap, weight)
     uses = np.broadcast_to(np.asarray(use, dtype=np.float64), caps.shape).astype(np.float64)
     problems = [
-        *_check("capacity", np.atleast_1d(np.float64(capacity)), infinite=True),
-        *_check("cap", caps, infinite=True),
-        *_check("weight", weights, positive=True),
-        *_check("use", uses, positive=True),
+        *check_values("capacity", np.atleast_1d(np.float64(capacity)), infinite=True),
+        *check_values("cap", caps, infinite=True),
+        *check_values("weight", weights, positive=True),
+        *check_values("use", uses, positive=True),
     ]
     if not alpha > 0.0:
         problems.append(Problem("alpha", alpha, "is not over 0", "a positive number or inf"))
     if not problems and np.isinf(capacity) and np.isinf(caps).any():
         problems.append(Problem("capacity", capacity, "is infinite, and so is a cap"))
-    _raise(problems)
+    require(problems)
     if not caps.size:
         return AlphaAllocation(caps.copy(), 0.0, 0.0)
     # Weights are scaled to a largest of 1, so that no power overflows.
@@ -284,12 +259,12 @@ def dominant_resource_fair(
     caps = np.broadcast_to(np.asarray(cap, dtype=np.float64), n).astype(np.float64)
     weights = np.broadcast_to(np.asarray(weight, dtype=np.float64), n).astype(np.float64)
     problems = [
-        *_check("demand", demands),
-        *_check("capacity", capacities),
-        *_check("cap", caps, infinite=True),
-        *_check("weight", weights, positive=True),
+        *check_values("demand", demands),
+        *check_values("capacity", capacities),
+        *check_values("cap", caps, infinite=True),
+        *check_values("weight", weights, positive=True),
     ]
-    _raise(problems)
+    require(problems)
     positive = capacities > 0.0
     share = np.where(positive, demands / np.where(positive, capacities, 1.0), 0.0).max(
         axis=1, initial=0.0
@@ -312,76 +287,6 @@ def dominant_resource_fair(
     return DominantShares(tasks, tasks * share, level, full == 1, int(steps))
 
 
-def max_min_flows(
-    route: ArrayLike,
-    first: ArrayLike,
-    link: ArrayLike,
-    capacity: ArrayLike,
-    cap: ArrayLike = np.inf,
-    weight: ArrayLike = 1.0,
-) -> FlowRates:
-    """Return weighted max-min fair rates of flows on fixed paths, with caps.
-
-    ``x_i = min(cap_i, w_i t_r)`` on route `r`, where ``t_r`` is the level of the first link of the
-    route to fill: ``sum_(i over l) x_i = C_l`` (progressive filling: Bertsekas and Gallager,
-    *Data Networks*, 1992, section 6.5.2).
-
-    Parameters
-    ----------
-    route
-        ``(n,)`` route of each flow.
-    first, link
-        ``(R + 1,)`` and the links of each route: ``link[first[r]:first[r + 1]]``, each once.
-    capacity
-        ``(L,)``.
-    cap
-        ``(n,)`` or one: most that a flow sends.
-    weight
-        ``(n,)`` or one, over 0.
-
-    Raises
-    ------
-    InputError
-        A number that is negative or none, an index that is out of range, a link twice on a route,
-        a flow that nothing limits.
-    """
-    routes = np.ascontiguousarray(route, dtype=np.int64)
-    firsts = np.ascontiguousarray(first, dtype=np.int64)
-    links = np.ascontiguousarray(link, dtype=np.int64)
-    capacities = np.atleast_1d(np.asarray(capacity, dtype=np.float64))
-    n, count = len(routes), len(firsts) - 1
-    caps = np.ascontiguousarray(np.broadcast_to(np.asarray(cap, dtype=np.float64), n))
-    weights = np.ascontiguousarray(np.broadcast_to(np.asarray(weight, dtype=np.float64), n))
-    problems = [
-        *_check("capacity", capacities, infinite=True),
-        *_check("cap", caps, infinite=True),
-        *_check("weight", weights, positive=True),
-        *_check_paths(routes, firsts, links, len(capacities)),
-    ]
-    _raise(problems)
-    limited = np.zeros(count, dtype=np.bool_)
-    owner = np.repeat(np.arange(count), np.diff(firsts))
-    limited[owner[np.isfinite(capacities[links])]] = True
-    loose = np.flatnonzero(np.isinf(caps) & ~limited[routes])
-    if loose.size:
-        raise InputError(
-            [Problem(f"cap[{loose[0]}]", np.inf, "is infinite, and no link limits the flow")]
-        )
-    reach = caps / weights
-    order = np.argsort(reach)
-    begin, at = np.zeros(count + 1, dtype=np.int64), np.zeros(count, dtype=np.int64)
-    cap_by, reach_by, weight_from = np.empty(n), np.empty(n), np.empty(n)
-    group_by_route(order, routes, weights, caps, reach, begin, at, cap_by, reach_by, weight_from)
-    level, bottleneck = np.empty(count), np.empty(count, dtype=np.int64)
-    steps = fill_routes(
-        firsts, links, capacities, begin, cap_by, reach_by, weight_from, at, np.empty(count),
-        np.empty(len(capacities)), np.empty(len(capacities)), bottleneck, level,
-    )  # fmt: skip
-    rate = np.empty(n)
-    spread_levels(routes, weights, caps, level, rate)
-    return FlowRates(rate, level, bottleneck, int(steps))
-
-
 # ---- checks -------------------------------------------------------------------------------
 
 
@@ -390,52 +295,3 @@ def _users(cap: ArrayLike, weight: ArrayLike) -> tuple[F8, F8]:
         np.atleast_1d(np.asarray(cap, dtype=np.float64)), np.asarray(weight, dtype=np.float64)
     )
     return np.ascontiguousarray(caps), np.ascontiguousarray(weights)
-
-
-def _check(
-    name: str, values: F8, *, positive: bool = False, infinite: bool = False
-) -> list[Problem]:
-    """Return a problem for the first value that cannot be used, if any."""
-    good = values > 0.0 if positive else values >= 0.0
-    if not infinite:
-        good &= values < np.inf
-    bad = np.flatnonzero(~good.ravel())
-    if not bad.size:
-        return []
-    place = np.unravel_index(int(bad[0]), values.shape)
-    allowed = "over 0" if positive else "0 or more"
-    more = f", and {bad.size - 1} more" if bad.size > 1 else ""
-    index = ", ".join(str(int(i)) for i in place)
-    return [
-        Problem(
-            f"{name}[{index}]",
-            float(values[place]),
-            f"cannot be used{more}",
-            allowed if infinite else f"{allowed}, finite",
-        )
-    ]
-
-
-def _check_paths(routes: I8, firsts: I8, links: I8, n_links: int) -> list[Problem]:
-    problems = []
-    count = len(firsts) - 1
-    if count < 0 or firsts[0] != 0 or firsts[-1] != len(links) or (np.diff(firsts) < 0).any():
-        return [Problem("first", None, "does not rise from 0 to the number of links on routes")]
-    for name, values, most in (("route", routes, count), ("link", links, n_links)):
-        bad = np.flatnonzero((values < 0) | (values >= most))
-        if bad.size:
-            problems.append(
-                Problem(
-                    f"{name}[{bad[0]}]", int(values[bad[0]]), "is out of range", f"0 to {most - 1}"
-                )
-            )
-    owner = np.repeat(np.arange(count), np.diff(firsts))
-    pairs = owner * max(n_links, 1) + links
-    if not problems and len(np.unique(pairs)) < len(pairs):
-        problems.append(Problem("link", None, "a link stands twice on one route"))
-    return problems
-
-
-def _raise(problems: list[Problem]) -> None:
-    if problems:
-        raise InputError(problems, "resources cannot be divided")

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from computenet.errors import InputError
+from computenet.optimization.fair_flows import max_min_flows
 from computenet.optimization.fairness import (
     alpha_fair,
     dominant_resource_fair,
     max_min,
-    max_min_flows,
 )
 
 WHOLE = st.integers(0, 12)
