@@ -33,7 +33,6 @@ from computenet.optimization.dispatch_problem import (
 from computenet.optimization.dispatch_result import Dispatch, read_dispatch
 from computenet.optimization.dispatch_window import carry_after, window
 from computenet.optimization.solvers import Basis, HotModel, Solution, SolverError, Status, solve
-from computenet.optimization.sparse import Block
 
 __all__ = [
     "Carry", "DataShipping", "Dispatch", "DispatchCost", "DispatchProblem", "Dispatcher", "Fleet",
@@ -89,10 +88,12 @@ class Dispatcher:
         self._layout: Layout | None = None
         self._hot: HotModel | None = None
         self._basis: Basis | None = None
+        self._passed = 0  # slots since the window of the basis
 
     def forget(self) -> None:
         """Start the next window from nothing."""
         self._layout = self._hot = self._basis = None
+        self._passed = 0
 
     def solve(self, problem: DispatchProblem, passed: int = 1) -> Dispatch:
         """Solve a window.
@@ -111,8 +112,9 @@ class Dispatcher:
         layout = layout_of(problem, self._layout)
         built = build_model(problem, layout)
         answer, why = None, ""
+        self._passed += passed
         if self._basis is not None and self._layout is not None and layout.same(self._layout):
-            answer, why = self._go_on(built, self._basis, passed)
+            answer, why = self._go_on(built, self._basis)
         warm = answer is not None
         if answer is None:
             left = self.time_limit_s
@@ -122,26 +124,23 @@ class Dispatcher:
             answer = self._hot.solve()
         assert self._hot is not None
         if answer.status is Status.OPTIMAL:
-            self._layout, self._basis = layout, self._hot.basis()
+            self._layout, self._basis, self._passed = layout, self._hot.basis(), 0
         said = _why(problem, answer, self.time_limit_s)
         why = "; ".join(text for text in (why, said) if text)
         answer = replace(answer, seconds=time.perf_counter() - began)
         return read_dispatch(problem, built, answer, warm, why)
 
-    def _go_on(
-        self, built: DispatchModel, basis: Basis, passed: int
-    ) -> tuple[Solution | None, str]:
+    def _go_on(self, built: DispatchModel, basis: Basis) -> tuple[Solution | None, str]:
         """Solve from the last basis; nothing where that is no faster than from nothing."""
         hot = HotModel(built.model, method="simplex", time_limit_s=self.time_limit_s)
         try:
-            hot.load(built.model, rolled(built, basis, passed), MOST_PIVOTS)
+            hot.load(built.model, rolled(built, basis, self._passed), MOST_PIVOTS)
             answer = hot.solve()
         except SolverError as error:
             return None, f"solved from nothing, since from the last basis {error}"
         limit = np.inf if self.time_limit_s is None else self.time_limit_s
-        if (
-            answer.status in (Status.NO_SOLUTION, Status.FEASIBLE) and answer.seconds < limit
-        ):  # too many pivots
+        stopped = answer.status in (Status.NO_SOLUTION, Status.FEASIBLE)
+        if stopped and answer.seconds < limit:  # too many pivots
             return None, ""
         self._hot = hot
         return answer, ""
@@ -152,14 +151,10 @@ def rolled(built: DispatchModel, basis: Basis, passed: int) -> Basis:
     columns, rows = basis.columns.copy(), basis.rows.copy()
     for values, blocks in ((columns, built.columns), (rows, built.rows)):
         for block in blocks.values():
-            if _by_slot(block, built.layout):
+            if len(block.shape) == 2 and block.name != "peak":  # by month
                 part = values[block.slice].reshape(block.shape)
                 values[block.slice] = np.roll(part, -passed, axis=0).ravel()
     return Basis(columns, rows)
-
-
-def _by_slot(block: Block, layout: Layout) -> bool:
-    return len(block.shape) == 2 and block.name != "peak"
 
 
 def _why(problem: DispatchProblem, answer: Solution, time_limit_s: float | None) -> str:
