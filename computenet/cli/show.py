@@ -104,6 +104,12 @@ def print_summary(results: Results, out: Path | None) -> None:
             f"requests are sampled: one replica and one request in {sampling:,} were simulated, "
             "totals are scaled up"
         )
+    window_h = results.scenario.run.request_window_h
+    if window_h > 0.0:
+        console.print(
+            f"requests are simulated in windows: {window_h:g} h in every "
+            f"{results.scenario.run.request_period_h:g} h, the rest is estimated from them"
+        )
     console.print("audit: every balance closes")
     if out is not None:
         console.print(f"run: {escape(str(out))}")

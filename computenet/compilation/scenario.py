@@ -407,6 +407,14 @@ def _groups(
             f"of {int(wanted.sum()):,} accelerators meant for serving {int(serving.sum()):,} serve "
             f"({serving.sum() / wanted.sum():.1%}), the others run jobs"
         )
+    run = scenario.run
+    if run.request_window_h > 0.0:
+        notes.append(
+            f"requests are simulated in windows of {run.request_window_h:g} h every "
+            f"{run.request_period_h:g} h, each after {run.request_warmup_h:g} h of warm-up: "
+            "latencies and SLO are those of the windows; in between, arrivals are the expected "
+            "ones, and busy time and tokens are those of simulated slots with nearly as much work"
+        )
     pool_of, model_of = np.nonzero(count)
     rows = [rates[int(m), pools.accelerator[p]] for p, m in zip(pool_of, model_of, strict=True)]
 

@@ -28,6 +28,7 @@ __all__ = [
     "JobInputs",
     "JobOut",
     "JobState",
+    "chunk_places",
     "make_job_inputs",
     "make_job_out",
     "make_job_state",
@@ -193,11 +194,12 @@ def make_job_inputs(
     )
 
 
-def make_job_state(inputs: JobInputs, pool_size: I8) -> JobState:
-    """Return the state of an empty system for these jobs."""
+def make_job_state(inputs: JobInputs, pool_size: I8, most_jobs: int = 0) -> JobState:
+    """Return the state of an empty system for these jobs, of which up to `most_jobs` may come."""
     pools, n_jobs = len(pool_size), len(inputs.work_s)
+    most = max(n_jobs, most_jobs)
     arena = np.zeros(pools + 1, dtype=np.int64)
-    np.cumsum(np.minimum(pool_size, n_jobs), out=arena[1:])
+    np.cumsum(np.minimum(pool_size, most), out=arena[1:])
     held = int(arena[-1])
     wanted = np.ones(pools, dtype=np.int64)
     wanted[inputs.discipline == FAIR_SHARE] = int(inputs.tenant.max(initial=0)) + 1
@@ -205,14 +207,13 @@ def make_job_state(inputs: JobInputs, pool_size: I8) -> JobState:
     lanes = np.zeros(pools + 1, dtype=np.int64)
     np.cumsum(wanted, out=lanes[1:])
     n_lanes = int(lanes[-1])
-    chunks = np.zeros(pools + 1, dtype=np.int64)
-    np.cumsum(np.where(inputs.discipline == EASY, n_jobs // CHUNK_JOBS + 1, 0), out=chunks[1:])
+    chunks = chunk_places(inputs, n_jobs)
     n_chunks = int(chunks[-1])
     careful = inputs.discipline == CONSERVATIVE
     profile = 0
     if careful.any():
         # Every running job ends once, every job placed begins once and ends once.
-        spans = np.diff(arena) + 2 * (np.minimum(inputs.depth, n_jobs) + pool_size) + 3
+        spans = np.diff(arena) + 2 * (np.minimum(inputs.depth, most) + pool_size) + 3
         profile = int(spans[careful].max())
 
     def whole(n: int, value: int = 0) -> I8:
@@ -267,6 +268,13 @@ def make_job_state(inputs: JobInputs, pool_size: I8) -> JobState:
         profile_s=real(profile),
         profile_free=whole(profile),
     )
+
+
+def chunk_places(inputs: JobInputs, n_jobs: int) -> I8:
+    """Return where each pool's chunks are, ``(P + 1,)``."""
+    places = np.zeros(len(inputs.discipline) + 1, dtype=np.int64)
+    np.cumsum(np.where(inputs.discipline == EASY, n_jobs // CHUNK_JOBS + 1, 0), out=places[1:])
+    return places
 
 
 def make_job_out(n_pools: int, n_classes: int, n_slots: int) -> JobOut:

@@ -24,6 +24,12 @@ LABELS: dict[str, tuple[str, str]] = {
                       "simulated, and totals are scaled by {k}. Jobs were simulated one by one.",
                       "推理请求为抽样仿真:每 {k} 个副本取 1 个、每 {k} 个请求取 1 个,总量按 {k} 倍放大;"
                       "作业逐一仿真。"),
+    "sampling_windows": ("Requests were simulated in windows of {window} h every {period} h: "
+                         "latencies and SLO are those of the windows; between them arrivals are "
+                         "the expected ones, and the energy of serving is estimated from simulated "
+                         "slots with nearly as much work.",
+                         "推理请求仅在时间窗内仿真(每 {period} 小时仿真 {window} 小时):时延与 SLO 取自时间窗;"
+                         "其余时段到达量取期望值,推理能耗由负载相近的已仿真时隙估计。"),
     # cards
     "key_figures": ("Key figures", "关键指标"),
     "utilisation": ("Accelerator utilisation", "加速卡利用率"),

@@ -75,9 +75,11 @@ def request_flows(run: RunView) -> pd.DataFrame:
 
 def job_flows(run: RunView) -> pd.DataFrame:
     """Return gigabytes of jobs' data by (region, site), the largest first."""
-    jobs = run.tables["jobs"]
-    placed = jobs[jobs["site"].notna()]
-    grouped = placed.groupby(["region", "site"], observed=True)["data_gb"].sum()
+    sums = [
+        part[part["site"].notna()].groupby(["region", "site"], observed=True)["data_gb"].sum()
+        for part in run.parts("jobs", ["region", "site", "data_gb"])
+    ]
+    grouped = sums[0] if len(sums) == 1 else pd.concat(sums).groupby(level=[0, 1]).sum()
     flows = grouped[grouped > 0].sort_values(ascending=False, kind="stable")
     return pd.DataFrame(flows.reset_index())
 

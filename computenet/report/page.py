@@ -148,8 +148,8 @@ def _revenue(run: RunView, names: Names, label: Labels) -> str:
 def _queues(run: RunView, names: Names, label: Labels) -> str:
     waits = figures.wait_figure(run, names, label)
     body = _draw(figures.queue_figure(run, names, label), label.lang, "queue")
-    jobs = run.tables["jobs"]
-    unstarted = int(jobs["wait_s"].isna().sum())
+    parts = run.parts("jobs", ["wait_s"])
+    unstarted = sum(int(part["wait_s"].isna().sum()) for part in parts)
     if waits is None:
         body += f'<p class="note">{escape(label("no_data", what=label("what_jobs")))}</p>'
     else:

@@ -66,6 +66,12 @@ def heading(run: RunView, label: Labels) -> str:
     )
     factor = int(run.manifest["sampling"]["factor"])
     sampled = label("sampling_many", k=plain(factor)) if factor > 1 else label("sampling_one")
+    if scenario.run.request_window_h > 0.0:
+        sampled += " " + label(
+            "sampling_windows",
+            window=f"{scenario.run.request_window_h:g}",
+            period=f"{scenario.run.request_period_h:g}",
+        )
     return (
         f"<p>{label('policy')}: <b>{escape(str(run.manifest['policy']['name']))}</b> · "
         f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M} "

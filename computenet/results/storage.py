@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from computenet.errors import InputError, Problem, RunError
 from computenet.results.audit import Audit
 from computenet.results.run import TABLES, Results
+from computenet.results.streamed import StreamedTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,10 @@ __all__ = ["complete_directory", "load_run", "require_free", "save_run", "write_
 
 #: A directory is a run when it holds this file, which is written last.
 MARK = "summary.json"
+#: Tables of a run that is read back stay on disk if they have more rows.
+KEPT_ROWS = 10_000_000
+#: Columns by which tables that were streamed are put in order when they are read.
+ORDERS = {"jobs": "job_id"}
 
 
 def require_free(directory: Path, *, overwrite: bool) -> None:
@@ -123,7 +128,11 @@ def save_run(
     with complete_directory(directory, overwrite=overwrite) as part:
         (part / "scenario.yaml").write_text(dump_scenario(results.scenario), encoding="utf-8")
         for name in TABLES:
-            _write_table(results.tables[name], part / f"{name}.parquet")
+            path = part / f"{name}.parquet"
+            if name in results.streamed:
+                results.streamed[name].place(path)
+            else:
+                _write_table(results.tables[name], path)
         if report_html is not None:
             (part / "report.html").write_text(report_html, encoding="utf-8")
         _write_json(part / "manifest.json", results.manifest)
@@ -139,8 +148,6 @@ def load_run(directory: str | Path) -> Results:
     InputError
         The directory is not a run, or a file of it is missing or damaged.
     """
-    import pandas as pd
-
     from computenet.scenario import load_scenario
 
     root = Path(directory)
@@ -154,13 +161,24 @@ def load_run(directory: str | Path) -> Results:
     try:
         summary = json.loads((root / MARK).read_text(encoding="utf-8"))
         manifest = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
-        tables = {name: pd.read_parquet(root / f"{name}.parquet") for name in TABLES}
+        tables, streamed = {}, {}
+        for name in TABLES:
+            table = StreamedTable(
+                root / f"{name}.parquet",
+                ORDERS.get(name) if name in manifest.get("streamed", ()) else None,
+            )
+            if table.rows > KEPT_ROWS:
+                streamed[name] = table
+            else:
+                tables[name] = table.read()
         audit = Audit(**summary["audit"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             [Problem(str(root), None, f"a file is damaged: {error}")], "run cannot be read"
         ) from error
-    return Results(load_scenario(root / "scenario.yaml"), summary, manifest, tables, audit)
+    return Results(
+        load_scenario(root / "scenario.yaml"), summary, manifest, tables, audit, streamed
+    )
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

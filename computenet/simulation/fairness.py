@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from computenet.compiled import F8, I8, CompiledScenario
-from computenet.simulation.totals import COMPLETED, NOT_SUBMITTED, JobRecords, RequestTotals
+from computenet.simulation.job_totals import JobTotals
+from computenet.simulation.totals import RequestTotals
 
 __all__ = ["fairness_of_regions", "jain_index", "spread_over_regions"]
 
@@ -40,7 +39,7 @@ def spread_over_regions(part: F8, whole: F8) -> dict[str, float | None]:
 
 
 def fairness_of_regions(
-    compiled: CompiledScenario, jobs: JobRecords, requests: RequestTotals
+    compiled: CompiledScenario, jobs: JobTotals, requests: RequestTotals
 ) -> dict[str, dict[str, float | None]]:
     """Return the spread over regions of what was served of what was asked for.
 
@@ -54,16 +53,10 @@ def fairness_of_regions(
         return np.asarray(values.reshape(n, -1).sum(axis=1), dtype=np.float64)
 
     measured = requests.measured
-    work = np.where(jobs.state != NOT_SUBMITTED, jobs.work_s * jobs.held_accelerators, 0.0)
-    done = np.where(jobs.state == COMPLETED, work, 0.0)
-
-    def by_region(values: F8) -> Any:
-        return np.bincount(jobs.region, weights=values, minlength=n).astype(np.float64)
-
     return {
         "requests_served": spread_over_regions(fold(requests.served), fold(requests.arrived)),
         "slo_attainment": spread_over_regions(
             fold(measured.attained), fold(measured.served + measured.dropped)
         ),
-        "work_completed": spread_over_regions(by_region(done), by_region(work)),
+        "work_completed": spread_over_regions(jobs.completed_by_region, jobs.work_by_region),
     }

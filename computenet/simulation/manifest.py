@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ def make_manifest(
     policy: object,
     wall_s: dict[str, float],
     recorded: ReplayDemand | None,
+    streamed: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the manifest of a run.
 
@@ -52,6 +54,8 @@ def make_manifest(
     ----------
     recorded
         The demand replayed; ``None`` where it was generated.
+    streamed
+        Tables that were written while the run went on, whose rows are in no order.
     """
     text = dump_scenario(scenario)
     return {
@@ -65,6 +69,8 @@ def make_manifest(
         "demand": "generated" if recorded is None else "recorded",
         "sampling": {
             "factor": compiled.sampling,
+            "request_window_h": scenario.run.request_window_h,
+            "request_period_h": scenario.run.request_period_h,
             "notes": list(compiled.notes),
         },
         "packages": {"python": platform.python_version()}
@@ -77,6 +83,7 @@ def make_manifest(
         },
         "wall_s": {name: round(value, 3) for name, value in wall_s.items()},
         "peak_rss_mb": round(peak_rss_mb(), 1),
+        "streamed": list(streamed),
         "notices": list(recorded.notices) if recorded else [],
         "inputs": {
             "scenario.yaml": hashlib.sha256(text.encode()).hexdigest(),

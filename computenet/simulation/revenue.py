@@ -13,7 +13,7 @@ from computenet.scenario import Scenario
 from computenet.simulation.totals import COMPLETED, FAILED, KILLED, RUNNING, JobRecords
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["Bills", "bill_jobs", "billed_accelerator_s", "vouchers_cny"]
+__all__ = ["Bills", "bill_jobs", "billed_accelerator_s", "billed_by_region", "vouchers_cny"]
 
 OPERATIONS = ("reserved", "on-demand", "spot")
 
@@ -117,15 +117,28 @@ def vouchers_cny(bill_cny: F8, share: float, budget_cny: float, has: F8) -> F8:
     return granted
 
 
-def bill_jobs(scenario: Scenario, compiled: CompiledScenario, jobs: JobRecords) -> Bills:
-    """Return every (region, class)'s bill: accelerator-hours times the class's price."""
-    classes, regions = scenario.workload.job_classes, compiled.regions
-    shape = (len(regions), len(classes))
+def billed_by_region(compiled: CompiledScenario, jobs: JobRecords) -> F8:
+    """Return the accelerator-seconds that users of each region pay for by class, ``(R, C)``."""
+    shape = (len(compiled.regions), len(compiled.jobs.classes))
     place = jobs.region.astype(np.int64) * shape[1] + jobs.job_class
     seconds = np.bincount(
         place, weights=billed_accelerator_s(compiled, jobs), minlength=shape[0] * shape[1]
-    ).reshape(shape)
-    hours = seconds / SECONDS_PER_HOUR
+    ).astype(np.float64)
+    by_region: F8 = seconds.reshape(shape)
+    return by_region
+
+
+def bill_jobs(scenario: Scenario, compiled: CompiledScenario, billed_accelerator_s: F8) -> Bills:
+    """Return every (region, class)'s bill: accelerator-hours times the class's price.
+
+    Parameters
+    ----------
+    billed_accelerator_s
+        ``(R, C)`` as of `billed_by_region`.
+    """
+    classes, regions = scenario.workload.job_classes, compiled.regions
+    shape = (len(regions), len(classes))
+    hours = billed_accelerator_s / SECONDS_PER_HOUR
     price = np.asarray([item.price_cny_per_accelerator_h for item in classes], dtype=np.float64)
     bill = hours * price
     spec = scenario.workload.vouchers

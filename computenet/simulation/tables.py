@@ -14,20 +14,24 @@ from computenet.scenario import Scenario
 from computenet.scenario.provenance import number_sources
 from computenet.simulation.accounting import Accounts, slot_lengths_s
 from computenet.simulation.engine import Outcome
+from computenet.simulation.job_totals import JobTotals
 from computenet.simulation.revenue import bill_jobs
 from computenet.simulation.sources import model_numbers
 from computenet.simulation.totals import JOB_STATES, JobRecords, RequestTotals
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["make_tables"]
+__all__ = ["job_frame", "make_tables"]
 
 
 def make_tables(
-    scenario: Scenario, compiled: CompiledScenario, outcome: Outcome, accounts: Accounts
+    scenario: Scenario,
+    compiled: CompiledScenario,
+    outcome: Outcome,
+    totals: JobTotals,
+    accounts: Accounts,
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of a run by name."""
+    """Return the tables of a run by name, but for that of jobs."""
     return {
-        "jobs": _jobs(compiled, outcome.jobs),
         "requests": _requests(compiled, outcome),
         "request_flows": _flows(compiled, outcome),
         "pools": _pools(compiled, outcome),
@@ -35,7 +39,7 @@ def make_tables(
         "arrivals": _arrivals(compiled, outcome.requests),
         "sites": _sites(compiled, outcome, accounts),
         "links": _links(compiled, outcome),
-        "bills": bill_jobs(scenario, compiled, outcome.jobs).table(),
+        "bills": bill_jobs(scenario, compiled, totals.billed_accelerator_s).table(),
         "events": _events(outcome),
         "plans": _plans(compiled, outcome),
         "sources": _sources(scenario),
@@ -49,7 +53,8 @@ def _category(codes: np.ndarray, names: tuple[str, ...]) -> Any:
     return column
 
 
-def _jobs(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
+def job_frame(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
+    """Return the table of some jobs."""
     site = np.where(jobs.pool >= 0, compiled.pools.site[np.maximum(jobs.pool, 0)], -1)
     return pd.DataFrame(
         {
@@ -91,7 +96,7 @@ def _requests(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
         "served": totals.served,
         "dropped": totals.dropped,
         "in_flight": totals.in_flight,
-        "attained": totals.measured.attained * totals.sampling,
+        "attained": totals.attained,
         "slo_attainment": _share(
             totals.measured.attained, totals.measured.served + totals.measured.dropped
         ),
@@ -285,32 +290,9 @@ def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
     services = [f"{r}/{c}" for r in regions for c in compiled.requests.classes]
     jobs = [f"{r}/{c}" for r in regions for c in compiled.jobs.classes]
     demands = tuple(services + jobs)
-    parts: list[tuple[F8, I8, I8, I8, F8]] = []
-    last: list[F8 | None] = [None, None]
-    for now_s, *shares in outcome.plans.changes:
-        for kind, value in enumerate(shares):
-            if value is None:
-                continue
-            before = last[kind]
-            changed = (
-                np.arange(len(value))
-                if before is None
-                else np.flatnonzero((value != before).any(axis=1))
-            )
-            last[kind] = value
-            row, target = np.nonzero(value[changed])
-            row = changed[row]
-            parts.append(
-                (
-                    np.full(len(row), now_s),
-                    np.full(len(row), kind),
-                    row + kind * len(services),
-                    target + kind * len(compiled.groups.ids),
-                    value[row, target],
-                )
-            )
-    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    epoch, kind_code, demand, target, share = columns or [np.zeros(0)] * 5
+    epoch, kind, row, target, share = outcome.plans.columns()
+    demand = row + kind * len(services)
+    target = target + kind * len(compiled.groups.ids)
     priced = [(now_s, row) for now_s, rows in outcome.plans.prices for row in rows]
     items = tuple(dict.fromkeys((*targets, *(row.item for _, row in priced))))
     place = {item: index for index, item in enumerate(items)}
@@ -323,7 +305,7 @@ def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "epoch_s": longer(epoch, [now_s for now_s, _ in priced]),
-            "kind": _category(longer(kind_code, np.full(more, 2)), ("requests", "jobs", "price")),
+            "kind": _category(longer(kind, np.full(more, 2)), ("requests", "jobs", "price")),
             "demand": _category(longer(demand, np.full(more, -1)), demands),
             "target": _category(longer(target, [place[row.item] for _, row in priced]), items),
             "share": longer(share, nothing),

@@ -85,12 +85,14 @@ class RequestTotals:
     """Counts by demand, real (scaled by sampling) unless said."""
 
     sampling: int
+    simulated: int  # requests that were simulated, one by one
     arrived: I8  # (D,)
     served: I8
     dropped: I8
     in_flight: I8
     routed: I8  # (D, G)
     measured: Served
+    attained: I8  # of those measured, or of all where only windows are
     transfer_cny: float
     transfer_gb: float
     busy_s: F8  # (G, S) replica-seconds with a request

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,10 @@ from computenet.simulation.totals import (
 )
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["progress_s", "work_done"]
+if TYPE_CHECKING:
+    from computenet.simulation.job_totals import JobTotals
+
+__all__ = ["present_accelerator_s", "progress_s", "work_by_class", "work_done"]
 
 
 def progress_s(compiled: CompiledScenario, jobs: JobRecords) -> F8:
@@ -49,8 +52,22 @@ def progress_s(compiled: CompiledScenario, jobs: JobRecords) -> F8:
     return done
 
 
+def work_by_class(compiled: CompiledScenario, jobs: JobRecords) -> F8:
+    """Return the useful reference accelerator-seconds done of the gangs asked for, ``(C,)``."""
+    work = progress_s(compiled, jobs) * jobs.asked_accelerators
+    classes = len(compiled.jobs.classes)
+    return np.bincount(jobs.job_class, weights=work, minlength=classes).astype(np.float64)
+
+
+def present_accelerator_s(compiled: CompiledScenario, jobs: JobRecords) -> float:
+    """Return the time of jobs from submission to the end, times what they hold."""
+    there = ~np.isin(jobs.state, (NOT_SUBMITTED, REJECTED))
+    end_s = np.where(np.isfinite(jobs.finish_s), jobs.finish_s, compiled.horizon_s)
+    return float(((end_s - jobs.submit_s) * jobs.held_accelerators)[there].sum())
+
+
 def work_done(
-    compiled: CompiledScenario, pools: PoolTotals, jobs: JobRecords, requests: RequestTotals
+    compiled: CompiledScenario, pools: PoolTotals, jobs: JobTotals, requests: RequestTotals
 ) -> dict[str, Any]:
     """Return ``summary["work"]``.
 
@@ -63,11 +80,7 @@ def work_done(
         accelerators; ``requests``: requests served and their tokens by model.
     """
     classes, models = compiled.jobs.classes, compiled.requests.models
-    work = progress_s(compiled, jobs) * jobs.asked_accelerators
-    by_class = np.bincount(jobs.job_class, weights=work, minlength=len(classes))
-    there = ~np.isin(jobs.state, (NOT_SUBMITTED, REJECTED))
-    end_s = np.where(np.isfinite(jobs.finish_s), jobs.finish_s, compiled.horizon_s)
-    present = float(((end_s - jobs.submit_s) * jobs.held_accelerators)[there].sum())
+    by_class, present = jobs.work_by_class, jobs.present_accelerator_s
     served = np.zeros(len(models), dtype=np.int64)
     model_of_demand = np.tile(compiled.requests.model_of_class, len(compiled.regions))
     np.add.at(served, model_of_demand, requests.served)
