@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from computenet.policies import Plan, Policy, SystemView, check_policy
     from computenet.results import Results, load_run
+    from computenet.results.nodal_prices import settlement
     from computenet.scenario import Scenario
     from computenet.study import Comparison, compare, load, replay, simulate
     from computenet.workload.traces import (
@@ -42,6 +43,7 @@ _HOME = {
     "read_trace": "computenet.workload.traces",
     "replay": "computenet.study",
     "scale_trace": "computenet.workload.traces",
+    "settlement": "computenet.results.nodal_prices",
     "simulate": "computenet.study",
 }
 
@@ -61,6 +63,7 @@ __all__ = [
     "read_trace",
     "replay",
     "scale_trace",
+    "settlement",
     "simulate",
 ]
 

@@ -163,6 +163,11 @@ def key_figures(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
                 f"{_money(cost['energy_cny'])} + {_money(cost['network_cny'])} = "
                 f"{_money(cost['total_cny'])} CNY",
             ),
+            *(
+                [("cost against plan", f"{summary['plan']['gap']:+.2%}")]
+                if summary.get("plan", {}).get("gap") is not None
+                else []
+            ),
             ("work done in the west", _percent(summary["network"]["west_share"])),
         ],
         **({"bound": _bound(summary["bound"])} if "bound" in summary else {}),

@@ -166,6 +166,28 @@ LABELS: dict[str, tuple[str, str]] = {
                      "region.",
                      "各服务类别的分位数,含网络往返时延;每点为一个需求区域。"),
     "axis_ttft": ("TTFT, ms", "TTFT / 毫秒"),
+    "plan": ("Plan and prices", "计划与价格"),
+    "plan_note": ("For energy and network the plans expected {expected} CNY; {paid} CNY were paid "
+                  "({gap}). A price is what one accelerator more for an hour would have saved, the "
+                  "mean over the run; where it is not unique any price in the range would do.",
+                  "计划预期能源与网络成本为 {expected} 元,实际支付 {paid} 元({gap})。价格指多一张卡运行一小时"
+                  "所能节省的成本,取全程平均;价格不唯一时,区间内任一价格均成立。"),
+    "plan_accelerator": ("Accelerator", "加速卡"),
+    "plan_price": ("Nodal price, CNY/accelerator·h", "节点价格,元/卡·时"),
+    "plan_range": ("Range", "区间"),
+    "plan_unique": ("unique", "唯一"),
+    "plan_item": ("Item", "项目"),
+    "plan_unit": ("Unit", "单位"),
+    "plan_peak": ("Peak rent", "峰值租金"),
+    "plan_power": ("Power", "电力"),
+    "plan_link": ("Link", "链路"),
+    "plan_carbon": ("Marginal carbon", "边际碳排放"),
+    "settlement": ("Settlement at nodal prices", "按节点价格结算"),
+    "settlement_note": ("What jobs would pay for the accelerator-hours they held, by region, and "
+                        "what sites would earn: the same sum twice.",
+                        "作业按占用卡时应付的金额(按地区)与各站点应得的金额:两者总和相等。"),
+    "plan_paid": ("CNY", "元"),
+    "plan_part": ("Share", "占比"),
     "bound": ("Distance from the bound", "与理论下界的差距"),
     "bound_note": ("A lower bound with perfect foresight: no policy does the work that {n} run(s) "
                    "of this scenario did for less. Idle is what a network without any work would "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from computenet.report.geography import Ground, ground, project
 from computenet.report.labels import Labels
 from computenet.report.numbers import compact, duration, plain, share
+from computenet.report.planning import site_prices
 from computenet.report.view import Names, RunView
 
 __all__ = ["MOST_FLOWS", "map_figure", "map_note"]
@@ -196,6 +197,8 @@ def _sites(
     most = max(site.it_capacity_mw for site in sites)
     by_site = run.summary["by_site"]
     use = [by_site[site.id]["utilisation"] or 0.0 for site in sites]
+    nodal = site_prices(run)
+    worth = {key: f"<br>{label('plan_price')} {value:,.3g}" for key, value in nodal.items()}
     texts = [
         f"<b>{escape(names.site(site.id))}</b><br>"
         f"{label('it_capacity')} {plain(site.it_capacity_mw)} MW<br>"
@@ -203,6 +206,7 @@ def _sites(
         f"{label('col_utilisation')} {share(by_site[site.id]['utilisation'])}<br>"
         f"{label('col_price')} {plain(by_site[site.id]['cny_per_mwh'])}<br>"
         f"{label('col_wait')} {duration(by_site[site.id]['job_wait_s_mean'], label.lang)}"
+        f"{worth.get(site.id, '')}"
         for site in sites
     ]
     figure.add_scatter(

@@ -9,12 +9,13 @@ import plotly.graph_objects as go
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
-from computenet.report import figures, physical, sections
+from computenet.report import figures, physical, planning, sections
 from computenet.report.geography import ground
 from computenet.report.labels import Labels, labels_of
 from computenet.report.map import map_figure, map_note
 from computenet.report.style import CSS
 from computenet.report.view import Lang, Names, RunView
+from computenet.results.nodal_prices import settlement
 
 __all__ = ["render_report"]
 
@@ -61,6 +62,7 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
         ),
         _queues(run, names, label),
         *_bound(run, label),
+        *_plan(run, names, label),
         _section("targets", label("targets"), sections.targets(run, names, label)),
         _section("by_site", label("by_site"), sections.by_site(run, names, label)),
         _section("by_region", label("by_region"), sections.by_region(run, names, label)),
@@ -129,6 +131,23 @@ def _physical(run: RunView, names: Names, label: Labels) -> list[str]:
         for key, figure, text in found
         if figure is not None
     ]
+
+
+def _plan(run: RunView, names: Names, label: Labels) -> list[str]:
+    """Return the sections of plan and prices, and of settlement, where a policy gives them."""
+    body = planning.plan_section(run, names, label)
+    if not body:
+        return []
+    parts = [_section("plan", label("plan"), body, note=planning.plan_note(run, label))]
+    paid = settlement(run)
+    if not paid.empty:
+        parts.append(
+            _section(
+                "settlement", label("settlement"), planning.settled(paid, names, label),
+                note=label("settlement_note"),
+            )
+        )  # fmt: skip
+    return parts
 
 
 def _bound(run: RunView, label: Labels) -> list[str]:

@@ -21,6 +21,7 @@ __all__ = [
     "cards",
     "events",
     "heading",
+    "html_table",
     "limits",
     "links",
     "provenance",
@@ -34,7 +35,9 @@ MOST_EVENTS = 300
 MOST_LINKS = 12
 
 
-def _table(head: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], last: str = "") -> str:
+def html_table(
+    head: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], last: str = ""
+) -> str:
     """Return a table; cells are HTML already, the flag says whether a column is text."""
     top = "".join(f'<th class="{"t" if text else ""}">{escape(name)}</th>' for name, text in head)
     body = "".join(
@@ -144,7 +147,7 @@ def targets(run: RunView, names: Names, label: Labels) -> str:
         (label("margin"), False),
         (label("status"), True),
     ]
-    return _table(
+    return html_table(
         head,
         (
             (
@@ -179,7 +182,7 @@ def bound(run: RunView, label: Labels) -> str:
         (label(name), False)
         for name in ("bound_run", "bound_least", "bound_idle", "bound_gap", "bound_gap_above")
     ]
-    return _table(
+    return html_table(
         head,
         (
             row(
@@ -229,7 +232,7 @@ def by_site(run: RunView, names: Names, label: Labels) -> str:
             )
         )
     )  # fmt: skip
-    return _table(head, rows, f'<tr class="sum">{last}</tr>')
+    return html_table(head, rows, f'<tr class="sum">{last}</tr>')
 
 
 def by_region(run: RunView, names: Names, label: Labels) -> str:
@@ -237,7 +240,7 @@ def by_region(run: RunView, names: Names, label: Labels) -> str:
     head = [(label("col_region"), True)] + [
         (label(f"col_{name}"), False) for name in ("arrived", "dropped", "slo", "jobs", "wait")
     ]
-    return _fairness(run, label) + _table(
+    return _fairness(run, label) + html_table(
         head,
         (
             (
@@ -272,7 +275,7 @@ def revenue(run: RunView, names: Names, label: Labels) -> str:
     )
     margin = label("margin_note", margin=money(sums["margin_cny"], label.lang))
     note = f'<p class="note">{escape(margin)}</p>'
-    return note + _table(head, rows, f'<tr class="sum">{last}</tr>')
+    return note + html_table(head, rows, f'<tr class="sum">{last}</tr>')
 
 
 def _fairness(run: RunView, label: Labels) -> str:
@@ -300,7 +303,7 @@ def _bulk_moves(run: RunView, names: Names, label: Labels) -> str:
     def hours(value: float | None) -> str:
         return "-" if value is None else plain(value, 1)
 
-    return f'<p class="note">{escape(label("moves_note"))}</p>' + _table(
+    return f'<p class="note">{escape(label("moves_note"))}</p>' + html_table(
         head,
         (
             (
@@ -337,7 +340,7 @@ def links(run: RunView, names: Names, label: Labels) -> str:
     return (
         _bulk_moves(run, names, label)
         + f'<p class="note">{escape(note)}</p>'
-        + _table(
+        + html_table(
             head,
             (
                 (
@@ -359,7 +362,7 @@ def events(run: RunView, label: Labels) -> str:
     start = run.scenario.start.astimezone(zone)
     shown = table.head(MOST_EVENTS)
     head = [(label(f"col_{name}"), True) for name in ("time", "kind", "subject", "detail")]
-    rows = _table(
+    rows = html_table(
         head,
         (
             (
@@ -380,7 +383,7 @@ def events(run: RunView, label: Labels) -> str:
 def audit(run: RunView, label: Labels) -> str:
     """Return the residuals of the balances."""
     head = [(label("col_balance"), True), (label("col_residual"), False)]
-    return _table(
+    return html_table(
         head,
         (
             (escape(label.or_own("audit_", name)), f"{value:.2g}" if value else "0")
@@ -396,7 +399,7 @@ def sources(run: RunView, label: Labels) -> str:
         return f'<p class="note">{label("no_sources")}</p>'
     counts = table["grade"].value_counts()
     head = [(label("col_grade"), True), ("", True), (label("col_count"), False)]
-    summary = _table(
+    summary = html_table(
         head,
         (
             (
