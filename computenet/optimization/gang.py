@@ -109,7 +109,7 @@ def place_gangs(
     method
         One of `METHODS`. ``auto`` solves up to 200 jobs exactly with HiGHS and searches above.
     iterations
-        Of local search; by default ten million over the number of jobs, 200 to 20,000.
+        Of local search; by default six million over the number of jobs, 200 to 20,000.
     starts
         Greedy fillings that the search starts from. Each is given an equal part of half the
         iterations, the best of them the other half.
@@ -138,7 +138,7 @@ def place_gangs(
     if method == "auto":
         method = "highs" if problem.n_jobs <= EXACT else "search"
     if iterations is None:
-        iterations = int(np.clip(10_000_000 // max(problem.n_jobs, 1), 200, 20_000))
+        iterations = int(np.clip(6_000_000 // max(problem.n_jobs, 1), 200, 20_000))
     taken, done = _searched(table, prices.price_cny, iterations, max(starts, 1), seed)
     bound, proven, note = prices.bound_cny, False, ""
     if method != "search":
@@ -234,7 +234,9 @@ def _order(arcs: GangArcs, start: int, seed: int) -> I8:
     some = np.diff(arcs.job_first) > 0
     profit, weight = arcs.profit[first], arcs.weight[first]
     paid = arcs.price[arcs.pool[first]] * weight
-    ratio = np.maximum(profit, 0.0) / np.maximum(paid, 1e-12 * max(paid.max(initial=0.0), 1e-300))
+    # Where servers are free the gain alone orders the jobs.
+    least = 1e-9 * max(paid.max(initial=0.0), profit.max(initial=0.0), 1e-9)
+    ratio = np.maximum(profit, 0.0) / np.maximum(paid, least)
     if start == 0:
         merit = ratio
     elif start == 1:
