@@ -14,6 +14,7 @@ SUITES = (
     "runs",
     "bounds",
     "optimizer.fairness",
+    "optimizer.gang",
 )
 
 

@@ -155,6 +155,7 @@ def solve(
     time_limit_s: float | None = None,
     gap: float = 0.0,
     seed: int = 0,
+    effort: float | None = None,
 ) -> Solution:
     """Solve a model once.
 
@@ -168,6 +169,9 @@ def solve(
         Relative gap at which an integer model is solved.
     seed
         Of solvers that draw random numbers; each runs on one thread.
+    effort
+        Limit of whole-number models that does not depend on the machine's speed: nodes of
+        ``highs``, deterministic seconds of ``cp-sat``. Other solvers know none.
 
     Raises
     ------
@@ -177,7 +181,15 @@ def solve(
     run = SOLVERS.get(solver)
     if run is None:
         raise SolverError(f"no solver {solver!r}; there are {', '.join(SOLVERS)}")
-    return run(model, time_limit_s, gap, seed)
+    if effort is None:
+        return run(model, time_limit_s, gap, seed)
+    if solver == "highs":
+        return HotModel(
+            model, time_limit_s=time_limit_s, gap=gap, seed=seed, nodes=int(effort)
+        ).solve()
+    if solver == "cp-sat":
+        return _solve_ortools(model, "SAT", time_limit_s, gap, seed, effort)
+    raise SolverError(f"{solver} has no limit of effort; highs and cp-sat have")
 
 
 # ---- OR-Tools -----------------------------------------------------------------------------
@@ -195,7 +207,12 @@ def _ortools(
 
 
 def _solve_ortools(
-    model: SparseModel, name: str, time_limit_s: float | None, gap: float, seed: int
+    model: SparseModel,
+    name: str,
+    time_limit_s: float | None,
+    gap: float,
+    seed: int,
+    effort: float | None = None,
 ) -> Solution:
     from ortools.linear_solver.python import model_builder_helper
 
@@ -214,6 +231,8 @@ def _solve_ortools(
     if time_limit_s is not None:
         solver.set_time_limit_in_seconds(time_limit_s)
     parameters = _parameters(name, gap, seed)
+    if effort is not None:
+        parameters += f" max_deterministic_time: {effort}"
     if parameters:
         solver.set_solver_specific_parameters(parameters)
     solver.solve(handed)
@@ -239,7 +258,8 @@ def _solve_ortools(
         return _no_solution(model, Status.INFEASIBLE, seconds, np.inf, label)
     if status == states.UNBOUNDED:
         return _no_solution(model, Status.UNBOUNDED, seconds, -np.inf, label)
-    if status in (states.NOT_SOLVED, states.UNKNOWN_STATUS) and time_limit_s is not None:
+    limited = time_limit_s is not None or effort is not None
+    if status in (states.NOT_SOLVED, states.UNKNOWN_STATUS) and limited:
         return _no_solution(model, Status.NO_SOLUTION, seconds, bound, label)
     raise SolverError(f"{label} ended with {status.name}: {solver.status_string()}")
 
@@ -289,6 +309,8 @@ class HotModel:
         Whether an interior point is turned into a basis.
     presolve
         Whether the first solve simplifies the model; without it small models are solved sooner.
+    nodes
+        Most nodes of branch and bound; ``None`` = no limit.
     """
 
     def __init__(
@@ -301,6 +323,7 @@ class HotModel:
         time_limit_s: float | None = None,
         gap: float = 0.0,
         seed: int = 0,
+        nodes: int | None = None,
     ) -> None:
         try:
             import highspy
@@ -315,6 +338,8 @@ class HotModel:
         self._option("solver", method)
         self._option("run_crossover", "on" if crossover else "off")
         self._option("mip_rel_gap", gap)
+        if nodes is not None:
+            self._option("mip_max_nodes", nodes)
         self._presolve = "choose" if presolve else "off"
         self._option("presolve", self._presolve)
         self._limited = time_limit_s is not None
