@@ -174,6 +174,7 @@ LABELS: dict[str, tuple[str, str]] = {
                   "所能节省的成本,取全程平均;价格不唯一时,区间内任一价格均成立。"),
     "plan_accelerator": ("Accelerator", "加速卡"),
     "plan_price": ("Nodal price, CNY/accelerator·h", "节点价格,元/卡·时"),
+    "plan_value": ("Price", "价格"),
     "plan_range": ("Range", "区间"),
     "plan_unique": ("unique", "唯一"),
     "plan_item": ("Item", "项目"),

@@ -60,30 +60,32 @@ def plan_section(run: RunView, names: Names, label: Labels) -> str:
             first = [escape(names.site(pool.site)), escape(kinds[pool.accelerator])]
             rows.append([*first, _price(row), _range(row, label)])
     more = [
-        [escape(_name(row['target'], names, label)), escape(row['unit']), _number(row['price']),
+        [escape(_name(row['target'], names, label)), escape(row['unit']), _price(row),
          _range(row, label)]
         for row in prices
         if row["unit"] != UNIT
     ]  # fmt: skip
     other_head = [
-        (label("plan_item"), True), (label("plan_unit"), True), (label("plan_price"), False),
+        (label("plan_item"), True), (label("plan_unit"), True), (label("plan_value"), False),
         (label("plan_range"), False),
     ]  # fmt: skip
     return html_table(head, rows) + (html_table(other_head, more) if more else "")
 
 
-def _number(value: float) -> str:
-    return f"{value:,.4g}"
+def _number(value: float, unit: str) -> str:
+    """Return a price; those of an accelerator-hour to a tenth of a cent."""
+    return f"{value + 0.0:,.3f}" if unit == UNIT else f"{value + 0.0:,.3g}"
 
 
 def _price(row: dict[str, Any]) -> str:
-    return _number(float(row["price"]))
+    return _number(float(row["price"]), row["unit"])
 
 
 def _range(row: dict[str, Any], label: Labels) -> str:
     if bool(row["unique"]):
         return escape(label("plan_unique"))
-    return f"{_number(float(row['low']))} – {_number(float(row['high']))}"
+    low, high = (_number(max(float(row[end]), 0.0), row["unit"]) for end in ("low", "high"))
+    return f"{low} – {high}" if low != high else low
 
 
 def _name(target: str, names: Names, label: Labels) -> str:
