@@ -79,7 +79,7 @@ def run() -> None:
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(help="topologies, workloads, scenarios, shocks, policies or traces.")
+        str, typer.Argument(help="topologies, workloads, scenarios, shocks, suites, policies, traces.")
     ] = "",
     as_json: JsonOpt = False,
 ) -> None:

@@ -105,5 +105,5 @@ def run_scenario(
     )
     tables = make_tables(scenario, compiled, outcome, accounts)
     lap("results")
-    manifest = make_manifest(scenario, compiled, policy, wall, demand)
+    manifest = make_manifest(scenario, compiled, policy, wall, outcome.plans.decision_s, demand)
     return Results(scenario, summary, manifest, tables, audit)
