@@ -38,6 +38,7 @@ app = typer.Typer(
     help="Simulate a national network of computing hubs: data, compute, power and network.",
 )
 app.add_typer(trace_app, name="trace")
+app.command()(bench)
 
 
 def _show_version(wanted: bool) -> None:
