@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-SUITES = ("startup", "requests", "jobs", "disciplines", "readers", "runs")
+SUITES = (
+    "startup",
+    "requests",
+    "jobs",
+    "disciplines",
+    "readers",
+    "runs",
+    "bounds",
+    "optimizer.fairness",
+)
 
 
 def main() -> None:

@@ -38,9 +38,12 @@ from computenet.kernels.job_state import (
     FCFS,
     LJF,
     MULTIFACTOR,
+    ON_DEMAND,
     PREEMPTIVE,
+    RESERVED,
     SJF,
     SMALLEST_AREA,
+    SPOT,
 )
 from computenet.network import LATENCY_FACTORS, shortest_routes
 from computenet.scenario import Scenario
@@ -68,6 +71,7 @@ DISCIPLINES = {
     "fair-share": FAIR_SHARE,
     "preemptive": PREEMPTIVE,
 }
+OPERATIONS = {"reserved": RESERVED, "on-demand": ON_DEMAND, "spot": SPOT}
 #: Reservations of conservative backfill where a pool names none: enough for dense schedules, few
 #: enough for a pass to be quick (Slurm's bf_max_job_test is the same limit, 500 by default).
 BACKFILL_DEPTH = 50
@@ -270,6 +274,9 @@ def _pools(scenario: Scenario) -> PoolArrays:
             [kind.accelerators_per_server for kind in kinds], dtype=np.int64
         ),
         accelerator=tuple(kind.id for kind in kinds),
+        reserved_accelerators=np.rint(scenario.run.reserved_share * (count - serving)).astype(
+            np.int64
+        ),
     )
 
 
@@ -313,6 +320,7 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
         checkpoint_s=np.full(len(classes), scenario.run.checkpoint_interval_s),
         transfer_weight=_array([item.transfer_weight for item in classes]),
         priority=np.asarray([item.priority for item in classes], dtype=np.int64),
+        operation=np.asarray([OPERATIONS[item.operation] for item in classes], dtype=np.int64),
         oneway_ms=oneway_ms,
         transfer_cny_per_gb=price,
         data_gb_per_accelerator_s=_array([_data_per_work(item) for item in classes]),

@@ -17,10 +17,13 @@ __all__ = [
     "LJF",
     "MULTIFACTOR",
     "NOT_ARRIVED",
+    "ON_DEMAND",
     "PREEMPTIVE",
+    "RESERVED",
     "RUNNING",
     "SJF",
     "SMALLEST_AREA",
+    "SPOT",
     "WAITING",
     "JobInputs",
     "JobOut",
@@ -39,6 +42,8 @@ FCFS, EASY, CONSERVATIVE = 0, 1, 2
 SJF, LJF, SMALLEST_AREA, MULTIFACTOR = 3, 4, 5, 6
 #: These keep a list a tenant and a list a priority.
 FAIR_SHARE, PREEMPTIVE = 7, 8
+#: Operation of a class, in the order of turns.
+RESERVED, ON_DEMAND, SPOT = 0, 1, 2
 #: Jobs that a chunk of an EASY queue holds at most, those that come back after a stop aside.
 CHUNK_JOBS = 64
 NOT_ARRIVED, WAITING, RUNNING, COMPLETED = 0, 1, 2, 3
@@ -63,6 +68,8 @@ class JobInputs(NamedTuple):
     size_weight_s: F8  # (P,) waiting that a gang as large as the pool is worth (multifactor)
     half_life_s: F8  # (P,) in which a tenant's past use counts half (fair share); inf = never
     slot_s: F8  # (1,) accounting slot
+    operation: I8  # (C,) reserved, on demand or spot; preemptive only
+    reserved: I8  # (P,) accelerators that on-demand jobs leave to reserved ones; preemptive only
 
 
 class JobState(NamedTuple):
@@ -139,6 +146,8 @@ def make_job_inputs(
     size_weight_s: F8 | None = None,
     half_life_s: F8 | None = None,
     slot_s: float = 900.0,
+    operation: I8 | None = None,
+    reserved: I8 | None = None,
 ) -> JobInputs:
     """Return inputs with defaults: one class, no checkpoints, equal priorities, no weights.
 
@@ -148,10 +157,15 @@ def make_job_inputs(
         ``(n,)`` tenant of each job, -1 = unknown; all unknown ones count as one tenant.
     checkpoint_s
         ``(C,)`` run time between checkpoints, by class.
+    operation
+        ``(C,)``; nothing = all on demand. Priorities go within one operation.
+    reserved
+        ``(P,)`` accelerators held for reserved classes; nothing = none.
     """
     n, (classes, pools) = len(work_s), speed.shape
     one = np.zeros(classes, dtype=np.int64) if priority is None else priority.astype(np.int64)
-    steps = np.unique(one)[::-1]
+    kind = np.full(classes, ON_DEMAND, dtype=np.int64) if operation is None else operation
+    turns = sorted({(int(o), -int(v)) for o, v in zip(kind, one, strict=True)})
     return JobInputs(
         job_class=np.zeros(n, dtype=np.int32) if job_class is None else job_class,
         accelerators=accelerators,
@@ -163,7 +177,10 @@ def make_job_inputs(
             np.zeros(n, dtype=np.int32) if job_class is None else job_class
         ].astype(np.float64),
         priority=one,
-        lane=np.searchsorted(-steps, -one).astype(np.int64),
+        lane=np.asarray(
+            [turns.index((int(o), -int(v))) for o, v in zip(kind, one, strict=True)],
+            dtype=np.int64,
+        ),
         restart_s=np.asarray([restart_s]),
         discipline=discipline,
         depth=np.full(pools, 50, dtype=np.int64) if depth is None else depth,
@@ -171,6 +188,8 @@ def make_job_inputs(
         size_weight_s=np.zeros(pools) if size_weight_s is None else size_weight_s,
         half_life_s=np.full(pools, np.inf) if half_life_s is None else half_life_s,
         slot_s=np.asarray([slot_s]),
+        operation=kind.astype(np.int64),
+        reserved=np.zeros(pools, dtype=np.int64) if reserved is None else reserved.astype(np.int64),
     )
 
 

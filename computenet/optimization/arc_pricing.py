@@ -7,6 +7,7 @@ Geoffrion, *Math. Programming Study* 2, 1974):
 
     L = sum_d D_d min(v_d, min_a (c_a + k_a lambda_p + m_a sigma_i + b_a mu_q))
         - sum_pk s_pk C_p max(0, lambda_p - e_pk) - sum_i P_i sigma_i - sum_l B_l beta_l
+    sigma_i <= z_i
     mu_q = min_(h of q) (g_h + sum_(l in h) beta_l)
 
 The bound trusts no solver: it is computed from the prices and the data alone.
@@ -108,6 +109,10 @@ class ArcPricing:
         if p.congestion is not None:
             # A pool without end still has the cost of its fullness.
             self.most_price[: self._pools] = np.inf
+        if p.power is not None and p.power.excess_cny is not None:
+            # Power beyond the limit may be had at this price, so none is worth more.
+            of_sites = slice(self._pools, self._pools + self._sites)
+            self.most_price[of_sites] = np.minimum(self.most_price[of_sites], p.power.excess_cny)
         self._scale_rows()
 
     def _scale_rows(self) -> None:
@@ -167,13 +172,14 @@ class ArcPricing:
         ``self.lowest`` is left at each demand's price there. Where arcs have limits of their own,
         `demand_prices` (``(D,)``, of a restricted solution) make the bound tighter.
         """
-        pool, power, pair = self.split(np.minimum(prices, self.most_price))
+        prices = np.minimum(prices, self.most_price)
+        pool, power, pair = self.split(prices)
         self.lowest = np.empty(self.problem.n_demands)
         start = self.unmet if demand_prices is None else demand_prices
         total = lowest_costs(
             self.arcs, self.problem.demand, self.unmet, start, pool, power, pair, self.lowest
         )
-        return total - self._worth(np.minimum(prices, self.most_price))
+        return total - self._worth(prices)
 
     def choose(self, prices: F8, below: F8, most: int, taken: B1) -> I8:
         """Return, and mark in `taken`, the cheapest arcs of each demand below a cost.

@@ -11,13 +11,15 @@ from computenet.units import SECONDS_PER_HOUR
 
 __all__ = ["MOST_PERIODS", "Periods", "make_periods", "slot_hours"]
 
-#: Periods a model has at most, unless the months and blocks alone are more.
-MOST_PERIODS = 200
+#: Periods a model has at most, unless the months alone are more.
+MOST_PERIODS = 300
 #: Ways to make periods, best first: length of a block, h (0 = one slot), and how far prices in one
-#: period may differ, as a share of the mean price.
+#: period may differ, as a share of the mean price. A period is charged its lowest price, so a long
+#: block with prices kept apart says more than a short one without.
 _STEPS = (
-    (0.0, 0.0), (1.0, 0.0), (1.0, np.inf), (24.0, 0.0), (24.0, 0.05), (24.0, 0.2), (24.0, np.inf),
-    (168.0, 0.0), (168.0, 0.05), (168.0, 0.2), (168.0, np.inf), (np.inf, np.inf),
+    (0.0, 0.0), (1.0, 0.0), (1.0, np.inf), (24.0, 0.0), (48.0, 0.0), (96.0, 0.0), (168.0, 0.0),
+    (336.0, 0.0), (np.inf, 0.0), (24.0, 0.05), (168.0, 0.05), (24.0, 0.2), (168.0, 0.2),
+    (np.inf, 0.2), (24.0, np.inf), (168.0, np.inf), (np.inf, np.inf),
 )  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def least_waiting_h(
         waiting = np.maximum(length * backlog[:-1] + grown - done - doubt, 0.0).sum()
         after = weight[k + 1] if k + 1 < len(filled) else 0.0
         total += max(weight[k] - after, 0.0) * float(waiting)
-    return total / 3600.0 * (1.0 - 1e-9)
+    return float(total / 3600.0 * (1.0 - 1e-9))
 
 
 def _backlog(inflow: F8, served: F8) -> F8:

@@ -10,11 +10,13 @@ one, moved by the slots that have passed, is where the next solve starts.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
 from computenet.optimization.conflicts import explain
+from computenet.optimization.dispatch_check import RELAXED
 from computenet.optimization.dispatch_cost import DispatchCost, dispatch_cost, facility_mw
 from computenet.optimization.dispatch_layout import Layout, layout_of
 from computenet.optimization.dispatch_model import DispatchModel, build_model
@@ -62,7 +64,9 @@ def solve_dispatch(
     """
     built = build_model(problem, layout_of(problem))
     answer = solve(built.model, solver, time_limit_s=time_limit_s)
-    return read_dispatch(problem, built, answer, warm=False, why=_why(built, answer, time_limit_s))
+    return read_dispatch(
+        problem, built, answer, warm=False, why=_why(problem, answer, time_limit_s)
+    )
 
 
 class Dispatcher:
@@ -119,7 +123,7 @@ class Dispatcher:
         assert self._hot is not None
         if answer.status is Status.OPTIMAL:
             self._layout, self._basis = layout, self._hot.basis()
-        said = _why(built, answer, self.time_limit_s)
+        said = _why(problem, answer, self.time_limit_s)
         why = "; ".join(text for text in (why, said) if text)
         answer = replace(answer, seconds=time.perf_counter() - began)
         return read_dispatch(problem, built, answer, warm, why)
@@ -158,10 +162,10 @@ def _by_slot(block: Block, layout: Layout) -> bool:
     return len(block.shape) == 2 and block.name != "peak"
 
 
-def _why(built: DispatchModel, answer: Solution, time_limit_s: float | None) -> str:
+def _why(problem: DispatchProblem, answer: Solution, time_limit_s: float | None) -> str:
     """Return why there is no optimal solution, in words; empty where there is one."""
     if answer.status is Status.INFEASIBLE:
-        return f"there is no solution: {explain(built.model)}"
+        return f"there is no solution: {_what_would_give_way(problem)}"
     if answer.status is Status.UNBOUNDED:
         return "cost has no lower bound: a negative price has no limit"
     if answer.status is Status.NO_SOLUTION:
@@ -169,3 +173,14 @@ def _why(built: DispatchModel, answer: Solution, time_limit_s: float | None) -> 
     if answer.status is Status.FEASIBLE:
         return f"the time limit of {time_limit_s} s was reached; the gap is {answer.gap:.2%}"
     return ""
+
+
+def _what_would_give_way(problem: DispatchProblem) -> str:
+    """Return what would give way at the usual prices."""
+    usual: dict[str, Any] = {item.name: item.default for item in fields(DispatchProblem)}
+    prices = {name: usual[name] for name in RELAXED if np.isinf(getattr(problem, name))}
+    elastic = replace(problem, **prices)
+    built = build_model(elastic, layout_of(elastic))
+    answer = solve(built.model, "highs")
+    found = read_dispatch(elastic, built, answer, warm=False)
+    return found.why or explain(build_model(problem, layout_of(problem)).model)

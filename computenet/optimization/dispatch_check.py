@@ -13,7 +13,7 @@ from computenet.errors import InputError, Problem
 if TYPE_CHECKING:
     from computenet.optimization.dispatch_problem import DispatchProblem
 
-__all__ = ["checked"]
+__all__ = ["RELAXED", "TABLE", "checked"]
 
 F8 = NDArray[np.float64]
 
@@ -99,7 +99,8 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "lent": ("P", AT_LEAST_0),
     },
 }
-PRICES = (
+#: Prices at which hard constraints give way.
+RELAXED = (
     "unserved_cny_per_mwh", "green_short_cny_per_mwh", "carbon_over_cny_per_kg", "deadline_cny",
 )  # fmt: skip
 
@@ -130,7 +131,7 @@ def checked(problem: DispatchProblem) -> dict[str, Any]:
                 for name, (axes, rule) in table.items()
             },
         )
-    for name in PRICES:
+    for name in RELAXED:
         value = getattr(problem, name)
         if not value >= 0.0:
             found.append(Problem(name, value, "a price is wrong", "0 or more, or infinite"))

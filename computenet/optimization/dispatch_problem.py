@@ -330,7 +330,8 @@ class DispatchProblem:
     unserved_cny_per_mwh, green_short_cny_per_mwh, carbon_over_cny_per_kg, deadline_cny
         Prices at which the import limit, the green share, the carbon cap and hard deadlines (per
         hour of work and hour) give way where they cannot be met; infinite = never, and the window
-        may have no solution.
+        may have no solution. They should be above all that is paid to meet them, and load unserved
+        above the others, lest the lights go out for a target.
 
     Raises
     ------
@@ -346,9 +347,9 @@ class DispatchProblem:
     data: DataShipping | None = None
     green: GreenRules | None = None
     carry: Carry = field(default_factory=Carry)
-    unserved_cny_per_mwh: float = 1e5
+    unserved_cny_per_mwh: float = 1e6
     green_short_cny_per_mwh: float = 1e5
-    carbon_over_cny_per_kg: float = 1e3
+    carbon_over_cny_per_kg: float = 100.0
     deadline_cny: float = 1e4
 
     def __post_init__(self) -> None:

@@ -206,6 +206,11 @@ class MatchingProblem:
         names: tuple[str, ...] = getattr(self, f"{kind}_names")
         return names[number] if number < len(names) else f"{kind} {number}"
 
+    def label(self, kind: str, number: int) -> str:
+        """Return kind and name, e.g. ``link beijing-wuhan``."""
+        names: tuple[str, ...] = getattr(self, f"{kind}_names")
+        return f"{kind} {names[number] if number < len(names) else number}"
+
     def check(self) -> None:
         """Raise if the problem cannot be solved as it stands.
 

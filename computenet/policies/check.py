@@ -247,6 +247,7 @@ def _example_compiled() -> CompiledScenario:
         accelerators_per_server=np.full(3, 8, dtype=np.int64),
         failures_per_server_s=np.zeros(3),
         accelerator=("x", "y", "x"),
+        reserved_accelerators=np.zeros(3, dtype=np.int64),
     )
     groups = GroupArrays(
         ids=("a/x/small", "a/x/large", "b/x/small", "b/x/large"),
@@ -320,6 +321,7 @@ def _example_compiled() -> CompiledScenario:
             activity=_row(0.6, 0.85),
             checkpoint_s=_row(1800.0, 1800.0),
             priority=np.zeros(2, dtype=np.int64),
+            operation=np.ones(2, dtype=np.int64),
             transfer_weight=np.ones(2),
             oneway_ms=oneway,
             transfer_cny_per_gb=np.asarray([[0.01, 0.05], [0.05, 0.01]]),

@@ -24,6 +24,7 @@ GROUP = "computenet.policies"
 BUILT_IN = {
     "nearest": "computenet.policies.nearest:Nearest",
     "cheapest": "computenet.policies.cheapest:Cheapest",
+    "fair": "computenet.policies.fair:Fair",
     "greenest": "computenet.policies.greenest:Greenest",
     "least-loaded": "computenet.policies.least_loaded:LeastLoaded",
     "proportional": "computenet.policies.proportional:Proportional",

@@ -64,6 +64,7 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
         _section("targets", label("targets"), sections.targets(run, names, label)),
         _section("by_site", label("by_site"), sections.by_site(run, names, label)),
         _section("by_region", label("by_region"), sections.by_region(run, names, label)),
+        _revenue(run, names, label),
         _section("links", label("links"), sections.links(run, names, label)),
         _section("events", label("events"), sections.events(run, label)),
         _section("audit", label("audit"), sections.audit(run, label), note=label("audit_note")),
@@ -137,6 +138,11 @@ def _bound(run: RunView, label: Labels) -> list[str]:
         return []
     note = label("bound_note", n=int(found["compared"]), status=found["status"])
     return [_section("bound", label("bound"), sections.bound(run, label), note=note)]
+
+
+def _revenue(run: RunView, names: Names, label: Labels) -> str:
+    body = sections.revenue(run, names, label)
+    return _section("revenue", label("revenue"), body) if body else ""
 
 
 def _queues(run: RunView, names: Names, label: Labels) -> str:

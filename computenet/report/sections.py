@@ -24,6 +24,7 @@ __all__ = [
     "limits",
     "links",
     "provenance",
+    "revenue",
     "sources",
     "targets",
 ]
@@ -230,7 +231,7 @@ def by_region(run: RunView, names: Names, label: Labels) -> str:
     head = [(label("col_region"), True)] + [
         (label(f"col_{name}"), False) for name in ("arrived", "dropped", "slo", "jobs", "wait")
     ]
-    return _table(
+    return _fairness(run, label) + _table(
         head,
         (
             (
@@ -241,6 +242,45 @@ def by_region(run: RunView, names: Names, label: Labels) -> str:
             for key, v in run.summary["by_region"].items()
         ),
     )  # fmt: skip
+
+
+def revenue(run: RunView, names: Names, label: Labels) -> str:
+    """Return who pays what for jobs: a row an operation, a row a region, and the sum."""
+    sums = run.summary.get("revenue", {})
+    if not sums.get("bill_cny"):
+        return ""
+    columns = ("hours", "bill", "voucher", "paid")
+    head = [(label("col_who"), True)] + [(label(f"col_{name}"), False) for name in columns]
+
+    def cells(who: str, row: dict[str, Any]) -> tuple[str, ...]:
+        amounts = (money(row[f"{name}_cny"], label.lang) for name in columns[1:])
+        return (escape(who), compact(row["accelerator_h"], label.lang), *amounts)
+
+    rows = [cells(label(f"op_{kind}"), row) for kind, row in sums["by_operation"].items()]
+    rows += [
+        cells(names.region(key), row) for key, row in sums["by_region"].items() if row["bill_cny"]
+    ]
+    last = "".join(
+        f'<td class="{"t" if at == 0 else ""}">{cell}</td>'
+        for at, cell in enumerate(cells(label("total"), sums))
+    )
+    margin = label("margin_note", margin=money(sums["margin_cny"], label.lang))
+    note = f'<p class="note">{escape(margin)}</p>'
+    return note + _table(head, rows, f'<tr class="sum">{last}</tr>')
+
+
+def _fairness(run: RunView, label: Labels) -> str:
+    """Return a line on how evenly regions were served."""
+    parts = []
+    for name, spread in run.summary.get("fairness", {}).items():
+        if spread["jain"] is not None:
+            parts.append(
+                label(
+                    f"fair_{name}", jain=plain(spread["jain"], 3), low=share(spread["min"]),
+                    high=share(spread["max"]),
+                )
+            )  # fmt: skip
+    return f'<p class="note">{label("fairness")} {"; ".join(parts)}.</p>' if parts else ""
 
 
 def _bulk_moves(run: RunView, names: Names, label: Labels) -> str:

@@ -25,6 +25,7 @@ TABLES = (
     "arrivals",
     "sites",
     "links",
+    "bills",
     "events",
     "plans",
     "sources",
@@ -94,6 +95,11 @@ class Results:
     def links(self) -> pd.DataFrame:
         """One row a (slot, link) that carried something."""
         return self.tables["links"]
+
+    @property
+    def bills(self) -> pd.DataFrame:
+        """What users pay for jobs, by region and class."""
+        return self.tables["bills"]
 
     @property
     def events(self) -> pd.DataFrame:

@@ -95,6 +95,11 @@ class RunSpec(Spec):
     discipline: Discipline | None = Field(
         default=None, description="discipline of every pool, in place of the pools' own"
     )
+    reserved_share: Share = Field(
+        default=0.0,
+        description="share of every pool's accelerators held for reserved job classes; discipline "
+        "preemptive",
+    )
     service_law: Literal["processor-sharing", "continuous-batching"] = Field(
         default="processor-sharing",
         description="how replicas serve: fluid and fastest, or engine step by engine step",

@@ -11,7 +11,7 @@ import numpy as np
 from computenet.compiled import B1, F8, CompiledScenario
 from computenet.errors import InputError, Problem
 from computenet.policies.check import check_plan
-from computenet.policies.protocol import Plan, Policy, PriceRow, SystemView
+from computenet.policies.protocol import Plan, Policy, SystemView
 from computenet.scenario import LinkCut, Scenario, SiteOutage
 from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.bulk_moves import BulkMoves, resident_data
@@ -21,6 +21,7 @@ from computenet.simulation.events import EventLog
 from computenet.simulation.foresight import Foresight
 from computenet.simulation.job_plane import JobPlane
 from computenet.simulation.load_meter import LoadMeter
+from computenet.simulation.plan_log import PlanLog
 from computenet.simulation.power_states import PowerStates
 from computenet.simulation.progress import Progress
 from computenet.simulation.request_plane import RequestPlane
@@ -35,37 +36,12 @@ from computenet.simulation.totals import (
 from computenet.simulation.transfer_plane import TransferPlane
 from computenet.streams import named_stream
 
-__all__ = ["Engine", "Outcome", "PlanLog"]
+__all__ = ["Engine", "Outcome"]
 
 #: Time constant of the moving mean of the job load, s.
 LOAD_MEMORY_S = 21_600.0
 #: Real seconds between two reports of progress.
 REPORT_EVERY_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class PlanLog:
-    """What the policy decided.
-
-    Attributes
-    ----------
-    changes
-        Every change of shares: (time, request shares or None, job shares or None).
-    prices
-        Every set of prices: (time, prices).
-    setpoint_mw
-        ``(I, S)`` set-points of storage, by slot.
-    decision_s
-        Wall time of every plan.
-    estimates
-        (time, the plan's own cost, its bound), CNY, where a policy gives them.
-    """
-
-    changes: list[tuple[float, F8 | None, F8 | None]]
-    prices: list[tuple[float, tuple[PriceRow, ...]]]
-    setpoint_mw: F8
-    decision_s: list[float]
-    estimates: list[tuple[float, float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,8 +369,8 @@ class Engine:
             self._plans.setpoint_mw[:, first:] = plan.setpoint_mw[:, None]
         if plan.prices:
             self._plans.prices.append((now_s, plan.prices))
-        if np.isfinite(plan.objective_cny):
-            self._plans.estimates.append((now_s, plan.objective_cny, plan.bound_cny))
+        if np.isfinite(plan.expected_cny):
+            self._plans.expected_cny.append((now_s, plan.expected_cny))
         if self._leaving:
             moved = self._jobs.evacuate(np.asarray(self._leaving), now_s)
             self._leaving = []

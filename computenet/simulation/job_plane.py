@@ -22,6 +22,7 @@ from computenet.kernels.job_queue import (
 from computenet.kernels.job_state import (
     COMPLETED,
     NOT_ARRIVED,
+    ON_DEMAND,
     RUNNING,
     make_job_inputs,
     make_job_out,
@@ -101,7 +102,12 @@ class JobPlane:
             size_weight_s=pools.size_weight_s,
             half_life_s=pools.usage_half_life_s,
             slot_s=compiled.slot_s,
+            operation=jobs.operation,
+            reserved=pools.reserved_accelerators * units,
         )
+        # Jobs on demand never have what is held for reserved classes.
+        on_demand = (jobs.operation == ON_DEMAND)[:, None]
+        self._most = self._size - on_demand * pools.reserved_accelerators * units
         self._state = make_job_state(self._inputs, self._size)
         self._lent = np.zeros(len(pools.ids), dtype=np.int64)
         if lendable is not None:
@@ -153,7 +159,7 @@ class JobPlane:
             here = (table.site == pools.site[pool]) & (
                 self._compiled.jobs.speed[table.job_class, pool] > 0.0
             )
-            here &= self._inputs.accelerators <= self._size[pool]
+            here &= self._inputs.accelerators <= self._most[table.job_class, pool]
             if len(self._allowed):
                 here &= (table.kind < 0) | self._allowed[np.maximum(table.kind, 0), pool]
             found[here] = pool
@@ -301,7 +307,7 @@ class JobPlane:
         count = route_jobs(
             first, last, self._demand, table.kind, self._allowed, table.job_class,
             self._inputs.accelerators, table.whole_nodes, self._per_server, table.estimate_s,
-            self._share, self._credit, compiled.jobs.speed, self._size,
+            self._share, self._credit, compiled.jobs.speed, self._most,
             self._state.available, compiled.pools.site, self._data_region,
             len(compiled.sites.ids), self._pool, self._transfers.route, self._placed,
         )  # fmt: skip

@@ -101,6 +101,7 @@ def run_scenario(
         outcome.requests,
         outcome.links,
         outcome.faults,
+        outcome.plans,
         audit,
     )
     tables = make_tables(scenario, compiled, outcome, accounts)

@@ -12,6 +12,9 @@ from computenet.kernels.histogram import percentile
 from computenet.results.audit import Audit
 from computenet.scenario import Scenario
 from computenet.simulation.accounting import Accounts, slot_lengths_s
+from computenet.simulation.fairness import fairness_of_regions
+from computenet.simulation.plan_log import PlanLog
+from computenet.simulation.revenue import bill_jobs
 from computenet.simulation.totals import (
     COMPLETED,
     FAILED,
@@ -74,6 +77,7 @@ def summarise(
     requests: RequestTotals,
     links: LinkTotals,
     faults: FaultTotals,
+    plans: PlanLog,
     audit: Audit,
 ) -> dict[str, Any]:
     """Return the summary; every figure is real (scaled by sampling) unless its name says so."""
@@ -181,6 +185,7 @@ def summarise(
             "jobs_moved": faults.moved_jobs,
             "jobs_stopped_by_tide": faults.tide_jobs,
         },
+        "plan": _plan(compiled, plans, accounts),
         "grid_events": faults.grid_events,
         "network": {
             "carried_gb": carried,
@@ -197,6 +202,8 @@ def summarise(
         "audit": audit.as_dict(),
         "by_site": _by_site(scenario, compiled, accounts, pools, jobs),
         "by_region": _by_region(compiled, jobs, requests),
+        "fairness": fairness_of_regions(compiled, jobs, requests),
+        "revenue": bill_jobs(scenario, compiled, jobs).summary(accounts.total_cny),
         "targets": _targets(scenario, compiled, accounts, pools),
         "notes": list(compiled.notes),
     }
@@ -241,6 +248,25 @@ def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
         )
         / SECONDS_PER_HOUR,
         "lost_accelerator_h": float(jobs.lost_accelerator_s.sum()) / SECONDS_PER_HOUR,
+    }
+
+
+def _plan(compiled: CompiledScenario, plans: PlanLog, accounts: Accounts) -> dict[str, Any]:
+    """Return what plans expected energy and network to cost, and what they did cost.
+
+    Only where every plan says what it expects; of a plan that was replaced early, its part.
+    """
+    expected = plans.expected_cny
+    if not expected or len(expected) < len(plans.decision_s):
+        return {"expected_cny": None, "simulated_cny": None, "gap": None}
+    times_s = np.asarray([time_s for time_s, _ in expected] + [compiled.horizon_s])
+    parts = np.diff(times_s) / compiled.epoch_s
+    total = float((parts * np.asarray([cny for _, cny in expected])).sum())
+    paid = float(accounts.bill.energy.sum()) + accounts.network_cny
+    return {
+        "expected_cny": total,
+        "simulated_cny": paid,
+        "gap": paid / total - 1.0 if total > 0.0 else None,
     }
 
 
@@ -320,7 +346,9 @@ def _by_region(
         folded: I8 = values.reshape(n, -1).sum(axis=1)
         return folded
 
-    arrived, dropped = fold(requests.arrived), fold(requests.dropped)
+    arrived, served, dropped = (
+        fold(values) for values in (requests.arrived, requests.served, requests.dropped)
+    )
     attained = fold(requests.measured.attained)
     ended = fold(requests.measured.served + requests.measured.dropped)
     submitted = np.bincount(jobs.region[jobs.state != NOT_SUBMITTED], minlength=n)
@@ -329,6 +357,7 @@ def _by_region(
     for r, region in enumerate(compiled.regions):
         out[region] = {
             "requests_arrived": int(arrived[r]),
+            "requests_served": int(served[r]),
             "requests_dropped": int(dropped[r]),
             "slo_attainment": _ratio(float(attained[r]), float(ended[r])),
             "jobs_submitted": int(submitted[r]),

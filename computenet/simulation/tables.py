@@ -14,6 +14,7 @@ from computenet.scenario import Scenario
 from computenet.scenario.provenance import number_sources
 from computenet.simulation.accounting import Accounts, slot_lengths_s
 from computenet.simulation.engine import Outcome
+from computenet.simulation.revenue import bill_jobs
 from computenet.simulation.sources import model_numbers
 from computenet.simulation.totals import JOB_STATES, JobRecords, RequestTotals
 from computenet.units import SECONDS_PER_HOUR
@@ -34,6 +35,7 @@ def make_tables(
         "arrivals": _arrivals(compiled, outcome.requests),
         "sites": _sites(compiled, outcome, accounts),
         "links": _links(compiled, outcome),
+        "bills": bill_jobs(scenario, compiled, outcome.jobs).table(),
         "events": _events(outcome),
         "plans": _plans(compiled, outcome),
         "sources": _sources(scenario),

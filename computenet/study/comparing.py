@@ -112,31 +112,55 @@ _FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("cost, million CNY", lambda s: _millions(s["cost"]["total_cny"])),
     ("  energy", lambda s: _millions(s["cost"]["energy_cny"])),
     ("  network", lambda s: _millions(s["cost"]["network_cny"])),
+    ("bills of users, million CNY", lambda s: _bills(s)),
     ("carbon, t CO2", lambda s: f"{s['carbon']['kg'] / 1000:,.0f}"),
     ("facility, MWh", lambda s: f"{s['energy']['facility_mwh']:,.0f}"),
     ("PUE", lambda s: "-" if s["energy"]["pue"] is None else f"{s['energy']['pue']:.3f}"),
     ("green share", lambda s: _share(s["energy"]["green_share"])),
     ("unserved, MWh", lambda s: f"{s['energy']['unserved_mwh']:,.0f}"),
     ("SLO attainment", lambda s: _share(s["requests"]["slo_attainment"])),
+    ("  lowest region", lambda s: _share(_of_regions(s, "min"))),
+    ("  Jain's index of regions", lambda s: _index(_of_regions(s, "jain"))),
     ("TTFT p50 / p99, ms", lambda s: _pair(s["requests"]["ttft_ms"])),
     ("requests dropped", lambda s: f"{s['requests']['dropped']:,}"),
     ("jobs completed", lambda s: f"{s['jobs']['completed']:,}"),
     ("job wait mean, s", lambda s: _number(s["jobs"]["wait_s"]["mean"])),
     ("job wait p99, s", lambda s: _number(s["jobs"]["wait_s"]["p99"])),
+    ("cost against plan", lambda s: _signed(s["plan"]["gap"])),
     ("work in the west", lambda s: _share(s["network"]["west_share"])),
     ("utilisation", lambda s: _share(s["capacity"]["utilisation"])),
 )
 
 
 _GAPS = (
-    ("cost over the bound", "gap_to_bound"),
-    ("  of what work costs", "gap_above_idle"),
-    ("carbon over the bound", "carbon_gap_to_bound"),
+    ("cost over bound", "gap_to_bound"),
+    ("  above idle", "gap_above_idle"),
+    ("carbon over bound", "carbon_gap_to_bound"),
 )
 
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.2%}"
+
+
+def _bills(summary: dict[str, Any]) -> str:
+    """Return the sum of users' bills; runs on disk may be older than bills."""
+    bill = summary.get("revenue", {}).get("bill_cny", 0.0)
+    return _millions(bill) if bill else "-"
+
+
+def _of_regions(summary: dict[str, Any], figure: str) -> float | None:
+    """Return a figure of the spread of SLO attainment; runs on disk may be older than it."""
+    value: float | None = summary.get("fairness", {}).get("slo_attainment", {}).get(figure)
+    return value
+
+
+def _index(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _number(value: float | None) -> str:

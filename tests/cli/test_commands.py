@@ -61,7 +61,7 @@ def test_simulate_writes_a_complete_run(tmp_path: Path) -> None:
     assert "关键指标" in out.read_text(encoding="utf-8")
     side = run("compare", tmp_path / "run", tmp_path / "run")
     assert side.returncode == 0
-    assert "cost over the bound" in side.stdout
+    assert "cost over bound" in side.stdout
     without = run("compare", tmp_path / "run", tmp_path / "run", "--no-bound")
     assert "bound: not computed" in without.stdout
 
