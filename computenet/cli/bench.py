@@ -154,7 +154,7 @@ def _print_suite(console: object, suite: SuiteResult) -> None:
 
 
 _HEAD = (
-    "cost, CNY", f"against first", "gap", "SLO", "carbon, kg", "wait, s", "deadlines", "completed",
+    "cost, CNY", "against first", "gap", "SLO", "carbon, kg", "wait, s", "deadlines", "completed",
     "decision, ms",
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from computenet.cli.bench import bench
 from computenet.cli.options import (
     BoundOpt,
     DaysOpt,
@@ -80,7 +81,7 @@ def run() -> None:
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(help="topologies, workloads, scenarios, shocks, suites, policies, traces.")
+        str, typer.Argument(help="A kind: topologies, workloads, scenarios, shocks, suites, …")
     ] = "",
     as_json: JsonOpt = False,
 ) -> None:

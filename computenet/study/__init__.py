@@ -1,8 +1,8 @@
 """Load, simulate, replay, compare: the Python interface, of which the command line is a layer."""
 
-from computenet.study.bounds import RunBound, bound_runs, with_bound
 from computenet.study.bench_setup import prepare_bench
 from computenet.study.benching import Benchmark, bench, run_bench
+from computenet.study.bounds import RunBound, bound_runs, with_bound
 from computenet.study.comparing import Comparison, Row, check_policies, compare, compare_runs
 from computenet.study.fits import draw, fit
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
@@ -17,8 +17,8 @@ __all__ = [
     "Replay",
     "ReplayOptions",
     "Row",
-    "bench",
     "RunBound",
+    "bench",
     "bound_runs",
     "check_policies",
     "compare",

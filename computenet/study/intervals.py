@@ -89,9 +89,7 @@ def mean_interval(values: Sequence[float | None]) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
-def paired_difference(
-    values: Sequence[float | None], base: Sequence[float | None]
-) -> Difference:
+def paired_difference(values: Sequence[float | None], base: Sequence[float | None]) -> Difference:
     """Return the mean of ``values - base``, pair by pair, and whether it can be told from 0.
 
     Pairs share their seed and so their demand: what both have in common falls out, and a small
@@ -99,9 +97,7 @@ def paired_difference(
     """
     if len(values) != len(base):
         raise ValueError("paired values differ in number")
-    pairs = [
-        (a, b) for a, b in zip(values, base, strict=True) if a is not None and b is not None
-    ]
+    pairs = [(a, b) for a, b in zip(values, base, strict=True) if a is not None and b is not None]
     if len(pairs) != len(values):
         return Difference(Interval(None, None, None, 0), None, None, None)
     a, b = np.asarray(pairs, dtype=np.float64).reshape(-1, 2).T

@@ -100,7 +100,7 @@ def save(
 
 
 def listing() -> dict[str, list[dict[str, str]]]:
-    """Return what is built in: topologies, workloads, scenarios, shocks, suites, policies, traces."""
+    """Return what is built in: topologies, workloads, scenarios, suites, policies and more."""
     from computenet.scenario import (
         list_scenarios,
         list_shocks,

@@ -25,7 +25,7 @@ __all__ = ["TRACES", "CaseSpec", "Suite", "SuiteSpec", "load_suite"]
 #: Names the folder that holds recorded traces.
 TRACES = "COMPUTENET_TRACES"
 #: Policies of a suite that names none.
-POLICIES = ("nearest", "cheapest", "greenest", "least-loaded", "matching", "dispatch")
+POLICIES = ("nearest", "cheapest", "greenest", "matching", "dispatch")
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Overrides = dict[Identifier, Any]
