@@ -121,7 +121,7 @@ def _print(done: Benchmark, out: Path | None) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     for suite in done.suites.values():
         _print_suite(console, suite)
     console.print(
