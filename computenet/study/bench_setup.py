@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,7 +164,9 @@ def _entrants(
             problems.append(Problem("policies", shown, "has no methods reset and plan"))
     for path in files:
         try:
-            joining += [Entrant(name, one) for name, one in policy_classes(path).items()]
+            # What the file prints must not mix with figures.
+            with contextlib.redirect_stdout(sys.stderr):
+                joining += [Entrant(name, one) for name, one in policy_classes(path).items()]
         except InputError as error:
             problems += error.problems
     return named, joining

@@ -97,7 +97,11 @@ def paired_difference(values: Sequence[float | None], base: Sequence[float | Non
     """
     if len(values) != len(base):
         raise ValueError("paired values differ in number")
-    pairs = [(a, b) for a, b in zip(values, base, strict=True) if a is not None and b is not None]
+    pairs = [
+        (a, b)
+        for a, b in zip(values, base, strict=True)
+        if a is not None and b is not None and np.isfinite(a) and np.isfinite(b)
+    ]
     if len(pairs) != len(values):
         return Difference(Interval(None, None, None, 0), None, None, None)
     a, b = np.asarray(pairs, dtype=np.float64).reshape(-1, 2).T
