@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from computenet.results import Results, load_run
     from computenet.results.nodal_prices import settlement
     from computenet.scenario import Scenario
-    from computenet.study import Comparison, compare, load, replay, simulate
+    from computenet.study import Benchmark, Comparison, bench, compare, load, replay, simulate
     from computenet.workload.traces import (
         convert_trace,
         describe_trace,
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Benchmark": "computenet.study",
     "Comparison": "computenet.study",
     "Plan": "computenet.policies",
     "Policy": "computenet.policies",
     "Results": "computenet.results",
     "Scenario": "computenet.scenario",
     "SystemView": "computenet.policies",
+    "bench": "computenet.study",
     "check_policy": "computenet.policies",
     "convert_trace": "computenet.workload.traces",
     "compare": "computenet.study",
@@ -48,12 +50,14 @@ _HOME = {
 }
 
 __all__ = [
+    "Benchmark",
     "Comparison",
     "Plan",
     "Policy",
     "Results",
     "Scenario",
     "SystemView",
+    "bench",
     "check_policy",
     "compare",
     "convert_trace",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from computenet.cli.bench import bench
 from computenet.cli.options import (
     BoundOpt,
     DaysOpt,
@@ -38,6 +39,7 @@ app = typer.Typer(
     help="Simulate a national network of computing hubs: data, compute, power and network.",
 )
 app.add_typer(trace_app, name="trace")
+app.command()(bench)
 
 
 def _show_version(wanted: bool) -> None:
@@ -79,7 +81,7 @@ def run() -> None:
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(help="topologies, workloads, scenarios, shocks, policies or traces.")
+        str, typer.Argument(help="A kind: topologies, workloads, scenarios, shocks, suites, …")
     ] = "",
     as_json: JsonOpt = False,
 ) -> None:

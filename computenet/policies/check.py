@@ -32,6 +32,8 @@ TOLERANCE = 1e-9
 
 def check_plan(plan: Plan, view: SystemView) -> list[Problem]:
     """Return what is wrong with a plan for a view."""
+    if not isinstance(plan, Plan):
+        return [Problem("plan", type(plan).__name__, "is no Plan", "what plan(view) returns")]
     problems: list[Problem] = []
     for name, shares, open_arcs in (
         ("request_shares", plan.request_shares, view.request_arc_open),

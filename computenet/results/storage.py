@@ -29,25 +29,31 @@ KEPT_ROWS = 10_000_000
 ORDERS = {"jobs": "job_id"}
 
 
-def require_free(directory: Path, *, overwrite: bool) -> None:
+def require_free(directory: Path, *, overwrite: bool, mark: str = MARK) -> None:
     """Raise `InputError` unless a run may be written to `directory`.
 
     With `overwrite` an existing *run* directory may be replaced, but nothing else.
+
+    Parameters
+    ----------
+    mark
+        The file that tells what may be replaced.
     """
     if not directory.exists():
         return
-    if overwrite and directory.is_dir() and (directory / MARK).is_file():
+    if overwrite and directory.is_dir() and (directory / mark).is_file():
         return
     if overwrite and directory.is_dir() and not any(directory.iterdir()):
         return
-    message = "exists already and is not a run" if overwrite else "exists already"
+    what = "run" if mark == MARK else mark.removesuffix(".json")
+    message = f"exists already and is not a {what}" if overwrite else "exists already"
     raise InputError(
         [
             Problem(
                 "--out",
                 str(directory),
                 message,
-                allowed="a new directory, or --overwrite over an earlier run",
+                allowed=f"a new directory, or --overwrite over an earlier {what}",
             )
         ],
         "nothing was run",
@@ -55,13 +61,15 @@ def require_free(directory: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def complete_directory(directory: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def complete_directory(
+    directory: Path, *, overwrite: bool = False, mark: str = MARK
+) -> Iterator[Path]:
     """Give a temporary directory that becomes `directory` when the block succeeds.
 
     On any error, the interrupt key included, the temporary directory is removed and `directory`
     is left as it was.
     """
-    require_free(directory, overwrite=overwrite)
+    require_free(directory, overwrite=overwrite, mark=mark)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(

@@ -137,5 +137,7 @@ def run_scenario(
     else:
         streamed = {"jobs": sink.table}
     lap("results")
-    manifest = make_manifest(scenario, compiled, policy, wall, demand, streamed)
+    manifest = make_manifest(
+        scenario, compiled, policy, wall, outcome.plans.decision_s, demand, streamed
+    )
     return Results(scenario, summary, manifest, tables, audit, streamed)

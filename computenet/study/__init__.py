@@ -1,5 +1,7 @@
 """Load, simulate, replay, compare: the Python interface, of which the command line is a layer."""
 
+from computenet.study.bench_setup import prepare_bench
+from computenet.study.benching import Benchmark, bench, run_bench
 from computenet.study.bounds import RunBound, bound_runs, with_bound
 from computenet.study.comparing import Comparison, Row, check_policies, compare, compare_runs
 from computenet.study.fits import draw, fit
@@ -10,11 +12,13 @@ from computenet.study.shocks import compare_shocks, with_shock
 from computenet.workload.replay import ReplayOptions
 
 __all__ = [
+    "Benchmark",
     "Comparison",
     "Replay",
     "ReplayOptions",
     "Row",
     "RunBound",
+    "bench",
     "bound_runs",
     "check_policies",
     "compare",
@@ -24,8 +28,10 @@ __all__ = [
     "fit",
     "listing",
     "load",
+    "prepare_bench",
     "prepare_replay",
     "replay",
+    "run_bench",
     "run_replay",
     "save",
     "serve",
