@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-SUITES = ("startup", "requests", "jobs", "disciplines", "readers", "runs")
+SUITES = (
+    "startup",
+    "requests",
+    "jobs",
+    "disciplines",
+    "readers",
+    "runs",
+    "bounds",
+    "optimizer.fairness",
+    "optimizer.gang",
+)
 
 
 def main() -> None:

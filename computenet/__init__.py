@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from computenet.policies import Plan, Policy, SystemView, check_policy
     from computenet.results import Results, load_run
+    from computenet.results.nodal_prices import settlement
     from computenet.scenario import Scenario
     from computenet.study import (
+        Benchmark,
         Comparison,
         MatchOutcome,
+        bench,
         compare,
         load,
         match,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Benchmark": "computenet.study",
     "Comparison": "computenet.study",
     "MatchOutcome": "computenet.study",
     "Plan": "computenet.policies",
@@ -43,6 +47,7 @@ _HOME = {
     "Results": "computenet.results",
     "Scenario": "computenet.scenario",
     "SystemView": "computenet.policies",
+    "bench": "computenet.study",
     "check_policy": "computenet.policies",
     "convert_trace": "computenet.workload.traces",
     "compare": "computenet.study",
@@ -54,10 +59,12 @@ _HOME = {
     "read_trace": "computenet.workload.traces",
     "replay": "computenet.study",
     "scale_trace": "computenet.workload.traces",
+    "settlement": "computenet.results.nodal_prices",
     "simulate": "computenet.study",
 }
 
 __all__ = [
+    "Benchmark",
     "Comparison",
     "MatchOutcome",
     "Plan",
@@ -65,6 +72,7 @@ __all__ = [
     "Results",
     "Scenario",
     "SystemView",
+    "bench",
     "check_policy",
     "compare",
     "convert_trace",
@@ -76,6 +84,7 @@ __all__ = [
     "read_trace",
     "replay",
     "scale_trace",
+    "settlement",
     "simulate",
 ]
 

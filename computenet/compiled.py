@@ -79,6 +79,7 @@ class PoolArrays:
     accelerators_per_server: I8
     failures_per_server_s: F8
     accelerator: tuple[str, ...]  # accelerator type
+    reserved_accelerators: I8  # held for reserved job classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,14 @@ class JobDemandArrays:
     activity: F8  # (C,) share of ``active_w`` drawn while running
     checkpoint_s: F8  # (C,) run time between checkpoints; 0 = none
     priority: I8  # (C,) larger goes first
+    operation: I8  # (C,) codes of `computenet.kernels.job_state`
     transfer_weight: F8  # (C,) share of a link that a transfer gets beside others
     oneway_ms: F8  # (R, I) one-way latency
     transfer_cny_per_gb: F8  # (R, I)
     data_gb_per_accelerator_s: F8  # (C,) input data of a mean job over its work
     held_run_s: F8  # (C,) mean run time weighed by itself: how long placed work stays
     held_gang: F8  # (C,) mean gang weighed by itself
+    estimate_factor: F8  # (C,) users' estimates over run times, mean
     deadline_s: F8  # (C,) slack of the deadline besides the run time; infinite = none
 
 

@@ -79,6 +79,10 @@ class InputError(ComputenetError):
         self.title = title
         super().__init__(self.block())
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...], str]]:
+        """Come back whole from another process."""
+        return type(self), (self.problems, self.title)
+
     def block(self) -> str:
         """Return the whole message: the title, then each problem."""
         count = len(self.problems)

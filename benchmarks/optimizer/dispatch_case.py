@@ -151,6 +151,7 @@ def _work(
         np.where(np.arange(streams) % 3 == 0, 0.0, rng.uniform(0.5, 4.0, streams)),
         here=rng.random((streams, sites)) < 0.2,
         price_cny_per_gb=rng.uniform(0.01, 0.05, (streams, sites)),
+        holding_cny_per_gb_h=1.6e-4,
         links=tuple(f"l{k}" for k in range(links)),
         link_gb=np.full((slots, links), 2.0 * mean * streams / links),
         route_stream=np.tile(stream, 2),

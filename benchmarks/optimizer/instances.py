@@ -5,8 +5,8 @@ tree and the shortest further pairs make 59 ducts, 118 directed links. Regions a
 the places, more of both where the weight of a place is large; every site has each type of
 accelerator. Demand of a (region, class) is log-normal (sigma 1.2) around its region's weight. An
 arc exists where the class's latency circle (by distance and a detour factor) reaches the site.
-Total capacity is 1.05 times what the demand takes at the mean speed, so the popular places are
-short; some 1 in 10 sites is short of power, and links are wide by 1.6 of a gravity load.
+Total capacity is 0.65 times what the demand takes at the mean speed, so the popular places are
+short; some 1 in 10 sites is short of power, and links are wide by 1.1 of a gravity load.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def matching_instance(size: str | tuple[int, int, int], seed: int = 0) -> Matchi
     ]
     pool = (i[:, None] * TYPES + np.arange(TYPES)).astype(np.int32)
     capacity = rng.lognormal(0.0, 0.6, (sites, TYPES))
-    capacity *= 1.05 * 1e6 * float((1.0 / speed).mean()) / capacity.sum()
+    capacity *= 0.65 * 1e6 * float((1.0 / speed).mean()) / capacity.sum()
     site_mw = (capacity * kw * pue[:, None]).sum(axis=1) / 1e3
     site_mw *= np.where(rng.uniform(size=sites) < 0.1, 0.7, 1.1)
     count = len(r) * TYPES
@@ -160,7 +160,7 @@ def _traffic(
     site_at: NDArray[np.int32],
     links: int,
 ) -> LinkTraffic:
-    """Return the network of the pairs in use, its links as wide as 1.6 times a gravity load."""
+    """Return the network of the pairs in use, its links as wide as 1.1 times a gravity load."""
     into = np.bincount(region_at, weights=demand @ gb_s, minlength=PLACES)
     out = np.bincount(site_at, weights=capacity.sum(axis=1), minlength=PLACES)
     gravity = np.outer(into, out / out.sum()).ravel()
@@ -184,5 +184,5 @@ def _traffic(
         path_start=start,  # type: ignore[arg-type]
         path_link=link,  # type: ignore[arg-type]
         path_cny=1e-4 * np.diff(start),
-        link_gb_s=1.6 * load + 0.05 * load.mean(),
+        link_gb_s=1.1 * load + 0.05 * load.mean(),
     )

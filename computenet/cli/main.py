@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
+from computenet.cli.bench import bench
 from computenet.cli.match import match
 from computenet.cli.options import (
+    BoundOpt,
     DaysOpt,
     FormatOpt,
     JsonOpt,
@@ -39,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(trace_app, name="trace")
 app.command()(match)
+app.command()(bench)
 
 
 def _show_version(wanted: bool) -> None:
@@ -80,7 +83,7 @@ def run() -> None:
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(help="topologies, workloads, scenarios, shocks, policies or traces.")
+        str, typer.Argument(help="A kind: topologies, workloads, scenarios, shocks, suites, …")
     ] = "",
     as_json: JsonOpt = False,
 ) -> None:
@@ -124,6 +127,7 @@ def simulate(
     policy: Annotated[str | None, typer.Option(help="Policy by name.")] = None,
     seed: SeedOpt = None,
     pairs: SetOpt = None,
+    bound: BoundOpt = False,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
     lang: LangOpt = None,
@@ -141,6 +145,8 @@ def simulate(
         require_free(out, overwrite=overwrite)
     with progress(loaded, quiet=as_json) as report:
         results = study.simulate(loaded, progress=report)
+    if bound:
+        results = study.with_bound(results)
     if out is not None:
         study.save(results, out, overwrite=overwrite, lang=tongue)
     if as_json:
@@ -178,6 +184,7 @@ def replay(
     strict: Annotated[bool, typer.Option("--strict", help="Refuse unsorted traces.")] = False,
     lenient: LenientOpt = False,
     pairs: SetOpt = None,
+    bound: BoundOpt = False,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
     lang: LangOpt = None,
@@ -216,6 +223,8 @@ def replay(
         typer.echo(f"note: {notice}", err=True)
     with progress(prepared.scenario, quiet=as_json) as report:
         results = study.run_replay(prepared, progress=report)
+    if bound:
+        results = study.with_bound(results)
     if out is not None:
         study.save(results, out, overwrite=overwrite, lang=tongue)
     if as_json:
@@ -239,6 +248,10 @@ def compare(
     days: DaysOpt = None,
     seed: SeedOpt = None,
     pairs: SetOpt = None,
+    bound: Annotated[
+        bool,
+        typer.Option("--bound/--no-bound", help="Compute what no policy can better."),
+    ] = True,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
     lang: LangOpt = None,
@@ -266,7 +279,7 @@ def compare(
         names = [name.strip() for name in shocks.split(",") if name.strip()]
         scenario = load(what[0], days, None, seed, pairs)
         with progress(scenario, quiet=as_json, runs=names) as report:
-            comparison = study.compare_shocks(scenario, names, progress=report)
+            comparison = study.compare_shocks(scenario, names, progress=report, bound=bound)
         if out is not None:
             comparison.save(out, overwrite=overwrite, lang=tongue)
     elif policies is not None:
@@ -280,7 +293,7 @@ def compare(
         scenario = load(what[0], days, None, seed, pairs)
         study.check_policies(names)
         with progress(scenario, quiet=as_json, runs=names) as report:
-            comparison = study.compare(scenario, policies=names, progress=report)
+            comparison = study.compare(scenario, policies=names, progress=report, bound=bound)
         if out is not None:
             comparison.save(out, overwrite=overwrite, lang=tongue)
     else:
@@ -299,7 +312,7 @@ def compare(
                 [Problem(name, None, "is not used when runs are compared") for name in unused]
                 or [Problem("compare", what[0], "give --policies, or two runs", "RUN RUN …")]
             )
-        comparison = study.compare_runs(what)
+        comparison = study.compare_runs(what, bound=bound)
     if as_json:
         print_json(comparison.as_dict())
         return

@@ -21,6 +21,7 @@ SetOpt = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a field by its dotted path."),
 ]
+BoundOpt = Annotated[bool, typer.Option("--bound", help="Also compute what no policy can better.")]
 OutOpt = Annotated[Path | None, typer.Option(help="Run directory to write.")]
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, nothing else.")]

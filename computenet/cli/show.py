@@ -104,6 +104,12 @@ def print_summary(results: Results, out: Path | None) -> None:
             f"requests are sampled: one replica and one request in {sampling:,} were simulated, "
             "totals are scaled up"
         )
+    window_h = results.scenario.run.request_window_h
+    if window_h > 0.0:
+        console.print(
+            f"requests are simulated in windows: {window_h:g} h in every "
+            f"{results.scenario.run.request_period_h:g} h, the rest is estimated from them"
+        )
     console.print("audit: every balance closes")
     if out is not None:
         console.print(f"run: {escape(str(out))}")
@@ -157,9 +163,28 @@ def key_figures(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
                 f"{_money(cost['energy_cny'])} + {_money(cost['network_cny'])} = "
                 f"{_money(cost['total_cny'])} CNY",
             ),
+            *(
+                [("cost against plan", f"{summary['plan']['gap']:+.2%}")]
+                if summary.get("plan", {}).get("gap") is not None
+                else []
+            ),
             ("work done in the west", _percent(summary["network"]["west_share"])),
         ],
+        **({"bound": _bound(summary["bound"])} if "bound" in summary else {}),
     }
+
+
+def _bound(bound: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what no policy could better, and how far the run is from it."""
+    if bound["cost_cny"] is None:
+        return [("status", str(bound["status"]))]
+    return [
+        ("least cost", f"{_money(bound['cost_cny'])} CNY"),
+        (
+            "this run over it; above idle",
+            f"{_percent(bound['gap_to_bound'])}; {_percent(bound['gap_above_idle'])}",
+        ),
+    ]
 
 
 def _recorded(recorded: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -208,6 +233,7 @@ def print_comparison(comparison: Comparison, out: Path | None) -> None:
     for row in comparison.rows():
         table.add_row(row.name, *row.values)
     console.print(table)
+    console.print(escape(comparison.bound_line()))
     if out is not None:
         console.print(f"comparison: {escape(str(out))}")
 

@@ -38,9 +38,12 @@ from computenet.kernels.job_state import (
     FCFS,
     LJF,
     MULTIFACTOR,
+    ON_DEMAND,
     PREEMPTIVE,
+    RESERVED,
     SJF,
     SMALLEST_AREA,
+    SPOT,
 )
 from computenet.network import LATENCY_FACTORS, shortest_routes
 from computenet.scenario import Scenario
@@ -68,6 +71,7 @@ DISCIPLINES = {
     "fair-share": FAIR_SHARE,
     "preemptive": PREEMPTIVE,
 }
+OPERATIONS = {"reserved": RESERVED, "on-demand": ON_DEMAND, "spot": SPOT}
 #: Reservations of conservative backfill where a pool names none: enough for dense schedules, few
 #: enough for a pass to be quick (Slurm's bf_max_job_test is the same limit, 500 by default).
 BACKFILL_DEPTH = 50
@@ -270,6 +274,9 @@ def _pools(scenario: Scenario) -> PoolArrays:
             [kind.accelerators_per_server for kind in kinds], dtype=np.int64
         ),
         accelerator=tuple(kind.id for kind in kinds),
+        reserved_accelerators=np.rint(scenario.run.reserved_share * (count - serving)).astype(
+            np.int64
+        ),
     )
 
 
@@ -313,11 +320,13 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
         checkpoint_s=np.full(len(classes), scenario.run.checkpoint_interval_s),
         transfer_weight=_array([item.transfer_weight for item in classes]),
         priority=np.asarray([item.priority for item in classes], dtype=np.int64),
+        operation=np.asarray([OPERATIONS[item.operation] for item in classes], dtype=np.int64),
         oneway_ms=oneway_ms,
         transfer_cny_per_gb=price,
         data_gb_per_accelerator_s=_array([_data_per_work(item) for item in classes]),
         held_run_s=_array([held_run_s(item) for item in classes]),
         held_gang=_array([held_gang(item) for item in classes]),
+        estimate_factor=_array([item.estimate_factor for item in classes]),
         deadline_s=_array(
             [np.inf if item.deadline_h is None else 3600.0 * item.deadline_h for item in classes]
         ),
@@ -397,6 +406,14 @@ def _groups(
             f"sampling 1 in {sampling}: a model has a multiple of {sampling} replicas in a pool; "
             f"of {int(wanted.sum()):,} accelerators meant for serving {int(serving.sum()):,} serve "
             f"({serving.sum() / wanted.sum():.1%}), the others run jobs"
+        )
+    run = scenario.run
+    if run.request_window_h > 0.0:
+        notes.append(
+            f"requests are simulated in windows of {run.request_window_h:g} h every "
+            f"{run.request_period_h:g} h, each after {run.request_warmup_h:g} h of warm-up: "
+            "latencies and SLO are those of the windows; in between, arrivals are the expected "
+            "ones, and busy time and tokens are those of simulated slots with nearly as much work"
         )
     pool_of, model_of = np.nonzero(count)
     rows = [rates[int(m), pools.accelerator[p]] for p, m in zip(pool_of, model_of, strict=True)]

@@ -23,7 +23,7 @@ from computenet.kernels.job_state import (
 )
 from computenet.kernels.skew_heap import meld
 
-__all__ = ["charge", "dequeue", "enqueue", "first_waiting", "refund"]
+__all__ = ["charge", "dequeue", "dequeue_lane", "enqueue", "first_waiting", "refund"]
 
 
 @njit_inline
@@ -150,6 +150,14 @@ def first_waiting(p: int, state: JobState, inputs: JobInputs) -> int:
 
 
 @njit_inline
+def dequeue_lane(lane: int, state: JobState) -> None:
+    """Take the first job of a list out of it."""
+    state.head[lane] = state.following[state.head[lane]]
+    if state.head[lane] < 0:
+        state.tail[lane] = -1
+
+
+@njit_inline
 def dequeue(p: int, state: JobState, inputs: JobInputs) -> None:
     """Take the job that is first in turn out of the queue."""
     discipline = inputs.discipline[p]
@@ -167,16 +175,14 @@ def dequeue(p: int, state: JobState, inputs: JobInputs) -> None:
             lane += 1
     if discipline == EASY:
         chunk_remove(state.head[lane], state)
-    state.head[lane] = state.following[state.head[lane]]
-    if state.head[lane] < 0:
-        state.tail[lane] = -1
-        if discipline == FAIR_SHARE:
-            last = state.lane_heap[state.lanes[p] + state.active[p] - 1]
-            state.active[p] -= 1
-            state.lane_place[lane] = -1
-            if last != lane:
-                state.lane_place[last] = 0
-                _settle_lane(p, last, state)
+    dequeue_lane(lane, state)
+    if state.head[lane] < 0 and discipline == FAIR_SHARE:
+        last = state.lane_heap[state.lanes[p] + state.active[p] - 1]
+        state.active[p] -= 1
+        state.lane_place[lane] = -1
+        if last != lane:
+            state.lane_place[last] = 0
+            _settle_lane(p, last, state)
 
 
 @njit_inline

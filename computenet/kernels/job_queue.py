@@ -21,8 +21,11 @@ Disciplines, of which all but backfill let a head that does not fit hold up the 
   at one pace the order of two jobs never changes.
 - Fair share: the tenant that has used least, past use halved every half-life; a start is charged
   what it is expected to use and put right when it ends.
-- Preemptive: by the class's priority; a head that does not fit stops running jobs of lower
-  priority, which fall back to their last checkpoint and wait at their old place.
+- Preemptive: reserved classes first, then those on demand, then spot; within each by the class's
+  priority. A head that does not fit stops running jobs of lower rank, which fall back to their last
+  checkpoint and wait at their old place; a reserved job stops spot jobs only. Jobs on demand leave
+  a pool's reserved accelerators alone, spot jobs may use them, and spot jobs also take what is free
+  behind a head that waits, as they can be stopped for it.
 
 Expected ends come from the users' estimates; a job past its estimate is expected to end now.
 Among equals the job that was ready first goes first, then the lowest index.
@@ -37,7 +40,14 @@ from numpy.typing import NDArray
 
 from computenet.kernels._jit import njit, njit_inline
 from computenet.kernels.job_backfill import conservative_backfill, easy_backfill
-from computenet.kernels.job_lanes import charge, dequeue, enqueue, first_waiting, refund
+from computenet.kernels.job_lanes import (
+    charge,
+    dequeue,
+    dequeue_lane,
+    enqueue,
+    first_waiting,
+    refund,
+)
 from computenet.kernels.job_running import (
     account,
     ends_remove,
@@ -52,7 +62,10 @@ from computenet.kernels.job_state import (
     CONSERVATIVE,
     EASY,
     FAIR_SHARE,
+    ON_DEMAND,
     PREEMPTIVE,
+    RESERVED,
+    SPOT,
     JobInputs,
     JobOut,
     JobState,
@@ -75,26 +88,59 @@ I4 = NDArray[np.int32]
 
 
 @njit_inline
-def _preempt(p: int, head: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
-    """Stop jobs of lower priority until `head` fits, where stopping them all would do.
+def _may_stop(head: int, c: int, inputs: JobInputs) -> bool:
+    """Return whether a job may stop jobs of class `c`: of lower rank, by a reserved one spot."""
+    mine = inputs.job_class[head]
+    if inputs.lane[c] <= inputs.lane[mine]:
+        return False
+    return bool(inputs.operation[mine] != RESERVED or inputs.operation[c] != ON_DEMAND)
 
-    The lowest priority goes first, the latest start among equals, then the highest index.
+
+@njit_inline
+def _leaves_reserve(p: int, job: int, stopping: bool, state: JobState, inputs: JobInputs) -> bool:
+    """Return whether a job may start without touching what is held for reserved classes.
+
+    Jobs on demand together stay within the pool less what is held, or less what reserved jobs
+    have if that is more; with `stopping`, once all that the job may stop have been stopped.
     """
-    mine = inputs.lane[inputs.job_class[head]]
+    if inputs.reserved[p] == 0 or inputs.operation[inputs.job_class[job]] != ON_DEMAND:
+        return True
+    reserved, on_demand = 0, 0
+    for c in range(inputs.operation.shape[0]):
+        if inputs.operation[c] == RESERVED:
+            reserved += state.busy[p, c]
+        elif inputs.operation[c] == ON_DEMAND and not (stopping and _may_stop(job, c, inputs)):
+            on_demand += state.busy[p, c]
+    room = state.size[p] - state.withheld[p] - max(inputs.reserved[p], reserved)
+    return bool(on_demand + inputs.accelerators[job] <= room)
+
+
+@njit_inline
+def _preempt(p: int, head: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
+    """Stop jobs that `head` may stop until it fits, where stopping them all would do.
+
+    The lowest rank goes first, the latest start among equals, then the highest index; once there
+    are enough accelerators, only jobs on demand stop, to leave what is held.
+    """
     need = inputs.accelerators[head]
+    if state.free[p] >= need and _leaves_reserve(p, head, False, state, inputs):
+        return
     within_reach = state.free[p]
     for c in range(inputs.lane.shape[0]):
-        if inputs.lane[c] > mine:
+        if _may_stop(head, c, inputs):
             within_reach += state.busy[p, c]
-    if within_reach < need:
+    if within_reach < need or not _leaves_reserve(p, head, True, state, inputs):
         return
     base = state.arena[p]
-    while state.free[p] < need:
-        victim, place, lowest = -1, -1, mine
+    while state.free[p] < need or not _leaves_reserve(p, head, False, state, inputs):
+        victim, place, lowest = -1, -1, -1
         for i in range(state.running[p]):
             job = state.heap_job[base + i]
-            its = inputs.lane[inputs.job_class[job]]
-            if its <= mine or its < lowest:
+            c = inputs.job_class[job]
+            its = inputs.lane[c]
+            if its < lowest or not _may_stop(head, c, inputs):
+                continue
+            if state.free[p] >= need and inputs.operation[c] != ON_DEMAND:
                 continue
             later = victim < 0 or its > lowest
             if not later:
@@ -106,6 +152,20 @@ def _preempt(p: int, head: int, now_s: float, state: JobState, inputs: JobInputs
         fall_back(victim, p, now_s, state, inputs)
         state.free[p] += inputs.accelerators[victim]
         enqueue(victim, p, state, inputs)
+
+
+@njit_inline
+def _start_spot(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
+    """Start spot jobs in turn on what is free behind a head that waits."""
+    for lane in range(state.lanes[p], state.lanes[p + 1]):
+        while state.head[lane] >= 0:
+            job = state.head[lane]
+            if inputs.operation[inputs.job_class[job]] != SPOT:
+                break
+            if inputs.accelerators[job] > state.free[p]:
+                return
+            dequeue_lane(lane, state)
+            start(job, p, now_s, state, inputs)
 
 
 @njit_inline
@@ -121,17 +181,19 @@ def schedule(p: int, now_s: float, state: JobState, inputs: JobInputs) -> None:
         job = first_waiting(p, state, inputs)
         if job < 0:
             return
-        if inputs.accelerators[job] > state.free[p]:
-            if discipline != PREEMPTIVE:
-                break
+        if discipline == PREEMPTIVE:
             _preempt(p, job, now_s, state, inputs)
-            if inputs.accelerators[job] > state.free[p]:
+            if not _leaves_reserve(p, job, False, state, inputs):
                 break
+        if inputs.accelerators[job] > state.free[p]:
+            break
         dequeue(p, state, inputs)
         if discipline == FAIR_SHARE:
             charge(job, p, now_s, state, inputs)
         start(job, p, now_s, state, inputs)
-    if discipline == EASY and state.waiting[p] > 1 and state.free[p] > 0:
+    if discipline == PREEMPTIVE:
+        _start_spot(p, now_s, state, inputs)
+    elif discipline == EASY and state.waiting[p] > 1 and state.free[p] > 0:
         easy_backfill(p, now_s, state, inputs)
 
 

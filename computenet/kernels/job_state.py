@@ -17,14 +17,18 @@ __all__ = [
     "LJF",
     "MULTIFACTOR",
     "NOT_ARRIVED",
+    "ON_DEMAND",
     "PREEMPTIVE",
+    "RESERVED",
     "RUNNING",
     "SJF",
     "SMALLEST_AREA",
+    "SPOT",
     "WAITING",
     "JobInputs",
     "JobOut",
     "JobState",
+    "chunk_places",
     "make_job_inputs",
     "make_job_out",
     "make_job_state",
@@ -39,6 +43,8 @@ FCFS, EASY, CONSERVATIVE = 0, 1, 2
 SJF, LJF, SMALLEST_AREA, MULTIFACTOR = 3, 4, 5, 6
 #: These keep a list a tenant and a list a priority.
 FAIR_SHARE, PREEMPTIVE = 7, 8
+#: Operation of a class, in the order of turns.
+RESERVED, ON_DEMAND, SPOT = 0, 1, 2
 #: Jobs that a chunk of an EASY queue holds at most, those that come back after a stop aside.
 CHUNK_JOBS = 64
 NOT_ARRIVED, WAITING, RUNNING, COMPLETED = 0, 1, 2, 3
@@ -63,6 +69,8 @@ class JobInputs(NamedTuple):
     size_weight_s: F8  # (P,) waiting that a gang as large as the pool is worth (multifactor)
     half_life_s: F8  # (P,) in which a tenant's past use counts half (fair share); inf = never
     slot_s: F8  # (1,) accounting slot
+    operation: I8  # (C,) reserved, on demand or spot; preemptive only
+    reserved: I8  # (P,) accelerators that on-demand jobs leave to reserved ones; preemptive only
 
 
 class JobState(NamedTuple):
@@ -139,6 +147,8 @@ def make_job_inputs(
     size_weight_s: F8 | None = None,
     half_life_s: F8 | None = None,
     slot_s: float = 900.0,
+    operation: I8 | None = None,
+    reserved: I8 | None = None,
 ) -> JobInputs:
     """Return inputs with defaults: one class, no checkpoints, equal priorities, no weights.
 
@@ -148,10 +158,15 @@ def make_job_inputs(
         ``(n,)`` tenant of each job, -1 = unknown; all unknown ones count as one tenant.
     checkpoint_s
         ``(C,)`` run time between checkpoints, by class.
+    operation
+        ``(C,)``; nothing = all on demand. Priorities go within one operation.
+    reserved
+        ``(P,)`` accelerators held for reserved classes; nothing = none.
     """
     n, (classes, pools) = len(work_s), speed.shape
     one = np.zeros(classes, dtype=np.int64) if priority is None else priority.astype(np.int64)
-    steps = np.unique(one)[::-1]
+    kind = np.full(classes, ON_DEMAND, dtype=np.int64) if operation is None else operation
+    turns = sorted({(int(o), -int(v)) for o, v in zip(kind, one, strict=True)})
     return JobInputs(
         job_class=np.zeros(n, dtype=np.int32) if job_class is None else job_class,
         accelerators=accelerators,
@@ -163,7 +178,10 @@ def make_job_inputs(
             np.zeros(n, dtype=np.int32) if job_class is None else job_class
         ].astype(np.float64),
         priority=one,
-        lane=np.searchsorted(-steps, -one).astype(np.int64),
+        lane=np.asarray(
+            [turns.index((int(o), -int(v))) for o, v in zip(kind, one, strict=True)],
+            dtype=np.int64,
+        ),
         restart_s=np.asarray([restart_s]),
         discipline=discipline,
         depth=np.full(pools, 50, dtype=np.int64) if depth is None else depth,
@@ -171,14 +189,17 @@ def make_job_inputs(
         size_weight_s=np.zeros(pools) if size_weight_s is None else size_weight_s,
         half_life_s=np.full(pools, np.inf) if half_life_s is None else half_life_s,
         slot_s=np.asarray([slot_s]),
+        operation=kind.astype(np.int64),
+        reserved=np.zeros(pools, dtype=np.int64) if reserved is None else reserved.astype(np.int64),
     )
 
 
-def make_job_state(inputs: JobInputs, pool_size: I8) -> JobState:
-    """Return the state of an empty system for these jobs."""
+def make_job_state(inputs: JobInputs, pool_size: I8, most_jobs: int = 0) -> JobState:
+    """Return the state of an empty system for these jobs, of which up to `most_jobs` may come."""
     pools, n_jobs = len(pool_size), len(inputs.work_s)
+    most = max(n_jobs, most_jobs)
     arena = np.zeros(pools + 1, dtype=np.int64)
-    np.cumsum(np.minimum(pool_size, n_jobs), out=arena[1:])
+    np.cumsum(np.minimum(pool_size, most), out=arena[1:])
     held = int(arena[-1])
     wanted = np.ones(pools, dtype=np.int64)
     wanted[inputs.discipline == FAIR_SHARE] = int(inputs.tenant.max(initial=0)) + 1
@@ -186,14 +207,13 @@ def make_job_state(inputs: JobInputs, pool_size: I8) -> JobState:
     lanes = np.zeros(pools + 1, dtype=np.int64)
     np.cumsum(wanted, out=lanes[1:])
     n_lanes = int(lanes[-1])
-    chunks = np.zeros(pools + 1, dtype=np.int64)
-    np.cumsum(np.where(inputs.discipline == EASY, n_jobs // CHUNK_JOBS + 1, 0), out=chunks[1:])
+    chunks = chunk_places(inputs, n_jobs)
     n_chunks = int(chunks[-1])
     careful = inputs.discipline == CONSERVATIVE
     profile = 0
     if careful.any():
         # Every running job ends once, every job placed begins once and ends once.
-        spans = np.diff(arena) + 2 * (np.minimum(inputs.depth, n_jobs) + pool_size) + 3
+        spans = np.diff(arena) + 2 * (np.minimum(inputs.depth, most) + pool_size) + 3
         profile = int(spans[careful].max())
 
     def whole(n: int, value: int = 0) -> I8:
@@ -248,6 +268,13 @@ def make_job_state(inputs: JobInputs, pool_size: I8) -> JobState:
         profile_s=real(profile),
         profile_free=whole(profile),
     )
+
+
+def chunk_places(inputs: JobInputs, n_jobs: int) -> I8:
+    """Return where each pool's chunks are, ``(P + 1,)``."""
+    places = np.zeros(len(inputs.discipline) + 1, dtype=np.int64)
+    np.cumsum(np.where(inputs.discipline == EASY, n_jobs // CHUNK_JOBS + 1, 0), out=places[1:])
+    return places
 
 
 def make_job_out(n_pools: int, n_classes: int, n_slots: int) -> JobOut:

@@ -75,7 +75,7 @@ def route_jobs(
     speed
         ``(C, P)``; 0 = does not run there.
     size, up
-        ``(P,)`` accelerators; 1 = up.
+        ``(C, P)`` accelerators that jobs of a class may have; ``(P,)`` 1 = up.
     site
         ``(P,)``.
     region
@@ -90,7 +90,7 @@ def route_jobs(
     placed
         ``(n,)`` written: the jobs that have a pool, in order.
     """
-    pools = size.shape[0]
+    pools = size.shape[1]
     count = 0
     for job in range(first, last):
         q, c, k = demand[job], job_class[job], kind[job]
@@ -105,7 +105,7 @@ def route_jobs(
                     credit[q, p] > most
                     and speed[c, p] > 0.0
                     and (k < 0 or allowed[k, p])
-                    and _gang(job, p, accelerators, whole_nodes, per_server) <= size[p]
+                    and _gang(job, p, accelerators, whole_nodes, per_server) <= size[c, p]
                 ):
                     best, most = np.int32(p), credit[q, p]
             if best >= 0:
@@ -115,10 +115,10 @@ def route_jobs(
                     if (
                         speed[c, p] <= 0.0
                         or (k >= 0 and not allowed[k, p])
-                        or _gang(job, p, accelerators, whole_nodes, per_server) > size[p]
+                        or _gang(job, p, accelerators, whole_nodes, per_server) > size[c, p]
                     ):
                         continue
-                    if best < 0 or (up[p], size[p]) > (up[best], size[best]):
+                    if best < 0 or (up[p], size[c, p]) > (up[best], size[c, best]):
                         best = np.int32(p)
         pool[job] = best
         if best >= 0:

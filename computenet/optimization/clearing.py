@@ -183,7 +183,9 @@ def clear(
     """
     began = time.perf_counter()
     bids.check(problem.n_demands)
-    demand = np.bincount(bids.group, weights=bids.amount, minlength=problem.n_demands)
+    demand = np.bincount(bids.group, weights=bids.amount, minlength=problem.n_demands).astype(
+        np.float64
+    )
     problem = replace(
         problem, demand=demand, unmet_cny=np.full(problem.n_demands, np.inf), congestion=None
     )
@@ -277,7 +279,8 @@ def _tranches(bids: Bids) -> tuple[I8, I8, F8]:
     tranche[open_[order]] = number
     first = np.full(int(number[-1]) + 1, len(bids.amount))
     np.minimum.at(first, number, open_[order])
-    return tranche, first, np.bincount(number, weights=bids.amount[open_[order]])
+    amount = np.bincount(number, weights=bids.amount[open_[order]]).astype(np.float64)
+    return tranche, first.astype(np.int64), amount
 
 
 def _scaled(model: SparseModel, scale: F8, integer: B1) -> SparseModel:

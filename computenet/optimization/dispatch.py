@@ -3,16 +3,23 @@
 One linear programme decides for a window of slots where requests are served, when and where
 deferrable work runs and its data is shipped, what batteries do, how much is imported green, and how
 many serving accelerators are lent to jobs. :mod:`computenet.optimization.dispatch_model` has the
-formulas. A :class:`Dispatcher` keeps the model between windows: the basis of the last window,
-moved by the slots that have passed, is where the next solve starts.
+formulas. A :class:`Dispatcher` keeps what it has learned between windows: the basis of the last
+one, moved by the slots that have passed, is where the next solve starts.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
 from computenet.optimization.conflicts import explain
-from computenet.optimization.dispatch_cost import DispatchCost, dispatch_cost
-from computenet.optimization.dispatch_layout import layout_of
-from computenet.optimization.dispatch_model import build_model
+from computenet.optimization.dispatch_check import RELAXED
+from computenet.optimization.dispatch_cost import DispatchCost, dispatch_cost, facility_mw
+from computenet.optimization.dispatch_layout import Layout, layout_of
+from computenet.optimization.dispatch_model import DispatchModel, build_model
 from computenet.optimization.dispatch_problem import (
     Carry,
     DataShipping,
@@ -24,12 +31,17 @@ from computenet.optimization.dispatch_problem import (
     TrainingWork,
 )
 from computenet.optimization.dispatch_result import Dispatch, read_dispatch
-from computenet.optimization.solvers import Status, solve
+from computenet.optimization.dispatch_window import carry_after, window
+from computenet.optimization.solvers import Basis, HotModel, Solution, SolverError, Status, solve
 
 __all__ = [
-    "Carry", "DataShipping", "Dispatch", "DispatchCost", "DispatchProblem", "Fleet", "GreenRules",
-    "RequestDemand", "SitePower", "TrainingWork", "dispatch_cost", "solve_dispatch",
+    "Carry", "DataShipping", "Dispatch", "DispatchCost", "DispatchProblem", "Dispatcher", "Fleet",
+    "GreenRules", "RequestDemand", "SitePower", "TrainingWork", "carry_after", "dispatch_cost",
+    "facility_mw", "solve_dispatch", "window",
 ]  # fmt: skip
+
+#: Pivots after which going on from the last basis is given up for interior point from nothing.
+MOST_PIVOTS = 10_000
 
 
 def solve_dispatch(
@@ -51,5 +63,119 @@ def solve_dispatch(
     """
     built = build_model(problem, layout_of(problem))
     answer = solve(built.model, solver, time_limit_s=time_limit_s)
-    why = explain(built.model) if answer.status is Status.INFEASIBLE else ""
-    return read_dispatch(problem, built, answer, warm=False, why=why)
+    return read_dispatch(
+        problem, built, answer, warm=False, why=_why(problem, answer, time_limit_s)
+    )
+
+
+class Dispatcher:
+    """Solves window after window, each from where the last one ended.
+
+    The first window, and one with other pools, streams, arcs or rules than the last, is solved by
+    interior point with crossover. Any other starts the simplex from the basis of the last window
+    moved forward by the slots that have passed; what has fallen out at the front lends its statuses
+    to what has come in at the back, which keeps the basis a basis, and means the same hour of the
+    day where the window is whole days long.
+
+    Parameters
+    ----------
+    time_limit_s
+        Wall time of one solve; where it is reached `Dispatch.status` and `Dispatch.why` say so.
+    """
+
+    def __init__(self, *, time_limit_s: float | None = None) -> None:
+        self.time_limit_s = time_limit_s
+        self._layout: Layout | None = None
+        self._hot: HotModel | None = None
+        self._basis: Basis | None = None
+        self._passed = 0  # slots since the window of the basis
+
+    def forget(self) -> None:
+        """Start the next window from nothing."""
+        self._layout = self._hot = self._basis = None
+        self._passed = 0
+
+    def solve(self, problem: DispatchProblem, passed: int = 1) -> Dispatch:
+        """Solve a window.
+
+        Parameters
+        ----------
+        passed
+            Slots that have passed since the window before; 0 = the same slots, told anew.
+
+        Raises
+        ------
+        SolverError
+            The solver fails, from nothing too.
+        """
+        began = time.perf_counter()
+        layout = layout_of(problem, self._layout)
+        built = build_model(problem, layout)
+        answer, why = None, ""
+        self._passed += passed
+        if self._basis is not None and self._layout is not None and layout.same(self._layout):
+            answer, why = self._go_on(built, self._basis)
+        warm = answer is not None
+        if answer is None:
+            left = self.time_limit_s
+            if left is not None:
+                left = max(left - (time.perf_counter() - began), 0.0)
+            self._hot = HotModel(built.model, method="ipm", time_limit_s=left)
+            answer = self._hot.solve()
+        assert self._hot is not None
+        if answer.status is Status.OPTIMAL:
+            self._layout, self._basis, self._passed = layout, self._hot.basis(), 0
+        said = _why(problem, answer, self.time_limit_s)
+        why = "; ".join(text for text in (why, said) if text)
+        answer = replace(answer, seconds=time.perf_counter() - began)
+        return read_dispatch(problem, built, answer, warm, why)
+
+    def _go_on(self, built: DispatchModel, basis: Basis) -> tuple[Solution | None, str]:
+        """Solve from the last basis; nothing where that is no faster than from nothing."""
+        hot = HotModel(built.model, method="simplex", time_limit_s=self.time_limit_s)
+        try:
+            hot.load(built.model, rolled(built, basis, self._passed), MOST_PIVOTS)
+            answer = hot.solve()
+        except SolverError as error:
+            return None, f"solved from nothing, since from the last basis {error}"
+        limit = np.inf if self.time_limit_s is None else self.time_limit_s
+        stopped = answer.status in (Status.NO_SOLUTION, Status.FEASIBLE)
+        if stopped and answer.seconds < limit:  # too many pivots
+            return None, ""
+        self._hot = hot
+        return answer, ""
+
+
+def rolled(built: DispatchModel, basis: Basis, passed: int) -> Basis:
+    """Return a basis whose slots have moved forward; the first ones become the last."""
+    columns, rows = basis.columns.copy(), basis.rows.copy()
+    for values, blocks in ((columns, built.columns), (rows, built.rows)):
+        for block in blocks.values():
+            if len(block.shape) == 2 and block.name != "peak":  # by month
+                part = values[block.slice].reshape(block.shape)
+                values[block.slice] = np.roll(part, -passed, axis=0).ravel()
+    return Basis(columns, rows)
+
+
+def _why(problem: DispatchProblem, answer: Solution, time_limit_s: float | None) -> str:
+    """Return why there is no optimal solution, in words; empty where there is one."""
+    if answer.status is Status.INFEASIBLE:
+        return f"there is no solution: {_what_would_give_way(problem)}"
+    if answer.status is Status.UNBOUNDED:
+        return "cost has no lower bound: a negative price has no limit"
+    if answer.status is Status.NO_SOLUTION:
+        return f"the time limit of {time_limit_s} s was reached without a solution"
+    if answer.status is Status.FEASIBLE:
+        return f"the time limit of {time_limit_s} s was reached; the gap is {answer.gap:.2%}"
+    return ""
+
+
+def _what_would_give_way(problem: DispatchProblem) -> str:
+    """Return what would give way at the usual prices."""
+    usual: dict[str, Any] = {item.name: item.default for item in fields(DispatchProblem)}
+    prices = {name: usual[name] for name in RELAXED if np.isinf(getattr(problem, name))}
+    elastic = replace(problem, **prices)
+    built = build_model(elastic, layout_of(elastic))
+    answer = solve(built.model, "highs")
+    found = read_dispatch(elastic, built, answer, warm=False)
+    return found.why or explain(build_model(problem, layout_of(problem)).model)

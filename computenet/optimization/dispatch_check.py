@@ -13,7 +13,7 @@ from computenet.errors import InputError, Problem
 if TYPE_CHECKING:
     from computenet.optimization.dispatch_problem import DispatchProblem
 
-__all__ = ["checked"]
+__all__ = ["RELAXED", "TABLE", "checked"]
 
 F8 = NDArray[np.float64]
 
@@ -99,7 +99,8 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "lent": ("P", AT_LEAST_0),
     },
 }
-PRICES = (
+#: Prices at which hard constraints give way.
+RELAXED = (
     "unserved_cny_per_mwh", "green_short_cny_per_mwh", "carbon_over_cny_per_kg", "deadline_cny",
 )  # fmt: skip
 
@@ -130,14 +131,16 @@ def checked(problem: DispatchProblem) -> dict[str, Any]:
                 for name, (axes, rule) in table.items()
             },
         )
-    for name in PRICES:
+    for name in RELAXED:
         value = getattr(problem, name)
         if not value >= 0.0:
             found.append(Problem(name, value, "a price is wrong", "0 or more, or infinite"))
-    if problem.green is not None and not problem.green.carbon_cny_per_t >= 0.0:
-        found.append(
-            Problem("green.carbon_cny_per_t", problem.green.carbon_cny_per_t, "", AT_LEAST_0)
-        )
+    for path, given in (
+        ("green.carbon_cny_per_t", problem.green.carbon_cny_per_t if problem.green else 0.0),
+        ("data.holding_cny_per_gb_h", problem.data.holding_cny_per_gb_h if problem.data else 0.0),
+    ):
+        if not 0.0 <= given < np.inf:
+            found.append(Problem(path, given, "a price is wrong", AT_LEAST_0 + ", finite"))
     if not found:
         _together(parts, found)
     if found:

@@ -37,7 +37,7 @@ class DispatchCost(NamedTuple):
     carbon: float  # price of emissions
     requests: float  # transfer and others of requests served
     unmet: float  # requests not served
-    shipping: float  # data
+    shipping: float  # data shipped, and held at sites
     waiting: float  # work that waits
     late: float  # work that is late
     unfinished: float  # work left at the end
@@ -71,7 +71,7 @@ def dispatch_cost(problem: DispatchProblem, plan: Dispatch) -> DispatchCost:
     what is left at the end follow from them.
     """
     work, power, carry, h = problem.work, problem.power, problem.carry, problem.hours[:, None]
-    requests, data, green = problem.requests, problem.data, problem.green
+    requests, green = problem.requests, problem.green
     imported = (
         facility_mw(problem, plan) + plan.charge_mw - plan.discharge_mw - plan.generation_mw
         - plan.unserved_mw
@@ -103,7 +103,7 @@ def dispatch_cost(problem: DispatchProblem, plan: Dispatch) -> DispatchCost:
         carbon=carbon,
         requests=float((seconds * plan.served_per_s * requests.arc_cny).sum()),
         unmet=float((seconds * plan.unmet_per_s * requests.unmet_cny).sum()),
-        shipping=float((plan.shipped_gb * data.price_cny_per_gb).sum()) if data else 0.0,
+        shipping=_shipping_cny(problem, plan),
         waiting=float((h * left * work.waiting_cny).sum()),
         late=float((h * late * late_cny).sum()),
         unfinished=float((left[-1] * work.unfinished_cny).sum()),
@@ -111,6 +111,14 @@ def dispatch_cost(problem: DispatchProblem, plan: Dispatch) -> DispatchCost:
         stored=-float((stored * power.stored_cny_per_mwh).sum()),
         relaxed=relaxed,
     )
+
+
+def _shipping_cny(problem: DispatchProblem, plan: Dispatch) -> float:
+    data = problem.data
+    if data is None:
+        return 0.0
+    held = data.holding_cny_per_gb_h * (problem.hours[:, None, None] * plan.buffer_gb).sum()
+    return float((plan.shipped_gb * data.price_cny_per_gb).sum() + held)
 
 
 def _emissions_kg(problem: DispatchProblem, plan: Dispatch, imported: F8) -> F8:

@@ -30,14 +30,14 @@ Constraints, each named in :func:`build_model` where it is made:
 * data        ``f[t,j,i] <= f[t-1,j,i] + w[t,j,i] - gb_j h sum_(p at i) speed_jp x[t,j,p]``
 * release     ``sum_i f[t,j,i] <= gb_j B[t,j]``: nothing is shipped for work not yet released
 * link        ``sum_((j,i) over l) w[t,j,i] <= link_gb[t,l]``
-* power       ``m + gg + gen + dis - ch + uns = PUE (fixed + sum_jp mw_jp x + sum_a 3600 e_a y)``
-* import      ``m + gg <= limit``, ``gen <= generation``, ``gg <= green_limit``
+* power       ``m + gen + dis - ch + uns = PUE (fixed + sum_jp mw_jp x + sum_a 3600 e_a y)``
+* import      ``m <= limit``, ``gen <= generation``, ``gg <= green_limit``, ``gg <= m``
 * store       ``st[t] = st[t-1] + h (eta ch - dis / eta)``, ``eta = sqrt(round trip)``,
   ``ch, dis <= battery_mw``, ``st <= battery_mwh``
-* peak        ``m + gg - k[month(t)] <= peak so far`` (0 in a month that begins in the window)
-* green       ``sum_(t, i in z) h ((1 - g)(gen + gg) - g m) + short_z >= g consumed_z - green_z``
-* carbon      ``sum_(t, i in z) h ef (m + gg) - over_z <= cap_z - carbon_z``; ``gg`` counts 0 where
-  accounting is market-based
+* peak        ``m - k[month(t)] <= peak so far`` (0 in a month that begins in the window)
+* green       ``sum_(t, i in z) h (gen + gg - g (gen + m)) + short_z >= g consumed_z - green_z``
+* carbon      ``sum_(t, i in z) h ef m - over_z <= cap_z - carbon_z``; ``m - gg`` in place of ``m``
+  where accounting is market-based
 
 The objective is the sum of the terms of :mod:`computenet.optimization.dispatch_result`.
 """
@@ -170,15 +170,14 @@ def _power(b: _Build) -> None:
     if layout.green_import.size:
         assert green is not None
         at = layout.green_import
-        own = 0.0 if green.market_based else emission[:, at]
+        spared = emission[:, at] if green.market_based else 0.0
         gg = b.column(
-            "green import", len(at), cost=b.h * ((price + green.premium_cny_per_mwh)[:, at] + own),
+            "green import", len(at), cost=b.h * (green.premium_cny_per_mwh[:, at] - spared),
             upper=green.green_limit_mw[:, at],
         )  # fmt: skip
-        b.terms(balance, at, gg, per_pue[:, at])
-        limit = b.row("limit", "import limit", _pick(sites, at), upper=power.limit_mw[:, at])
-        b.terms(limit, np.arange(len(at)), gg, 1.0)
-        b.builder.add_terms(limit.index(), m.index(b.t, at), 1.0)
+        bought = b.row("bought", "green import is import", _pick(sites, at), upper=0.0)
+        b.terms(bought, np.arange(len(at)), gg, 1.0)
+        b.builder.add_terms(bought.index(), m.index(b.t, at), -1.0)
     if layout.battery.size:
         _storage(b, balance, per_pue)
 
@@ -313,7 +312,9 @@ def _data(b: _Build) -> None:
         "shipped", pairs, cost=data.price_cny_per_gb[j, i],
         upper=np.where(data.open[j, i] & ~here, np.inf, 0.0),
     )  # fmt: skip
-    f = b.column("buffer", pairs, upper=np.where(here, 0.0, np.inf))
+    f = b.column(
+        "buffer", pairs, cost=b.h * data.holding_cny_per_gb_h, upper=np.where(here, 0.0, np.inf)
+    )
     names = tuple(
         f"{work.names[int(a)]} at {problem.fleet.sites[int(c)]}" for a, c in zip(j, i, strict=True)
     )
@@ -360,10 +361,6 @@ def _peak(b: _Build) -> None:
     b.builder.add_terms(
         row.index(), k.index(power.month_of_slot[:, None], np.arange(len(at))), -1.0
     )
-    both = np.flatnonzero(np.isin(layout.green_import, at))
-    if both.size:
-        where = np.searchsorted(at, layout.green_import[both])
-        b.builder.add_terms(row.index(b.t, where), b.columns["green import"].index(b.t, both), 1.0)
 
 
 def _zones(b: _Build) -> None:
@@ -394,7 +391,7 @@ def _zones(b: _Build) -> None:
         of_site = g[green.zone]
         over_sites(row, at, gen, every, b.h * (1.0 - of_site))
         over_sites(row, at, m, every, -b.h * of_site)
-        over_sites(row, at, b.columns["green import"], told, b.h * (1.0 - of_site[told]))
+        over_sites(row, at, b.columns["green import"], told, b.h)
         _slack(b, "green short", row, problem.green_short_cny_per_mwh, 1.0)
     if layout.caps.size:
         at = layout.caps
@@ -404,10 +401,9 @@ def _zones(b: _Build) -> None:
         )  # fmt: skip
         b.rows["carbon"] = row
         over_sites(row, at, m, every, b.h * green.emission_kg_per_mwh)
-        if told.size and not green.market_based:
-            over_sites(
-                row, at, b.columns["green import"], told, b.h * green.emission_kg_per_mwh[:, told]
-            )
+        if green.market_based:
+            spared = -b.h * green.emission_kg_per_mwh[:, told]
+            over_sites(row, at, b.columns["green import"], told, spared)
         _slack(b, "carbon over", row, problem.carbon_over_cny_per_kg, -1.0)
 
 

@@ -166,6 +166,9 @@ class DataShipping:
         ``(J, I)`` whether there is a way.
     price_cny_per_gb
         ``(J, I)``.
+    holding_cny_per_gb_h
+        Price of data that lies at a site and waits for its work; above 0 data is sent when it is
+        needed and not before, which also spares the solver ties.
     links
         ``L`` names.
     link_gb
@@ -178,6 +181,7 @@ class DataShipping:
     here: B1 = field(default_factory=lambda: np.zeros(1, dtype=np.bool_))
     open: B1 = field(default_factory=lambda: np.ones(1, dtype=np.bool_))
     price_cny_per_gb: F8 = field(default_factory=lambda: np.zeros(1))
+    holding_cny_per_gb_h: float = 0.0
     links: tuple[str, ...] = ()
     link_gb: F8 = field(default_factory=_none)
     route_stream: I8 = field(default_factory=_no_index)
@@ -326,7 +330,8 @@ class DispatchProblem:
     unserved_cny_per_mwh, green_short_cny_per_mwh, carbon_over_cny_per_kg, deadline_cny
         Prices at which the import limit, the green share, the carbon cap and hard deadlines (per
         hour of work and hour) give way where they cannot be met; infinite = never, and the window
-        may have no solution.
+        may have no solution. They should be above all that is paid to meet them, and load unserved
+        above the others, lest the lights go out for a target.
 
     Raises
     ------
@@ -342,9 +347,9 @@ class DispatchProblem:
     data: DataShipping | None = None
     green: GreenRules | None = None
     carry: Carry = field(default_factory=Carry)
-    unserved_cny_per_mwh: float = 1e5
+    unserved_cny_per_mwh: float = 1e6
     green_short_cny_per_mwh: float = 1e5
-    carbon_over_cny_per_kg: float = 1e3
+    carbon_over_cny_per_kg: float = 100.0
     deadline_cny: float = 1e4
 
     def __post_init__(self) -> None:

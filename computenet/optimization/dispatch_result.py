@@ -203,7 +203,7 @@ def read_dispatch(
         late_accelerator_h=late,
         shipped_gb=column("shipped", slots, streams, sites, at=pairs),
         buffer_gb=column("buffer", slots, streams, sites, at=pairs),
-        import_mw=column("import", *by_site) + green_mw,
+        import_mw=column("import", *by_site),
         green_import_mw=green_mw,
         generation_mw=column("generation", *by_site),
         unserved_mw=column("unserved", *by_site),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 
-from computenet.optimization.matching import Matching, MatchingProblem, read_matching
+from computenet.optimization.column_generation import ColumnGeneration
+from computenet.optimization.matching import WHOLE, Matching, MatchingProblem, read_matching
 from computenet.optimization.matching_model import (
     MatchingModel,
     matching_model,
@@ -20,7 +21,7 @@ __all__ = ["Matcher"]
 
 #: What may change between epochs without a new model: bounds and costs, no coefficient.
 CHANGING = {
-    "demand", "unmet_cny", "arc_cny", "arc_upper", "capacity", "site_mw", "link_gb_s",
+    "demand", "unmet_cny", "arc_cny", "arc_upper", "capacity", "site_mw", "excess_cny", "link_gb_s",
     "path_cny", "extra_cny", "share", "demand_names", "pool_names", "site_names", "link_names",
 }  # fmt: skip
 
@@ -29,17 +30,33 @@ class Matcher:
     """Solves matchings one after another, each from the basis of the last.
 
     Problems of one structure (the same arcs and coefficients) go on from the last solution; one of
-    another structure is built anew, which is told by ``rebuilt``. To close an arc for an epoch set
+    another structure is built anew. To close an arc for an epoch set
     its `arc_upper` to 0 rather than leave it out.
+
+    Up to `whole` arcs the whole model is kept in HiGHS, which goes on with the primal simplex
+    where costs changed and with the dual where only limits and demand did; above that column
+    generation keeps its columns.
 
     Parameters
     ----------
     time_limit_s
         Wall time of each solve; a result then depends on the machine's speed.
+    gap
+        Relative gap at which column generation stops.
+    whole
+        Arcs up to which the whole model is kept.
+
+    Attributes
+    ----------
+    rebuilt
+        How often a model was built anew.
     """
 
-    def __init__(self, *, time_limit_s: float | None = None) -> None:
-        self._time_limit_s = time_limit_s
+    def __init__(
+        self, *, time_limit_s: float | None = None, gap: float = 1e-4, whole: int = WHOLE
+    ) -> None:
+        self._time_limit_s, self._gap, self._most = time_limit_s, gap, whole
+        self._columns: ColumnGeneration | None = None
         self._problem: MatchingProblem | None = None
         self._whole: MatchingModel | None = None
         self._hot: HotModel | None = None
@@ -57,19 +74,22 @@ class Matcher:
         """
         problem.check()
         began = time.perf_counter()
-        if self._problem is None or not same_structure(self._problem, problem):
-            self.rebuilt += 1
-            self._whole = matching_model(problem)
-            self._hot = HotModel(self._whole.model, time_limit_s=self._time_limit_s)
-        else:
+        same = self._problem is not None and same_structure(self._problem, problem)
+        self._problem = problem
+        self.rebuilt += not same
+        if problem.n_arcs > self._most:
+            if not same or self._columns is None:
+                self._columns = ColumnGeneration(problem, gap=self._gap)
+            return self._columns.solve(problem, time_limit_s=self._time_limit_s)
+        if same and self._hot is not None:
             self._change(problem)
+        else:
+            self._whole = matching_model(problem)
+            self._hot = HotModel(self._whole.model, presolve=False, time_limit_s=self._time_limit_s)
         assert self._whole is not None
         assert self._hot is not None
-        self._problem = problem
         answer = self._hot.solve()
-        whole = MatchingModel(
-            self._hot.model, *(getattr(self._whole, f.name) for f in fields(self._whole)[1:])
-        )
+        whole = replace(self._whole, model=self._hot.model)
         return read_matching(problem, whole, answer, "highs", time.perf_counter() - began)
 
     def _change(self, problem: MatchingProblem) -> None:
@@ -92,10 +112,14 @@ class Matcher:
             upper[whole.segment.slice] = limits.ravel()
         if problem.power is not None:
             high[whole.site.slice] = problem.power.site_mw
+            if problem.power.excess_cny is not None:
+                of_excess = whole.excess.slice
+                cost[of_excess], upper[of_excess] = unmet_bounds(problem.power.excess_cny)
         if problem.traffic is not None:
             cost[whole.path.slice] = problem.traffic.path_cny
             high[whole.link.slice] = problem.traffic.link_gb_s
         columns = np.flatnonzero(cost != model.cost)
+        hot.use_primal(bool(columns.size))
         if columns.size:
             hot.set_costs(columns, cost[columns])
         columns = np.flatnonzero(upper != model.upper)

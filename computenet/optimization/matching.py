@@ -8,20 +8,25 @@ again and again keep a :class:`computenet.optimization.matcher.Matcher`.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from computenet.optimization.column_generation import ColumnGeneration
 from computenet.optimization.conflicts import explain
-from computenet.optimization.matching_model import MatchingModel, MatchingPrices, matching_model
+from computenet.optimization.matching_model import (
+    Matching,
+    MatchingModel,
+    MatchingPrices,
+    matching_model,
+)
 from computenet.optimization.matching_problem import (
     Congestion,
     LinkTraffic,
     MatchingProblem,
     SitePower,
 )
-from computenet.optimization.solvers import Solution, SolverError, Status, relative_gap, solve
+from computenet.optimization.solvers import Solution, SolverError, Status, solve
+from computenet.optimization.transport import solve_transport, why_no_transport
 
 __all__ = [
     "METHODS",
@@ -35,61 +40,10 @@ __all__ = [
     "solve_matching",
 ]
 
-F8 = NDArray[np.float64]
-
 #: Arcs up to which the whole model goes to GLOP.
 WHOLE = 20_000
 #: What `solve_matching` takes: solvers of the whole model, and methods of its own.
 METHODS = ("auto", "glop", "highs", "highs-ipm", "pdlp", "transport", "columns")
-
-
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """A solved matching.
-
-    Attributes
-    ----------
-    status
-        How the solve ended; without a solution the arrays are NaN.
-    method
-        What solved it.
-    flow, unmet
-        ``(A,)`` and ``(D,)`` units.
-    path_gb_s
-        ``(H,)`` traffic of each path.
-    segment_use
-        ``(P, K)`` use of each congestion segment.
-    objective, bound
-        CNY; `bound` is a certified lower bound on the optimum.
-    seconds
-        Wall time.
-    prices
-        Prices of the constraints, as the method ended with; NaN where it gives none.
-    explanation
-        Why there is no solution, in a user's words; empty where there is one.
-    """
-
-    status: Status
-    method: str
-    flow: F8
-    unmet: F8
-    path_gb_s: F8
-    segment_use: F8
-    objective: float
-    bound: float
-    seconds: float
-    prices: MatchingPrices
-    explanation: str = ""
-
-    @property
-    def solved(self) -> bool:
-        """Whether there is a solution."""
-        return self.status in (Status.OPTIMAL, Status.FEASIBLE)
-
-    @property
-    def gap(self) -> float:
-        """Relative gap between objective and bound."""
-        return relative_gap(self.objective, self.bound)
 
 
 def solve_matching(
@@ -122,11 +76,21 @@ def solve_matching(
         raise SolverError(f"no method {method!r}; there are {', '.join(METHODS)}")
     problem.check()
     if method == "auto":
-        method = "glop"
+        method = _best_method(problem)
+    if method == "columns":
+        return ColumnGeneration(problem, gap=gap).solve(time_limit_s=time_limit_s)
+    if method == "transport":
+        return solve_transport(problem, time_limit_s=time_limit_s)
     began = time.perf_counter()
     whole = matching_model(problem)
     answer = solve(whole.model, method, time_limit_s=time_limit_s)
     return read_matching(problem, whole, answer, method, time.perf_counter() - began)
+
+
+def _best_method(problem: MatchingProblem) -> str:
+    if problem.n_arcs <= WHOLE:
+        return "glop"
+    return "transport" if why_no_transport(problem) is None else "columns"
 
 
 def read_matching(

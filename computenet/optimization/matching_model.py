@@ -1,16 +1,17 @@
 """The matching problem as one linear model, and the way back from its solution.
 
-    min  sum_a c_a x_a + sum_d v_d u_d + sum_h g_h f_h + sum_pk e_pk w_pk
+    min  sum_a c_a x_a + sum_d v_d u_d + sum_h g_h f_h + sum_pk e_pk w_pk + sum_i z_i o_i
     s.t. demand     sum_(a of d) x_a + u_d = D_d
          capacity   sum_(a to p) k_a x_a <= C_p                      (without congestion)
                     sum_(a to p) k_a x_a - sum_k w_pk <= 0           (with it)
          segments   w_pk <= s_pk C_p
-         site power sum_(a to pools of i) m_a x_a <= P_i
+         site power sum_(a to pools of i) m_a x_a - o_i <= P_i      (o_i = 0 without a price)
          pairs      sum_(a in q) b_a x_a - sum_(h of q) f_h = 0
          links      sum_(h over l) f_h <= B_l
-         arcs       0 <= x_a <= X_a;   u, f, w >= 0;   u_d = 0 where v_d is infinite
+         arcs       0 <= x_a <= X_a;   u, f, w, o >= 0;   u_d = 0 where v_d is infinite
 
-`x` flow, `u` unmet demand, `f` traffic of a path, `w` use of a segment of a pool.
+`x` flow, `u` unmet demand, `f` traffic of a path, `w` use of a segment of a pool, `o` power of a
+site beyond its limit.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.optimization.matching_problem import Congestion, LinkTraffic, MatchingProblem
+from computenet.optimization.solvers import Status, relative_gap
 from computenet.optimization.sparse import Block, ModelBuilder, SparseModel
 
-__all__ = ["MatchingModel", "MatchingPrices", "matching_model", "segment_limits"]
+__all__ = ["Matching", "MatchingModel", "MatchingPrices", "matching_model", "segment_limits"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -62,6 +64,59 @@ class MatchingPrices:
 
 
 @dataclass(frozen=True, slots=True)
+class Matching:
+    """A solved matching.
+
+    Attributes
+    ----------
+    status
+        How the solve ended; without a solution the arrays are NaN.
+    method
+        What solved it.
+    flow, unmet
+        ``(A,)`` and ``(D,)`` units.
+    path_gb_s
+        ``(H,)`` traffic of each path.
+    segment_use
+        ``(P, K)`` use of each congestion segment.
+    objective, bound
+        CNY; `bound` is a certified lower bound on the optimum.
+    seconds
+        Wall time.
+    prices
+        Prices of the constraints, as the method ended with; NaN where it gives none.
+    explanation
+        Why there is no solution, in a user's words; empty where there is one.
+    rounds, columns
+        Restricted models that column generation solved, and arcs in the last; else 0.
+    """
+
+    status: Status
+    method: str
+    flow: F8
+    unmet: F8
+    path_gb_s: F8
+    segment_use: F8
+    objective: float
+    bound: float
+    seconds: float
+    prices: MatchingPrices
+    explanation: str = ""
+    rounds: int = 0
+    columns: int = 0
+
+    @property
+    def solved(self) -> bool:
+        """Whether there is a solution."""
+        return self.status in (Status.OPTIMAL, Status.FEASIBLE)
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between objective and bound."""
+        return relative_gap(self.objective, self.bound)
+
+
+@dataclass(frozen=True, slots=True)
 class MatchingModel:
     """The model and where its parts lie; blocks of absent parts are empty."""
 
@@ -75,6 +130,7 @@ class MatchingModel:
     site: Block
     pair: Block
     link: Block
+    excess: Block
 
     def prices(self, row_duals: F8, reduced_costs: F8, arc_upper: F8 | None) -> MatchingPrices:
         """Return the prices in a solution's duals."""
@@ -126,16 +182,22 @@ def matching_model(problem: MatchingProblem, arcs: I8 | None = None) -> Matching
         "site power", (0 if p.power is None else len(p.power.site_mw),),
         upper=np.inf if p.power is None else p.power.site_mw, axes=(p.site_names,),
     )  # fmt: skip
+    excess = builder.add_columns("site excess", (0,))
     if p.power is not None:
         builder.add_terms(
             site.index(p.power.pool_site[of_pool]), flow.index(), p.power.arc_mw[take]
         )
+        if p.power.excess_cny is not None:
+            # An infinite price is none: nothing may be drawn beyond the limit.
+            cost, most = unmet_bounds(p.power.excess_cny)
+            excess = builder.add_columns("site excess", cost.shape, cost=cost, upper=most)
+            builder.add_terms(site.index(), excess.index(), -1.0)
     path, pair, link = _add_traffic(builder, p, flow, take)
     segment = _add_congestion(builder, p, pool)
     model = builder.build()
     if p.congestion is not None:
         model.row_upper[pool.slice] = 0.0
-    return MatchingModel(model, flow, unmet, path, segment, demand, pool, site, pair, link)
+    return MatchingModel(model, flow, unmet, path, segment, demand, pool, site, pair, link, excess)
 
 
 def _add_congestion(builder: ModelBuilder, p: MatchingProblem, pool: Block) -> Block:

@@ -41,14 +41,17 @@ class SitePower:
         ``(A,)`` MW a unit of flow draws at the pool's site.
     site_mw
         ``(I,)`` most power; infinite = no limit.
+    excess_cny
+        ``(I,)`` price of a MW beyond it, or nothing: none may be drawn beyond it.
     """
 
     pool_site: I4
     arc_mw: F8
     site_mw: F8
+    excess_cny: F8 | None = None
 
     def __post_init__(self) -> None:
-        _store(self, numbers=("arc_mw", "site_mw"), indices=("pool_site",))
+        _store(self, numbers=("arc_mw", "site_mw", "excess_cny"), indices=("pool_site",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,11 @@ class MatchingProblem:
         names: tuple[str, ...] = getattr(self, f"{kind}_names")
         return names[number] if number < len(names) else f"{kind} {number}"
 
+    def label(self, kind: str, number: int) -> str:
+        """Return kind and name, e.g. ``link beijing-wuhan``."""
+        names: tuple[str, ...] = getattr(self, f"{kind}_names")
+        return f"{kind} {names[number] if number < len(names) else number}"
+
     def check(self) -> None:
         """Raise if the problem cannot be solved as it stands.
 
@@ -236,6 +244,8 @@ class MatchingProblem:
         checks.indices("power.pool_site", power.pool_site, (self.n_pools,), sites)
         checks.numbers("power.arc_mw", power.arc_mw, (self.n_arcs,), infinite=False)
         checks.numbers("power.site_mw", power.site_mw, (sites,), self.site_names)
+        if power.excess_cny is not None:
+            checks.numbers("power.excess_cny", power.excess_cny, (sites,), self.site_names)
 
     def _check_traffic(self, traffic: LinkTraffic, checks: ProblemChecks) -> None:
         paths, links = len(traffic.path_pair), len(traffic.link_gb_s)

@@ -83,6 +83,19 @@ class ProblemChecks:
             if infinite:
                 self._each(path, values, np.isneginf(values), names, "is negative", allowed)
 
+    def counts(
+        self,
+        path: str,
+        values: NDArray[np.float64],
+        shape: tuple[int, ...],
+        names: tuple[str, ...] = (),
+    ) -> None:
+        """Check shape, and that there are whole numbers of at least 1."""
+        if self._shape(path, values, shape):
+            wrong = ~((values >= 1.0) & (values == np.floor(values)) & np.isfinite(values))
+            allowed = "whole numbers of at least 1"
+            self._each(path, values, wrong, names, "is no count", allowed)
+
     def indices(
         self,
         path: str,

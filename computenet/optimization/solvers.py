@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,21 @@ from numpy.typing import NDArray
 from computenet.errors import ComputenetError
 from computenet.optimization.sparse import SparseModel
 
-__all__ = ["SOLVERS", "HotModel", "Solution", "SolverError", "Status", "relative_gap", "solve"]
+__all__ = [
+    "SOLVERS",
+    "Basis",
+    "HotModel",
+    "Solution",
+    "SolverError",
+    "Status",
+    "relative_gap",
+    "solve",
+]
 
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
 I8 = NDArray[np.int64]
+I1 = NDArray[np.int8]
 
 #: Largest relative violation at which a solution counts as feasible.
 FEASIBLE = 1e-6
@@ -42,6 +52,13 @@ class Status(StrEnum):
     INFEASIBLE = "infeasible"
     UNBOUNDED = "unbounded"
     NO_SOLUTION = "no solution"  # a limit was reached, without one
+
+
+class Basis(NamedTuple):
+    """Where a simplex solve ended: HiGHS' status of each column and row."""
+
+    columns: I1
+    rows: I1
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +155,7 @@ def solve(
     time_limit_s: float | None = None,
     gap: float = 0.0,
     seed: int = 0,
+    effort: float | None = None,
 ) -> Solution:
     """Solve a model once.
 
@@ -151,6 +169,9 @@ def solve(
         Relative gap at which an integer model is solved.
     seed
         Of solvers that draw random numbers; each runs on one thread.
+    effort
+        Limit of whole-number models that does not depend on the machine's speed: nodes of
+        ``highs``, deterministic seconds of ``cp-sat``. Other solvers know none.
 
     Raises
     ------
@@ -160,7 +181,15 @@ def solve(
     run = SOLVERS.get(solver)
     if run is None:
         raise SolverError(f"no solver {solver!r}; there are {', '.join(SOLVERS)}")
-    return run(model, time_limit_s, gap, seed)
+    if effort is None:
+        return run(model, time_limit_s, gap, seed)
+    if solver == "highs":
+        return HotModel(
+            model, time_limit_s=time_limit_s, gap=gap, seed=seed, nodes=int(effort)
+        ).solve()
+    if solver == "cp-sat":
+        return _solve_ortools(model, "SAT", time_limit_s, gap, seed, effort)
+    raise SolverError(f"{solver} has no limit of effort; highs and cp-sat have")
 
 
 # ---- OR-Tools -----------------------------------------------------------------------------
@@ -178,7 +207,12 @@ def _ortools(
 
 
 def _solve_ortools(
-    model: SparseModel, name: str, time_limit_s: float | None, gap: float, seed: int
+    model: SparseModel,
+    name: str,
+    time_limit_s: float | None,
+    gap: float,
+    seed: int,
+    effort: float | None = None,
 ) -> Solution:
     from ortools.linear_solver.python import model_builder_helper
 
@@ -197,6 +231,8 @@ def _solve_ortools(
     if time_limit_s is not None:
         solver.set_time_limit_in_seconds(time_limit_s)
     parameters = _parameters(name, gap, seed)
+    if effort is not None:
+        parameters += f" max_deterministic_time: {effort}"
     if parameters:
         solver.set_solver_specific_parameters(parameters)
     solver.solve(handed)
@@ -222,7 +258,8 @@ def _solve_ortools(
         return _no_solution(model, Status.INFEASIBLE, seconds, np.inf, label)
     if status == states.UNBOUNDED:
         return _no_solution(model, Status.UNBOUNDED, seconds, -np.inf, label)
-    if status in (states.NOT_SOLVED, states.UNKNOWN_STATUS) and time_limit_s is not None:
+    limited = time_limit_s is not None or effort is not None
+    if status in (states.NOT_SOLVED, states.UNKNOWN_STATUS) and limited:
         return _no_solution(model, Status.NO_SOLUTION, seconds, bound, label)
     raise SolverError(f"{label} ended with {status.name}: {solver.status_string()}")
 
@@ -270,6 +307,10 @@ class HotModel:
         ``"choose"``, ``"simplex"`` or ``"ipm"``.
     crossover
         Whether an interior point is turned into a basis.
+    presolve
+        Whether the first solve simplifies the model; without it small models are solved sooner.
+    nodes
+        Most nodes of branch and bound; ``None`` = no limit.
     """
 
     def __init__(
@@ -278,9 +319,11 @@ class HotModel:
         *,
         method: str = "choose",
         crossover: bool = True,
+        presolve: bool = True,
         time_limit_s: float | None = None,
         gap: float = 0.0,
         seed: int = 0,
+        nodes: int | None = None,
     ) -> None:
         try:
             import highspy
@@ -295,10 +338,17 @@ class HotModel:
         self._option("solver", method)
         self._option("run_crossover", "on" if crossover else "off")
         self._option("mip_rel_gap", gap)
+        if nodes is not None:
+            self._option("mip_max_nodes", nodes)
+        self._presolve = "choose" if presolve else "off"
+        self._option("presolve", self._presolve)
         self._limited = time_limit_s is not None
         self.model = model
         self._time_limit_s = time_limit_s
-        matrix = model.matrix
+        self._pass(model)
+
+    def _pass(self, model: SparseModel) -> None:
+        matrix, highspy = model.matrix, self._highspy
         self._require(
             self._highs.passModel(
                 model.n, model.m, matrix.nnz, int(highspy.MatrixFormat.kColwise),
@@ -317,6 +367,60 @@ class HotModel:
     def _require(self, status: object, problem: str) -> None:
         if status == self._highspy.HighsStatus.kError:
             raise SolverError(f"HiGHS {problem}")
+
+    def basis(self) -> Basis | None:
+        """Return the basis of the last solve, ``None`` without one (no crossover, not solved)."""
+        kept = self._highs.getBasis()
+        if not kept.valid:
+            return None
+        columns, rows = (
+            np.fromiter(map(int, statuses), dtype=np.int8, count=len(statuses))
+            for statuses in (kept.col_status, kept.row_status)
+        )
+        return Basis(columns, rows)
+
+    def load(self, model: SparseModel, basis: Basis, iterations: int | None = None) -> None:
+        """Take another model, whose solve starts by simplex from a basis.
+
+        For a model much like the last one of which every number may differ: handing a model over
+        takes a small part of the time of solving it.
+
+        Parameters
+        ----------
+        iterations
+            Most iterations of its solve; ``None`` = no limit.
+
+        Raises
+        ------
+        SolverError
+            The basis is not one of the model: as many basic columns and rows as there are rows.
+        """
+        self._began = time.perf_counter()
+        self.model = model
+        self._pass(model)
+        known = self._highspy.HighsBasisStatus
+        order = (known.kLower, known.kBasic, known.kUpper, known.kZero, known.kNonbasic)
+        statuses = np.empty(len(order), dtype=object)
+        for status in order:
+            statuses[int(status)] = status
+        given = self._highspy.HighsBasis()
+        given.col_status = statuses[basis.columns].tolist()
+        given.row_status = statuses[basis.rows].tolist()
+        given.valid = True
+        self._require(self._highs.setBasis(given), "takes no such basis")
+        self._option("solver", "simplex")
+        most = np.iinfo(np.int32).max if iterations is None else iterations
+        self._option("simplex_iteration_limit", int(most))
+
+    def use_primal(self, primal: bool) -> None:
+        """Go on with the primal simplex (after costs changed or columns came) or the dual."""
+        self._option("simplex_strategy", 4 if primal else 1)
+
+    def limit(self, time_limit_s: float | None) -> None:
+        """Set the wall time of each solve from now on."""
+        self._time_limit_s = time_limit_s
+        if time_limit_s is None:
+            self._option("time_limit", float("inf"))
 
     def set_row_bounds(self, rows: I8, lower: F8, upper: F8) -> None:
         """Change the bounds of rows."""
@@ -406,7 +510,7 @@ class HotModel:
             # Without presolve the two are told apart.
             self._option("presolve", "off")
             self._require(highs.run(), "failed")
-            self._option("presolve", "choose")
+            self._option("presolve", self._presolve)
             status = highs.getModelStatus()
         if status == states.kInfeasible:
             return _no_solution(model, Status.INFEASIBLE, seconds, np.inf, "highs")

@@ -32,6 +32,8 @@ TOLERANCE = 1e-9
 
 def check_plan(plan: Plan, view: SystemView) -> list[Problem]:
     """Return what is wrong with a plan for a view."""
+    if not isinstance(plan, Plan):
+        return [Problem("plan", type(plan).__name__, "is no Plan", "what plan(view) returns")]
     problems: list[Problem] = []
     for name, shares, open_arcs in (
         ("request_shares", plan.request_shares, view.request_arc_open),
@@ -245,6 +247,7 @@ def _example_compiled() -> CompiledScenario:
         accelerators_per_server=np.full(3, 8, dtype=np.int64),
         failures_per_server_s=np.zeros(3),
         accelerator=("x", "y", "x"),
+        reserved_accelerators=np.zeros(3, dtype=np.int64),
     )
     groups = GroupArrays(
         ids=("a/x/small", "a/x/large", "b/x/small", "b/x/large"),
@@ -318,12 +321,14 @@ def _example_compiled() -> CompiledScenario:
             activity=_row(0.6, 0.85),
             checkpoint_s=_row(1800.0, 1800.0),
             priority=np.zeros(2, dtype=np.int64),
+            operation=np.ones(2, dtype=np.int64),
             transfer_weight=np.ones(2),
             oneway_ms=oneway,
             transfer_cny_per_gb=np.asarray([[0.01, 0.05], [0.05, 0.01]]),
             data_gb_per_accelerator_s=_row(1e-3, 1e-4),
             held_run_s=_row(3600.0, 200_000.0),
             held_gang=_row(4.0, 32.0),
+            estimate_factor=_row(2.0, 1.5),
             deadline_s=_row(86_400.0, np.inf),
         ),
         groups=groups,

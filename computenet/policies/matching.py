@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from computenet.compiled import CompiledScenario
-from computenet.optimization.matching import Congestion, Matching, MatchingProblem, solve_matching
+from computenet.optimization.matcher import Matcher
+from computenet.optimization.matching import (
+    Congestion,
+    Matching,
+    MatchingProblem,
+    SitePower,
+)
 from computenet.optimization.solvers import SolverError
 from computenet.policies.costs import (
     held_price_cny_per_mwh,
@@ -20,9 +26,11 @@ from computenet.policies.costs import (
 )
 from computenet.policies.forecast import make_forecaster
 from computenet.policies.misses import excess_misses, idle_misses, prefill_s
+from computenet.policies.plan_prices import plan_prices
 from computenet.policies.protocol import Plan, PriceRow, SystemView
+from computenet.policies.serving_load import replica_load
 from computenet.policies.shares import job_use, normal_rows, request_capacity
-from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR
+from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["MatchingPolicy"]
 
@@ -30,8 +38,9 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 B1 = NDArray[np.bool_]
 
-#: Utilisations between which the cost of fullness is taken as straight.
-LEVELS = np.asarray([0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+#: Utilisations between which the cost of fullness is taken as straight; more is not planned, since
+#: a queue at the brim does not come down again.
+LEVELS = np.asarray([0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 #: An unmet unit costs this many times the dearest unit that is met.
 UNMET = 4.0
 
@@ -63,6 +72,11 @@ class MatchingPolicy:
         What an accelerator-hour of waiting jobs is worth, CNY.
     carbon_cny_per_t
         Price of carbon that decisions take into account, besides what the scenario charges.
+    peak_hours
+        Hours of a month over which the demand charge of a higher peak is spread; 0 = peaks are not
+        looked at.
+    prices_every_h
+        Hours between two sets of prices with their ranges; 0 = none.
     burst_cv
         Coefficient of variation of demand within an epoch that groups leave room for.
     """
@@ -70,16 +84,20 @@ class MatchingPolicy:
     def __init__(
         self,
         forecast: str = "persistence",
-        miss_cny: Annotated[float, Field(ge=0.0)] = 0.0002,
-        late_cny_per_accelerator_h: Annotated[float, Field(ge=0.0)] = 0.2,
+        miss_cny: Annotated[float, Field(ge=0.0)] = 0.0001,
+        late_cny_per_accelerator_h: Annotated[float, Field(ge=0.0)] = 0.02,
         carbon_cny_per_t: Annotated[float, Field(ge=0.0)] = 0.0,
+        peak_hours: Annotated[float, Field(ge=0.0)] = 60.0,
         burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
+        prices_every_h: Annotated[float, Field(ge=0.0)] = 24.0,
     ) -> None:
         self.forecast = forecast
         self.miss_cny = miss_cny
         self.late_cny_per_accelerator_h = late_cny_per_accelerator_h
         self.carbon_cny_per_t = carbon_cny_per_t
+        self.peak_hours = peak_hours
         self.burst_cv = burst_cv
+        self.prices_every_h = prices_every_h
         self._forecaster = make_forecaster(forecast)
         self.wants_future = self._forecaster.wants_future
 
@@ -88,32 +106,42 @@ class MatchingPolicy:
         self._forecaster = make_forecaster(self.forecast)
         self._known: tuple[bytes, _Network] | None = None
         self._last: Plan | None = None
+        self._matcher = Matcher()
+        self._priced_s = -np.inf
 
-    def plan(self, view: SystemView) -> Plan:
-        """Solve the matching for the coming epoch."""
+    def plan(self, view: SystemView, replicas: F8 | None = None) -> Plan:
+        """Solve the matching for the coming epoch.
+
+        Parameters
+        ----------
+        replicas
+            ``(G,)`` real replicas that serve; ``None`` = all.
+        """
         self._forecaster.observe(view)
         edges_s = np.asarray([view.now_s, view.now_s + view.epoch_s])
         rate = self._forecaster.expect(view, edges_s).request_rate_per_s[0]
-        problem = self.problem(view, rate)
+        problem = self.problem(view, rate, replicas)
         try:
-            answer = solve_matching(problem)
+            answer = self._matcher.solve(problem)
         except SolverError as error:
             return self._without_answer(view, str(error))
         if not answer.solved:
             return self._without_answer(view, answer.explanation or str(answer.status))
-        plan = self._as_plan(view, problem, answer)
+        plan = self._as_plan(view, problem, answer, replicas)
         self._last = plan
         return plan
 
     # ---- the problem --------------------------------------------------------------------------
 
-    def problem(self, view: SystemView, rate: F8) -> MatchingProblem:
+    def problem(self, view: SystemView, rate: F8, replicas: F8 | None = None) -> MatchingProblem:
         """Return the matching problem of an epoch: CNY an hour, requests a second, accelerators.
 
         Parameters
         ----------
         rate
             ``(D,)`` expected requests a second.
+        replicas
+            ``(G,)`` real replicas that serve; ``None`` = all.
         """
         compiled = view.compiled
         groups, pools = len(compiled.groups.ids), len(compiled.pools.ids)
@@ -132,6 +160,7 @@ class MatchingPolicy:
              dearest[1] + 2.0 * steepest[1]]
         )  # fmt: skip
         n_jobs = len(view.job_load_accelerators)
+        serving = compiled.groups.replicas_real if replicas is None else replicas
         return MatchingProblem(
             demand=np.concatenate([rate, view.job_load_accelerators]),
             unmet_cny=np.repeat(unmet, [demands, n_jobs]),
@@ -141,15 +170,42 @@ class MatchingPolicy:
             arc_cny=np.concatenate([request_cny, job_cny]),
             capacity=np.concatenate(
                 [
-                    compiled.groups.replicas_real * up[compiled.pools.site[compiled.groups.pool]],
+                    serving * up[compiled.pools.site[compiled.groups.pool]],
                     compiled.pools.accelerators * up[compiled.pools.site],
                 ]
-            ).astype(np.float64),
+            ).astype(np.float64)
+            * LEVELS[-1],
             congestion=Congestion(
-                np.tile(np.diff(LEVELS), (groups + pools, 1)),
+                np.tile(np.diff(LEVELS) / LEVELS[-1], (groups + pools, 1)),
                 np.concatenate([network.slope, self._queue_slope(view)]),
             ),
+            power=self._power(view, (d, g), (q, p)),
+            site_names=compiled.sites.ids,
             pool_names=(*compiled.groups.ids, *compiled.pools.ids),
+        )
+
+    def _power(
+        self, view: SystemView, requests: tuple[I8, I8], jobs: tuple[I8, I8]
+    ) -> SitePower | None:
+        """Return what arcs draw, and what a site may draw at no charge.
+
+        The month's highest load has been paid for by the demand charge; more is priced at the
+        charge over the hours that a peak lasts in a month.
+        """
+        compiled = view.compiled
+        p = compiled.pools
+        if not self.peak_hours or not (view.site_peak_mw > 0.0).any():
+            return None
+        idle_w = np.zeros(len(compiled.sites.ids))
+        count = p.accelerators + p.serving_accelerators
+        np.add.at(idle_w, p.site, (p.idle_w + p.overhead_w) * count * _up(view)[p.site])
+        idle_mw = compiled.sites.pue * idle_w / WATTS_PER_MW
+        return SitePower(
+            np.concatenate([p.site[compiled.groups.pool], p.site]),
+            SECONDS_PER_HOUR
+            * np.concatenate([request_facility_mwh(view)[requests], job_energy_mwh(view)[jobs]]),
+            np.maximum(view.site_peak_mw - idle_mw, 0.0),
+            compiled.sites.demand_charge_cny_per_mw_month / self.peak_hours,
         )
 
     def _request_cny(self, view: SystemView, network: _Network) -> F8:
@@ -190,7 +246,7 @@ class MatchingPolicy:
             else compiled.jobs.held_gang.max(initial=1.0)
         )
         servers = np.maximum(compiled.pools.accelerators / gang, 1.0)[:, None]
-        rho = np.minimum(LEVELS, 0.99)[None, :]
+        rho = LEVELS[None, :]
         waits = rho ** (np.sqrt(2.0 * (servers + 1.0)) - 1.0) / (servers * (1.0 - rho))
         cost = self.late_cny_per_accelerator_h * rho * waits
         return _convex(cost)
@@ -236,7 +292,9 @@ class MatchingPolicy:
 
     # ---- the answer ---------------------------------------------------------------------------
 
-    def _as_plan(self, view: SystemView, problem: MatchingProblem, answer: Matching) -> Plan:
+    def _as_plan(
+        self, view: SystemView, problem: MatchingProblem, answer: Matching, replicas: F8 | None
+    ) -> Plan:
         compiled = view.compiled
         demands, groups = view.request_arc_open.shape
         flow = np.zeros((problem.n_demands, problem.n_pools))
@@ -251,13 +309,28 @@ class MatchingPolicy:
         size = np.broadcast_to(compiled.pools.accelerators.astype(np.float64), jobs.shape)
         jobs = jobs + unmet[demands:, None] * normal_rows(size, view.job_arc_open)
         hours = view.epoch_s / SECONDS_PER_HOUR
+        serving = compiled.groups.replicas_real.astype(np.float64) if replicas is None else replicas
         return Plan(
             normal_rows(requests, view.request_arc_open),
             normal_rows(jobs, view.job_arc_open),
-            prices=_prices(view, problem, answer),
+            prices=self._prices(view, problem, answer),
             objective_cny=answer.objective * hours,
             bound_cny=answer.bound * hours,
+            expected_cny=hours * _expected_cny(view, requests, jobs, serving),
         )
+
+    def _prices(
+        self, view: SystemView, problem: MatchingProblem, answer: Matching
+    ) -> tuple[PriceRow, ...]:
+        """Return prices where they are due: finding their ranges takes a hundred small solves."""
+        every_s = SECONDS_PER_HOUR * self.prices_every_h
+        if not every_s or view.now_s < self._priced_s + every_s - 1e-6:
+            return ()
+        self._priced_s = view.now_s
+        try:
+            return plan_prices(view, problem, answer, _arc_kg(view, problem))
+        except SolverError:
+            return ()
 
     def _without_answer(self, view: SystemView, why: str) -> Plan:
         """Return the last good plan on the arcs that are open, and say so."""
@@ -274,9 +347,58 @@ class MatchingPolicy:
             job_shares=normal_rows(jobs, view.job_arc_open),
             notes=(f"no matching was found, {what}: {why}",),
             prices=(),
+            expected_cny=float("nan"),
             objective_cny=float("nan"),
             bound_cny=float("nan"),
         )
+
+
+def _arc_kg(view: SystemView, problem: MatchingProblem) -> F8:
+    """Return the carbon of a unit of flow for an hour, ``(A,)``, kg CO2."""
+    compiled = view.compiled
+    demands, groups = view.request_arc_open.shape
+    site = compiled.pools.site
+    kg = np.zeros(problem.n_arcs)
+    of_request = problem.arc_demand < demands
+    d, g = problem.arc_demand[of_request], problem.arc_pool[of_request]
+    kg[of_request] = request_facility_mwh(view)[d, g]
+    kg[of_request] *= view.carbon_kg_per_mwh[site[compiled.groups.pool[g]]]
+    q, p = problem.arc_demand[~of_request] - demands, problem.arc_pool[~of_request] - groups
+    kg[~of_request] = job_energy_mwh(view)[q, p] * view.carbon_kg_per_mwh[site[p]]
+    hourly: F8 = SECONDS_PER_HOUR * kg
+    return hourly
+
+
+def _expected_cny(view: SystemView, requests: F8, jobs: F8, replicas: F8) -> float:
+    """Return what energy and network cost in an hour of these flows, idle power included.
+
+    Running jobs go on; before any run, jobs are where the plan would have them.
+
+    Parameters
+    ----------
+    requests, jobs
+        ``(D, G)`` requests a second and ``(Q, P)`` reference accelerators.
+    replicas
+        ``(G,)`` that serve.
+    """
+    compiled = view.compiled
+    p, price = compiled.pools, view.price_cny_per_mwh
+    idle_w = (p.idle_w + p.overhead_w) * (p.accelerators + p.serving_accelerators)
+    idle_mw = compiled.sites.pue[p.site] * idle_w * _up(view)[p.site] / WATTS_PER_MW
+    groups = compiled.groups
+    of_group = p.site[groups.pool]
+    watts = replicas * groups.accelerators_per_replica * p.active_w[groups.pool]
+    serving_mw = watts * replica_load(view, requests, replicas) * compiled.sites.pue[of_group]
+    cost = (idle_mw * price[p.site]).sum() + (serving_mw / WATTS_PER_MW * price[of_group]).sum()
+    moved = (requests * compiled.requests.transfer_cny).sum() + (
+        jobs * job_transfer_cny(view)
+    ).sum()
+    if view.pool_running.any():
+        watts = (view.pool_running @ compiled.jobs.activity) * p.active_w
+        cost += (watts / WATTS_PER_MW * compiled.sites.pue[p.site] * price[p.site]).sum()
+    else:
+        moved += (jobs * job_energy_mwh(view) * price[p.site]).sum()
+    return float(cost + SECONDS_PER_HOUR * moved)
 
 
 def _decode_s(view: SystemView) -> F8:
@@ -312,17 +434,3 @@ def _first_choice(flow: F8, open_arcs: B1, problem: MatchingProblem, first: int)
         rows = np.flatnonzero(empty)
         out[rows, np.argmin(block[rows], axis=1)] = 1.0
     return out
-
-
-def _prices(view: SystemView, problem: MatchingProblem, answer: Matching) -> tuple[PriceRow, ...]:
-    """Return what a further accelerator-hour is worth in every group and pool."""
-    compiled = view.compiled
-    each = np.concatenate(
-        [compiled.groups.accelerators_per_replica, np.ones(len(compiled.pools.ids))]
-    )
-    price = answer.prices.pool_cny / each
-    return tuple(
-        PriceRow(name, "CNY/accelerator-h", float(value), float(value), float(value))
-        for name, value in zip(problem.pool_names, price, strict=True)
-        if np.isfinite(value)
-    )

@@ -147,8 +147,12 @@ class Plan:
     prices
         What capacity, links and carbon are worth under the plan.
     objective_cny, bound_cny
-        The plan's own estimate of its cost until the next plan, and a lower bound on it; NaN
+        Value of what the policy minimised, until the next epoch, and a lower bound on it; NaN
         where the policy computes none.
+    expected_cny
+        What grid energy and network will cost until the next epoch if all comes as expected, idle
+        power included; NaN where the policy does not say. Beside what was paid it is the gap
+        between plan and simulation.
     """
 
     request_shares: F8
@@ -161,6 +165,7 @@ class Plan:
     prices: tuple[PriceRow, ...] = ()
     objective_cny: float = float("nan")
     bound_cny: float = float("nan")
+    expected_cny: float = float("nan")
 
 
 @runtime_checkable

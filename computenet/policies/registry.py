@@ -24,11 +24,13 @@ GROUP = "computenet.policies"
 BUILT_IN = {
     "nearest": "computenet.policies.nearest:Nearest",
     "cheapest": "computenet.policies.cheapest:Cheapest",
+    "fair": "computenet.policies.fair:Fair",
     "greenest": "computenet.policies.greenest:Greenest",
     "least-loaded": "computenet.policies.least_loaded:LeastLoaded",
     "proportional": "computenet.policies.proportional:Proportional",
     "random": "computenet.policies.random:Random",
     "matching": "computenet.policies.matching:MatchingPolicy",
+    "dispatch": "computenet.policies.dispatch:DispatchPolicy",
     "replay": "computenet.policies.replay:Replay",
 }
 

@@ -9,6 +9,7 @@ from computenet.kernels.fill import fill_arcs
 from computenet.policies.protocol import Plan, SystemView
 
 __all__ = [
+    "greedy_fill",
     "greedy_plan",
     "greedy_shares",
     "job_room",
@@ -35,6 +36,21 @@ def normal_rows(weights: F8, open_arcs: B1) -> F8:
     return shares
 
 
+def greedy_fill(score: F8, open_arcs: B1, need: F8, room: F8, use: F8) -> tuple[F8, F8]:
+    """Return what a greedy filling places, ``(D, G)``, and what finds no room, ``(D,)``.
+
+    Parameters are those of `greedy_shares`. A demand of zero counts as a very small one.
+    """
+    row, column = np.nonzero(open_arcs)
+    best_first = np.argsort(score[row, column], kind="stable")
+    row, column = row[best_first], column[best_first]
+    placed = np.zeros(score.shape)
+    # A demand of zero still has a place to go: where a little of it would go.
+    left = np.maximum(need, 1e-9)
+    fill_arcs(row, column, use[row, column], left, np.maximum(room, 0.0), placed)
+    return placed, np.maximum(left, 0.0)
+
+
 def greedy_shares(score: F8, open_arcs: B1, need: F8, room: F8, use: F8, capacity: F8) -> F8:
     """Return the shares of a greedy filling by score, lowest first.
 
@@ -55,15 +71,9 @@ def greedy_shares(score: F8, open_arcs: B1, need: F8, room: F8, use: F8, capacit
     capacity
         ``(G,)`` weights of what is left over.
     """
-    row, column = np.nonzero(open_arcs)
-    best_first = np.argsort(score[row, column], kind="stable")
-    row, column = row[best_first], column[best_first]
-    placed = np.zeros(score.shape)
-    # A demand of zero still has a place to go: where a little of it would go.
-    left = np.maximum(need, 1e-9)
-    fill_arcs(row, column, use[row, column], left, np.maximum(room, 0.0), placed)
+    placed, left = greedy_fill(score, open_arcs, need, room, use)
     spread = normal_rows(np.broadcast_to(capacity, score.shape), open_arcs)
-    return normal_rows(placed + np.maximum(left, 0.0)[:, None] * spread, open_arcs)
+    return normal_rows(placed + left[:, None] * spread, open_arcs)
 
 
 def request_room(view: SystemView, headroom: float) -> F8:

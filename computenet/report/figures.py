@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta, timezone
 from html import escape
 from typing import Any
@@ -154,16 +155,23 @@ def queue_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
 
 def wait_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
     """Return the share of jobs that waited longer, by class; ``None`` when no job started."""
-    jobs = run.tables["jobs"]
-    started = jobs[jobs["wait_s"].notna()]
-    if started.empty:
+    most: dict[str, float] = {}
+    for key, waits in _waits_by_class(run):
+        most[key] = max(most.get(key, 0.0), float(waits[-1]))
+    if not most:
         return None
+    places = {key: np.geomspace(1.0, max(value, 10.0), 120) for key, value in most.items()}
+    within = {key: np.zeros(120, dtype=np.int64) for key in most}
+    count = dict.fromkeys(most, 0)
+    for key, waits in _waits_by_class(run):
+        within[key] += np.searchsorted(waits, places[key], side="right")
+        count[key] += len(waits)
     titles = {item.name: item.title for item in run.scenario.workload.job_classes}
     figure = go.Figure()
-    for number, (key, waits) in enumerate(started.groupby("job_class", observed=True)["wait_s"]):
-        values = np.sort(waits.to_numpy(dtype=np.float64))
-        at = np.geomspace(1.0, max(float(values[-1]), 10.0), 120)
-        longer = 1.0 - np.searchsorted(values, at, side="right") / len(values)
+    known = [key for key in titles if key in most]
+    for number, key in enumerate(known + [key for key in most if key not in titles]):
+        at = places[key]
+        longer = 1.0 - within[key] / count[key]
         name = getattr(titles[str(key)], label.lang) if str(key) in titles else str(key)
         figure.add_scatter(
             x=at, y=np.where(longer > 0.0, longer, np.nan), name=escape(name), mode="lines",
@@ -174,6 +182,14 @@ def wait_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
     figure.update_yaxes(type="log", title=label("axis_ccdf"), tickformat=".3~%")
     figure.update_layout(legend={"y": -0.22})
     return figure
+
+
+def _waits_by_class(run: RunView) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (class, sorted waits of its jobs that started), some rows of the table at a time."""
+    for part in run.parts("jobs", ["job_class", "wait_s"]):
+        started = part[part["wait_s"].notna()]
+        for key, waits in started.groupby("job_class", observed=True)["wait_s"]:
+            yield str(key), np.sort(waits.to_numpy(dtype=np.float64))
 
 
 def ttft_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:

@@ -24,6 +24,12 @@ LABELS: dict[str, tuple[str, str]] = {
                       "simulated, and totals are scaled by {k}. Jobs were simulated one by one.",
                       "推理请求为抽样仿真:每 {k} 个副本取 1 个、每 {k} 个请求取 1 个,总量按 {k} 倍放大;"
                       "作业逐一仿真。"),
+    "sampling_windows": ("Requests were simulated in windows of {window} h every {period} h: "
+                         "latencies and SLO are those of the windows; between them arrivals are "
+                         "the expected ones, and the energy of serving is estimated from simulated "
+                         "slots with nearly as much work.",
+                         "推理请求仅在时间窗内仿真(每 {period} 小时仿真 {window} 小时):时延与 SLO 取自时间窗;"
+                         "其余时段到达量取期望值,推理能耗由负载相近的已仿真时隙估计。"),
     # cards
     "key_figures": ("Key figures", "关键指标"),
     "utilisation": ("Accelerator utilisation", "加速卡利用率"),
@@ -160,6 +166,43 @@ LABELS: dict[str, tuple[str, str]] = {
                      "region.",
                      "各服务类别的分位数,含网络往返时延;每点为一个需求区域。"),
     "axis_ttft": ("TTFT, ms", "TTFT / 毫秒"),
+    "plan": ("Plan and prices", "计划与价格"),
+    "plan_note": ("For energy and network the plans expected {expected} CNY; {paid} CNY were paid "
+                  "({gap}). A price is what one accelerator more for an hour would have saved, the "
+                  "mean over the run; where it is not unique any price in the range would do.",
+                  "计划预期能源与网络成本为 {expected} 元,实际支付 {paid} 元({gap})。价格指多一张卡运行一小时"
+                  "所能节省的成本,取全程平均;价格不唯一时,区间内任一价格均成立。"),
+    "plan_accelerator": ("Accelerator", "加速卡"),
+    "plan_price": ("Nodal price, CNY/accelerator·h", "节点价格,元/卡·时"),
+    "plan_value": ("Price", "价格"),
+    "plan_range": ("Range", "区间"),
+    "plan_unique": ("unique", "唯一"),
+    "plan_item": ("Item", "项目"),
+    "plan_unit": ("Unit", "单位"),
+    "plan_peak": ("Peak rent", "峰值租金"),
+    "plan_power": ("Power", "电力"),
+    "plan_link": ("Link", "链路"),
+    "plan_carbon": ("Marginal carbon", "边际碳排放"),
+    "settlement": ("Settlement at nodal prices", "按节点价格结算"),
+    "settlement_note": ("What jobs would pay for the accelerator-hours they held, by region, and "
+                        "what sites would earn: the same sum twice.",
+                        "作业按占用卡时应付的金额(按地区)与各站点应得的金额:两者总和相等。"),
+    "plan_paid": ("CNY", "元"),
+    "plan_part": ("Share", "占比"),
+    "bound": ("Distance from the bound", "与理论下界的差距"),
+    "bound_note": ("A lower bound with perfect foresight: no policy does the work that {n} run(s) "
+                   "of this scenario did for less. Idle is what a network without any work would "
+                   "cost; the gap above it is what decisions on work can move. Status: {status}.",
+                   "完全预知下的下界:对该场景的 {n} 次运行所完成的工作,任何策略都不可能更低。"
+                   "“空载”为完全没有工作时的值;其上的差距才是调度决策能够影响的部分。状态:{status}。"),
+    "bound_cost": ("Cost, CNY", "成本,元"),
+    "bound_carbon": ("Carbon, kg", "碳排放,kg"),
+    "bound_waiting": ("Jobs waiting, accelerator·h", "作业等待,卡·时"),
+    "bound_run": ("This run", "本次运行"),
+    "bound_least": ("Bound", "下界"),
+    "bound_idle": ("Idle", "空载"),
+    "bound_gap": ("Gap", "差距"),
+    "bound_gap_above": ("Gap above idle", "空载以上的差距"),
     "targets": ("Targets", "政策目标"),
     "target": ("Target", "目标"),
     "limit": ("Limit", "限值"),
@@ -174,6 +217,27 @@ LABELS: dict[str, tuple[str, str]] = {
     "no_targets": ("No site of this scenario has a target.", "本场景各站点未设政策目标。"),
     "by_site": ("By site", "分站点"),
     "by_region": ("By region", "分区域"),
+    "fairness": ("Jain's index, lowest and highest of regions:", "区域间 Jain 指数、最低与最高:"),
+    "fair_requests_served": ("requests served {jain} ({low} to {high})",
+                             "已服务请求占比 {jain}({low} 至 {high})"),
+    "fair_slo_attainment": ("service objectives met {jain} ({low} to {high})",
+                            "服务目标达成率 {jain}({low} 至 {high})"),
+    "fair_work_completed": ("work of jobs completed {jain} ({low} to {high})",
+                            "已完成作业工作量占比 {jain}({low} 至 {high})"),
+    "revenue": ("Bills of users", "用户账单"),
+    "margin_note": ("Accelerator-hours that jobs ran, times the price of their class. Operations "
+                    "and regions are two views of the same sum. Bills less the run's cost of "
+                    "energy and network: {margin}.",
+                    "作业运行卡时乘以类别单价;按运营方式与按区域为同一合计的两种口径。"
+                    "账单减去用电与网络成本:{margin}。"),
+    "op_reserved": ("Reserved", "预留"),
+    "op_on-demand": ("On demand", "按需"),
+    "op_spot": ("Spot", "竞价"),
+    "col_who": ("Operation or region", "运营方式或区域"),
+    "col_hours": ("Accelerator-hours", "卡时"),
+    "col_bill": ("Bill", "账单"),
+    "col_voucher": ("Vouchers", "算力券抵扣"),
+    "col_paid": ("Paid", "实付"),
     "total": ("Total", "合计"),
     "col_site": ("Site", "站点"),
     "col_region": ("Region", "区域"),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from computenet.report.geography import Ground, ground, project
 from computenet.report.labels import Labels
 from computenet.report.numbers import compact, duration, plain, share
+from computenet.report.planning import site_prices
 from computenet.report.view import Names, RunView
 
 __all__ = ["MOST_FLOWS", "map_figure", "map_note"]
@@ -75,9 +76,11 @@ def request_flows(run: RunView) -> pd.DataFrame:
 
 def job_flows(run: RunView) -> pd.DataFrame:
     """Return gigabytes of jobs' data by (region, site), the largest first."""
-    jobs = run.tables["jobs"]
-    placed = jobs[jobs["site"].notna()]
-    grouped = placed.groupby(["region", "site"], observed=True)["data_gb"].sum()
+    sums = [
+        part[part["site"].notna()].groupby(["region", "site"], observed=True)["data_gb"].sum()
+        for part in run.parts("jobs", ["region", "site", "data_gb"])
+    ]
+    grouped = sums[0] if len(sums) == 1 else pd.concat(sums).groupby(level=[0, 1]).sum()
     flows = grouped[grouped > 0].sort_values(ascending=False, kind="stable")
     return pd.DataFrame(flows.reset_index())
 
@@ -194,6 +197,8 @@ def _sites(
     most = max(site.it_capacity_mw for site in sites)
     by_site = run.summary["by_site"]
     use = [by_site[site.id]["utilisation"] or 0.0 for site in sites]
+    nodal = site_prices(run)
+    worth = {key: f"<br>{label('plan_price')} {value:,.3g}" for key, value in nodal.items()}
     texts = [
         f"<b>{escape(names.site(site.id))}</b><br>"
         f"{label('it_capacity')} {plain(site.it_capacity_mw)} MW<br>"
@@ -201,6 +206,7 @@ def _sites(
         f"{label('col_utilisation')} {share(by_site[site.id]['utilisation'])}<br>"
         f"{label('col_price')} {plain(by_site[site.id]['cny_per_mwh'])}<br>"
         f"{label('col_wait')} {duration(by_site[site.id]['job_wait_s_mean'], label.lang)}"
+        f"{worth.get(site.id, '')}"
         for site in sites
     ]
     figure.add_scatter(

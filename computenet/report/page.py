@@ -9,14 +9,15 @@ import plotly.graph_objects as go
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
-from computenet.report import figures, physical, sections
+from computenet.report import figures, physical, planning, sections
 from computenet.report.geography import ground
 from computenet.report.labels import Labels, labels_of
 from computenet.report.map import map_figure, map_note
 from computenet.report.style import CSS
 from computenet.report.view import Lang, Names, RunView
+from computenet.results.nodal_prices import settlement
 
-__all__ = ["render_report"]
+__all__ = ["FONT", "draw", "render_report", "section"]
 
 FONT = {
     "en": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
@@ -37,18 +38,18 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
     """
     label, names = labels_of(lang), Names.of(run, lang)
     parts = [
-        _section("cards", label("key_figures"), sections.cards(run, label)),
-        _section(
+        section("cards", label("key_figures"), sections.cards(run, label)),
+        section(
             "map",
             label("map"),
-            _draw(map_figure(run, names, label), lang, "map", NARROW),
+            draw(map_figure(run, names, label), lang, "map", NARROW),
             note=map_note(run, label),
             foot=f"{label('map_source')}: {ground().source}",
         ),
-        _section(
+        section(
             "series",
             label("series"),
-            _draw(figures.series_figure(run, names, label), lang, "series"),
+            draw(figures.series_figure(run, names, label), lang, "series"),
         ),
         *_physical(run, names, label),
         _figure("slo", "slo_note", "what_requests", figures.slo_figure(run, names, label), label),
@@ -60,17 +61,20 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
             label,
         ),
         _queues(run, names, label),
-        _section("targets", label("targets"), sections.targets(run, names, label)),
-        _section("by_site", label("by_site"), sections.by_site(run, names, label)),
-        _section("by_region", label("by_region"), sections.by_region(run, names, label)),
-        _section("links", label("links"), sections.links(run, names, label)),
-        _section("events", label("events"), sections.events(run, label)),
-        _section("audit", label("audit"), sections.audit(run, label), note=label("audit_note")),
-        _section(
+        *_bound(run, label),
+        *_plan(run, names, label),
+        section("targets", label("targets"), sections.targets(run, names, label)),
+        section("by_site", label("by_site"), sections.by_site(run, names, label)),
+        section("by_region", label("by_region"), sections.by_region(run, names, label)),
+        _revenue(run, names, label),
+        section("links", label("links"), sections.links(run, names, label)),
+        section("events", label("events"), sections.events(run, label)),
+        section("audit", label("audit"), sections.audit(run, label), note=label("audit_note")),
+        section(
             "sources", label("sources"), sections.sources(run, label), note=label("sources_note")
         ),
-        _section("limits", label("limits"), sections.limits(label)),
-        _section("run", label("run"), sections.provenance(run, label)),
+        section("limits", label("limits"), sections.limits(label)),
+        section("run", label("run"), sections.provenance(run, label)),
     ]
     title = escape(getattr(run.scenario.title, lang))
     nav = "".join(
@@ -92,7 +96,8 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
     )
 
 
-def _section(key: str, title: str, body: str, *, note: str = "", foot: str = "") -> str:
+def section(key: str, title: str, body: str, *, note: str = "", foot: str = "") -> str:
+    """Return a section of a page; ``body`` is HTML, everything else is text."""
     above = f'<p class="note">{escape(note)}</p>' if note else ""
     below = f'<p class="foot">{escape(foot)}</p>' if foot else ""
     return f'<section id="{key}"><h2>{escape(title)}</h2>{above}{body}{below}</section>'
@@ -101,8 +106,8 @@ def _section(key: str, title: str, body: str, *, note: str = "", foot: str = "")
 def _figure(key: str, note: str, what: str, figure: go.Figure | None, label: Labels) -> str:
     if figure is None:
         empty = f'<p class="note">{escape(label("no_data", what=label(what)))}</p>'
-        return _section(key, label(key), empty)
-    return _section(key, label(key), _draw(figure, label.lang, key), note=label(note))
+        return section(key, label(key), empty)
+    return section(key, label(key), draw(figure, label.lang, key), note=label(note))
 
 
 def _physical(run: RunView, names: Names, label: Labels) -> list[str]:
@@ -123,22 +128,53 @@ def _physical(run: RunView, names: Names, label: Labels) -> list[str]:
         ("timeline", physical.timeline_figure(run, label), note),
     )
     return [
-        _section(key, label(key), _draw(figure, label.lang, key), note=text)
+        section(key, label(key), draw(figure, label.lang, key), note=text)
         for key, figure, text in found
         if figure is not None
     ]
 
 
+def _plan(run: RunView, names: Names, label: Labels) -> list[str]:
+    """Return the sections of plan and prices, and of settlement, where a policy gives them."""
+    body = planning.plan_section(run, names, label)
+    if not body:
+        return []
+    parts = [section("plan", label("plan"), body, note=planning.plan_note(run, label))]
+    paid = settlement(run)
+    if not paid.empty:
+        parts.append(
+            section(
+                "settlement", label("settlement"), planning.settled(paid, names, label),
+                note=label("settlement_note"),
+            )
+        )  # fmt: skip
+    return parts
+
+
+def _bound(run: RunView, label: Labels) -> list[str]:
+    """Return the section of the bound where one was computed."""
+    found = run.summary.get("bound")
+    if found is None:
+        return []
+    note = label("bound_note", n=int(found["compared"]), status=found["status"])
+    return [section("bound", label("bound"), sections.bound(run, label), note=note)]
+
+
+def _revenue(run: RunView, names: Names, label: Labels) -> str:
+    body = sections.revenue(run, names, label)
+    return section("revenue", label("revenue"), body) if body else ""
+
+
 def _queues(run: RunView, names: Names, label: Labels) -> str:
     waits = figures.wait_figure(run, names, label)
-    body = _draw(figures.queue_figure(run, names, label), label.lang, "queue")
-    jobs = run.tables["jobs"]
-    unstarted = int(jobs["wait_s"].isna().sum())
+    body = draw(figures.queue_figure(run, names, label), label.lang, "queue")
+    parts = run.parts("jobs", ["wait_s"])
+    unstarted = sum(int(part["wait_s"].isna().sum()) for part in parts)
     if waits is None:
         body += f'<p class="note">{escape(label("no_data", what=label("what_jobs")))}</p>'
     else:
-        body += _draw(waits, label.lang, "wait")
-    return _section("queues", label("queues"), body, note=label("wait_note", n=f"{unstarted:,}"))
+        body += draw(waits, label.lang, "wait")
+    return section("queues", label("queues"), body, note=label("wait_note", n=f"{unstarted:,}"))
 
 
 #: On a narrow screen the map has no room for names: sites shrink, a touch shows what they are.
@@ -155,7 +191,8 @@ if (map.clientWidth < 600) {
 """
 
 
-def _draw(figure: go.Figure, lang: Lang, key: str, script: str | None = None) -> str:
+def draw(figure: go.Figure, lang: Lang, key: str, script: str | None = None) -> str:
+    """Return a figure as a part of a page that has plotly's script."""
     figure.update_layout(font={"family": FONT[lang], "size": 12, "color": "#22313a"})
     config: dict[str, Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
     html: str = to_html(

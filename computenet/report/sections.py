@@ -15,14 +15,17 @@ from computenet.report.view import Names, RunView, number_at
 
 __all__ = [
     "audit",
+    "bound",
     "by_region",
     "by_site",
     "cards",
     "events",
     "heading",
+    "html_table",
     "limits",
     "links",
     "provenance",
+    "revenue",
     "sources",
     "targets",
 ]
@@ -32,7 +35,9 @@ MOST_EVENTS = 300
 MOST_LINKS = 12
 
 
-def _table(head: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], last: str = "") -> str:
+def html_table(
+    head: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], last: str = ""
+) -> str:
     """Return a table; cells are HTML already, the flag says whether a column is text."""
     top = "".join(f'<th class="{"t" if text else ""}">{escape(name)}</th>' for name, text in head)
     body = "".join(
@@ -64,6 +69,12 @@ def heading(run: RunView, label: Labels) -> str:
     )
     factor = int(run.manifest["sampling"]["factor"])
     sampled = label("sampling_many", k=plain(factor)) if factor > 1 else label("sampling_one")
+    if scenario.run.request_window_h > 0.0:
+        sampled += " " + label(
+            "sampling_windows",
+            window=f"{scenario.run.request_window_h:g}",
+            period=f"{scenario.run.request_period_h:g}",
+        )
     return (
         f"<p>{label('policy')}: <b>{escape(str(run.manifest['policy']['name']))}</b> · "
         f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M} "
@@ -136,7 +147,7 @@ def targets(run: RunView, names: Names, label: Labels) -> str:
         (label("margin"), False),
         (label("status"), True),
     ]
-    return _table(
+    return html_table(
         head,
         (
             (
@@ -151,6 +162,43 @@ def targets(run: RunView, names: Names, label: Labels) -> str:
             for row in rows
         ),
     )
+
+
+def bound(run: RunView, label: Labels) -> str:
+    """Return the run's figures beside what no policy could better."""
+    found = run.summary["bound"]
+
+    def row(name: str, value: float | None, least: float | None, idle: float | None) -> list[str]:
+        def gap(low: float) -> str:
+            if value is None or least is None or least - low <= 0.0:
+                return share(None)
+            return share((value - least) / (least - low))
+
+        cells = [plain(value), plain(least), plain(idle)]
+        above = share(None) if idle is None else gap(idle)
+        return [escape(label(name)), *cells, gap(0.0), above]
+
+    head = [("", True)] + [
+        (label(name), False)
+        for name in ("bound_run", "bound_least", "bound_idle", "bound_gap", "bound_gap_above")
+    ]
+    return html_table(
+        head,
+        (
+            row(
+                "bound_cost", number_at(run.summary, "cost.total_cny"),
+                found["cost_cny"], found["idle_cost_cny"],
+            ),
+            row(
+                "bound_carbon", number_at(run.summary, "carbon.kg"), found["carbon_kg"],
+                found["idle_carbon_kg"],
+            ),
+            row(
+                "bound_waiting", number_at(run.summary, "work.waiting_accelerator_h"),
+                found["waiting_accelerator_h"], None,
+            ),
+        ),
+    )  # fmt: skip
 
 
 def by_site(run: RunView, names: Names, label: Labels) -> str:
@@ -184,7 +232,7 @@ def by_site(run: RunView, names: Names, label: Labels) -> str:
             )
         )
     )  # fmt: skip
-    return _table(head, rows, f'<tr class="sum">{last}</tr>')
+    return html_table(head, rows, f'<tr class="sum">{last}</tr>')
 
 
 def by_region(run: RunView, names: Names, label: Labels) -> str:
@@ -192,7 +240,7 @@ def by_region(run: RunView, names: Names, label: Labels) -> str:
     head = [(label("col_region"), True)] + [
         (label(f"col_{name}"), False) for name in ("arrived", "dropped", "slo", "jobs", "wait")
     ]
-    return _table(
+    return _fairness(run, label) + html_table(
         head,
         (
             (
@@ -203,6 +251,45 @@ def by_region(run: RunView, names: Names, label: Labels) -> str:
             for key, v in run.summary["by_region"].items()
         ),
     )  # fmt: skip
+
+
+def revenue(run: RunView, names: Names, label: Labels) -> str:
+    """Return who pays what for jobs: a row an operation, a row a region, and the sum."""
+    sums = run.summary.get("revenue", {})
+    if not sums.get("bill_cny"):
+        return ""
+    columns = ("hours", "bill", "voucher", "paid")
+    head = [(label("col_who"), True)] + [(label(f"col_{name}"), False) for name in columns]
+
+    def cells(who: str, row: dict[str, Any]) -> tuple[str, ...]:
+        amounts = (money(row[f"{name}_cny"], label.lang) for name in columns[1:])
+        return (escape(who), compact(row["accelerator_h"], label.lang), *amounts)
+
+    rows = [cells(label(f"op_{kind}"), row) for kind, row in sums["by_operation"].items()]
+    rows += [
+        cells(names.region(key), row) for key, row in sums["by_region"].items() if row["bill_cny"]
+    ]
+    last = "".join(
+        f'<td class="{"t" if at == 0 else ""}">{cell}</td>'
+        for at, cell in enumerate(cells(label("total"), sums))
+    )
+    margin = label("margin_note", margin=money(sums["margin_cny"], label.lang))
+    note = f'<p class="note">{escape(margin)}</p>'
+    return note + html_table(head, rows, f'<tr class="sum">{last}</tr>')
+
+
+def _fairness(run: RunView, label: Labels) -> str:
+    """Return a line on how evenly regions were served."""
+    parts = []
+    for name, spread in run.summary.get("fairness", {}).items():
+        if spread["jain"] is not None:
+            parts.append(
+                label(
+                    f"fair_{name}", jain=plain(spread["jain"], 3), low=share(spread["min"]),
+                    high=share(spread["max"]),
+                )
+            )  # fmt: skip
+    return f'<p class="note">{label("fairness")} {"; ".join(parts)}.</p>' if parts else ""
 
 
 def _bulk_moves(run: RunView, names: Names, label: Labels) -> str:
@@ -216,7 +303,7 @@ def _bulk_moves(run: RunView, names: Names, label: Labels) -> str:
     def hours(value: float | None) -> str:
         return "-" if value is None else plain(value, 1)
 
-    return f'<p class="note">{escape(label("moves_note"))}</p>' + _table(
+    return f'<p class="note">{escape(label("moves_note"))}</p>' + html_table(
         head,
         (
             (
@@ -253,7 +340,7 @@ def links(run: RunView, names: Names, label: Labels) -> str:
     return (
         _bulk_moves(run, names, label)
         + f'<p class="note">{escape(note)}</p>'
-        + _table(
+        + html_table(
             head,
             (
                 (
@@ -275,7 +362,7 @@ def events(run: RunView, label: Labels) -> str:
     start = run.scenario.start.astimezone(zone)
     shown = table.head(MOST_EVENTS)
     head = [(label(f"col_{name}"), True) for name in ("time", "kind", "subject", "detail")]
-    rows = _table(
+    rows = html_table(
         head,
         (
             (
@@ -296,7 +383,7 @@ def events(run: RunView, label: Labels) -> str:
 def audit(run: RunView, label: Labels) -> str:
     """Return the residuals of the balances."""
     head = [(label("col_balance"), True), (label("col_residual"), False)]
-    return _table(
+    return html_table(
         head,
         (
             (escape(label.or_own("audit_", name)), f"{value:.2g}" if value else "0")
@@ -312,7 +399,7 @@ def sources(run: RunView, label: Labels) -> str:
         return f'<p class="note">{label("no_sources")}</p>'
     counts = table["grade"].value_counts()
     head = [(label("col_grade"), True), ("", True), (label("col_count"), False)]
-    summary = _table(
+    summary = html_table(
         head,
         (
             (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -29,7 +29,7 @@ class RunView(Protocol):
         Version, seed, policy, packages, machine, sampling.
     tables
         Data frames by name: sites, pools, requests, request_flows, jobs, links, events, plans,
-        sources.
+        sources. Those that are on disk are not among them; `parts` yields columns of either kind.
     """
 
     @property
@@ -40,6 +40,7 @@ class RunView(Protocol):
     def manifest(self) -> dict[str, Any]: ...
     @property
     def tables(self) -> dict[str, pd.DataFrame]: ...
+    def parts(self, name: str, columns: Sequence[str]) -> Iterator[pd.DataFrame]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from computenet.results.audit import Audit
+from computenet.results.streamed import StreamedTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +23,11 @@ TABLES = (
     "requests",
     "request_flows",
     "pools",
+    "groups",
+    "arrivals",
     "sites",
     "links",
+    "bills",
     "events",
     "plans",
     "sources",
@@ -45,6 +50,9 @@ class Results:
         Data frames by name, see ``docs/reference/tables.md`` for their columns and units.
     audit
         Residuals of the conservation audit.
+    streamed
+        Tables that are on disk, because the run was too long to keep them, by name; they are not
+        among `tables`. `table` and `parts` read either kind.
     """
 
     scenario: Scenario
@@ -52,11 +60,26 @@ class Results:
     manifest: dict[str, Any]
     tables: dict[str, pd.DataFrame] = field(repr=False)
     audit: Audit
+    streamed: dict[str, StreamedTable] = field(default_factory=dict, repr=False)
 
     @property
     def jobs(self) -> pd.DataFrame:
-        """One row a job."""
-        return self.tables["jobs"]
+        """One row a job; read anew from disk at each call where it was streamed there."""
+        return self.table("jobs")
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return a table, or some of its columns, in memory."""
+        if name in self.streamed:
+            return self.streamed[name].read(columns)
+        table = self.tables[name]
+        return table if columns is None else table[list(columns)]
+
+    def parts(self, name: str, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """Yield some columns of a table: at once, or some rows at a time if it is on disk."""
+        if name in self.streamed:
+            yield from self.streamed[name].parts(columns)
+        else:
+            yield self.tables[name][list(columns)]
 
     @property
     def requests(self) -> pd.DataFrame:
@@ -74,6 +97,16 @@ class Results:
         return self.tables["pools"]
 
     @property
+    def groups(self) -> pd.DataFrame:
+        """One row a (slot, group of replicas)."""
+        return self.tables["groups"]
+
+    @property
+    def arrivals(self) -> pd.DataFrame:
+        """One row a (slot, model): what requests came and the tokens they ask for."""
+        return self.tables["arrivals"]
+
+    @property
     def sites(self) -> pd.DataFrame:
         """One row a (slot, site)."""
         return self.tables["sites"]
@@ -82,6 +115,11 @@ class Results:
     def links(self) -> pd.DataFrame:
         """One row a (slot, link) that carried something."""
         return self.tables["links"]
+
+    @property
+    def bills(self) -> pd.DataFrame:
+        """What users pay for jobs, by region and class."""
+        return self.tables["bills"]
 
     @property
     def events(self) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from computenet.errors import InputError, Problem, RunError
 from computenet.results.audit import Audit
 from computenet.results.run import TABLES, Results
+from computenet.results.streamed import StreamedTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,27 +23,37 @@ __all__ = ["complete_directory", "load_run", "require_free", "save_run", "write_
 
 #: A directory is a run when it holds this file, which is written last.
 MARK = "summary.json"
+#: Tables of a run that is read back stay on disk if they have more rows.
+KEPT_ROWS = 10_000_000
+#: Columns by which tables that were streamed are put in order when they are read.
+ORDERS = {"jobs": "job_id"}
 
 
-def require_free(directory: Path, *, overwrite: bool) -> None:
+def require_free(directory: Path, *, overwrite: bool, mark: str = MARK) -> None:
     """Raise `InputError` unless a run may be written to `directory`.
 
     With `overwrite` an existing *run* directory may be replaced, but nothing else.
+
+    Parameters
+    ----------
+    mark
+        The file that tells what may be replaced.
     """
     if not directory.exists():
         return
-    if overwrite and directory.is_dir() and (directory / MARK).is_file():
+    if overwrite and directory.is_dir() and (directory / mark).is_file():
         return
     if overwrite and directory.is_dir() and not any(directory.iterdir()):
         return
-    message = "exists already and is not a run" if overwrite else "exists already"
+    what = "run" if mark == MARK else mark.removesuffix(".json")
+    message = f"exists already and is not a {what}" if overwrite else "exists already"
     raise InputError(
         [
             Problem(
                 "--out",
                 str(directory),
                 message,
-                allowed="a new directory, or --overwrite over an earlier run",
+                allowed=f"a new directory, or --overwrite over an earlier {what}",
             )
         ],
         "nothing was run",
@@ -50,13 +61,15 @@ def require_free(directory: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def complete_directory(directory: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def complete_directory(
+    directory: Path, *, overwrite: bool = False, mark: str = MARK
+) -> Iterator[Path]:
     """Give a temporary directory that becomes `directory` when the block succeeds.
 
     On any error, the interrupt key included, the temporary directory is removed and `directory`
     is left as it was.
     """
-    require_free(directory, overwrite=overwrite)
+    require_free(directory, overwrite=overwrite, mark=mark)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(
@@ -123,7 +136,11 @@ def save_run(
     with complete_directory(directory, overwrite=overwrite) as part:
         (part / "scenario.yaml").write_text(dump_scenario(results.scenario), encoding="utf-8")
         for name in TABLES:
-            _write_table(results.tables[name], part / f"{name}.parquet")
+            path = part / f"{name}.parquet"
+            if name in results.streamed:
+                results.streamed[name].place(path)
+            else:
+                _write_table(results.tables[name], path)
         if report_html is not None:
             (part / "report.html").write_text(report_html, encoding="utf-8")
         _write_json(part / "manifest.json", results.manifest)
@@ -139,8 +156,6 @@ def load_run(directory: str | Path) -> Results:
     InputError
         The directory is not a run, or a file of it is missing or damaged.
     """
-    import pandas as pd
-
     from computenet.scenario import load_scenario
 
     root = Path(directory)
@@ -154,13 +169,24 @@ def load_run(directory: str | Path) -> Results:
     try:
         summary = json.loads((root / MARK).read_text(encoding="utf-8"))
         manifest = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
-        tables = {name: pd.read_parquet(root / f"{name}.parquet") for name in TABLES}
+        tables, streamed = {}, {}
+        for name in TABLES:
+            table = StreamedTable(
+                root / f"{name}.parquet",
+                ORDERS.get(name) if name in manifest.get("streamed", ()) else None,
+            )
+            if table.rows > KEPT_ROWS:
+                streamed[name] = table
+            else:
+                tables[name] = table.read()
         audit = Audit(**summary["audit"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             [Problem(str(root), None, f"a file is damaged: {error}")], "run cannot be read"
         ) from error
-    return Results(load_scenario(root / "scenario.yaml"), summary, manifest, tables, audit)
+    return Results(
+        load_scenario(root / "scenario.yaml"), summary, manifest, tables, audit, streamed
+    )
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

@@ -3,6 +3,7 @@
 from computenet.scenario.catalogue import (
     list_scenarios,
     list_shocks,
+    list_suites,
     list_topologies,
     list_workloads,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "dump_scenario",
     "list_scenarios",
     "list_shocks",
+    "list_suites",
     "list_topologies",
     "list_workloads",
     "load_scenario",

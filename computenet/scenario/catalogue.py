@@ -1,7 +1,8 @@
 """Built-in topologies, workloads and scenarios, in a source checkout or in an installed wheel.
 
 ``topologies/NAME/topology.yaml`` is a topology, ``topologies/NAME/scenario.yaml`` the scenario of
-the same name, and ``workloads/NAME.yaml`` a workload.
+the same name, ``workloads/NAME.yaml`` a workload, and ``benchmarks/suites/NAME.yaml`` a suite of
+scheduler benchmarks.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ __all__ = [
     "data_root",
     "list_scenarios",
     "list_shocks",
+    "list_suites",
     "list_topologies",
     "list_workloads",
     "scenario_files",
     "shock_files",
+    "suite_files",
     "topology_files",
     "workload_files",
 ]
 
 
 def data_root() -> Path:
-    """Return the folder that holds ``topologies`` and ``workloads``."""
+    """Return the folder that holds ``topologies``, ``workloads`` and ``benchmarks``."""
     package = Path(computenet.__file__).parent
     installed = package / "_data"
     return installed if installed.is_dir() else package.parent
@@ -59,6 +62,12 @@ def workload_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted((data_root() / "workloads").glob("*.yaml"))}
 
 
+def suite_files() -> dict[str, Path]:
+    """Return built-in suites of scheduler benchmarks by name."""
+    folder = data_root() / "benchmarks" / "suites"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
 def _titles(files: dict[str, Path]) -> dict[str, str]:
     titles: dict[str, str] = {}
     for name, path in files.items():
@@ -76,6 +85,11 @@ def list_topologies() -> dict[str, str]:
 def list_shocks() -> dict[str, str]:
     """Return the English titles of the built-in shocks by name."""
     return _titles(shock_files())
+
+
+def list_suites() -> dict[str, str]:
+    """Return the English titles of the built-in suites by name."""
+    return _titles(suite_files())
 
 
 def list_workloads() -> dict[str, str]:

@@ -58,9 +58,9 @@ def _models(annotation: Any, tag: object = None) -> list[type[BaseModel]]:
     return []
 
 
-def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
-    """Return the names of the fields of the record at `loc`."""
-    models: list[type[BaseModel]] = [Scenario]
+def _fields_at(loc: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
+    """Return the names of the fields of the record at `loc` below `root`."""
+    models = [root]
     for part in loc:
         following: list[type[BaseModel]] = []
         for model in models:
@@ -81,9 +81,11 @@ def _tag(model: type[BaseModel]) -> object:
     return get_args(kind.annotation)[0]
 
 
-def spec_problems(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
-    """Return a problem for every error."""
-    return [_one(item, raw) for item in error.errors(include_url=False)]
+def spec_problems(
+    error: ValidationError, raw: Mapping[str, Any], root: type[BaseModel] = Scenario
+) -> list[Problem]:
+    """Return a problem for every error in what should have been a `root`."""
+    return [_one(item, raw, root) for item in error.errors(include_url=False)]
 
 
 _LIMITS = {
@@ -94,14 +96,14 @@ _LIMITS = {
 }
 
 
-def _one(item: Any, raw: Mapping[str, Any]) -> Problem:
+def _one(item: Any, raw: Mapping[str, Any], root: type[BaseModel]) -> Problem:
     loc, kind, context = item["loc"], item["type"], item.get("ctx", {})
     path = dotted_path(loc, raw)
     value = item["input"]
     shown = None if isinstance(value, (dict, list)) else value
     field = str(loc[-1]) if loc else ""
     if kind == "extra_forbidden":
-        fields = _fields_at(loc[:-1])
+        fields = _fields_at(loc[:-1], root)
         return Problem(
             path, shown, "is not a known field", ", ".join(fields), nearest(field, fields)
         )

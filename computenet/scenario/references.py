@@ -186,6 +186,53 @@ def _disciplines(
             for item in _records(workload, "job_classes")
             if item.get("priority")
         ]
+    out += _operations(raw, workload, pools, chosen)
+    return out
+
+
+def _operations(
+    raw: Mapping[str, Any],
+    workload: Mapping[str, Any],
+    pools: list[Mapping[str, Any]],
+    chosen: object,
+) -> list[Problem]:
+    """Return what operations of job classes would need, and prices and vouchers do not use."""
+    out: list[Problem] = []
+    classes = _records(workload, "job_classes")
+    others = [pool for pool in pools if (chosen or pool.get("discipline", "easy")) != "preemptive"]
+    kinds = {str(item.get("operation", "on-demand")) for item in classes}
+    if others:
+        words = f"needs every pool to be preemptive; {others[0].get('id')} is not"
+        out += [
+            Problem(
+                f"workload.job_classes.{item.get('name')}.operation",
+                item["operation"],
+                words,
+                "run.discipline=preemptive",
+            )
+            for item in classes
+            if item.get("operation", "on-demand") != "on-demand"
+        ]
+    run = raw.get("run")
+    share = run.get("reserved_share") if isinstance(run, Mapping) else None
+    if share and "reserved" not in kinds:
+        out.append(Problem("run.reserved_share", share, "is not used: no job class is reserved"))
+    if not share and "reserved" in kinds:
+        words = "is needed: a job class is reserved, so something must be held for it"
+        out.append(Problem("run.reserved_share", share, words, "over 0, at most 1"))
+    vouchers = workload.get("vouchers")
+    if isinstance(vouchers, Mapping):
+        path = "workload.vouchers"
+        if not any(item.get("price_cny_per_accelerator_h") for item in classes):
+            out.append(Problem(path, None, "are not used: no job class has a price"))
+        topology = raw.get("topology")
+        names = _names(_records(topology, "regions"))
+        for index, region in enumerate(vouchers.get("regions") or []):
+            out += _unknown(f"{path}.regions.{index}", region, names, "region")
+        energy = raw.get("energy")
+        if isinstance(energy, Mapping) and energy.get("voucher_share"):
+            words = "cannot be spent twice: energy.voucher_share spends vouchers on the sites' bill"
+            out.append(Problem(path, None, words, "one of the two"))
     return out
 
 

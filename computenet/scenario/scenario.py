@@ -66,6 +66,19 @@ class RunSpec(Spec):
     sampling: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=1, description="one replica and one request in this many are simulated"
     )
+    request_window_h: NonNegative = Field(
+        default=0.0,
+        description="requests are simulated and counted in windows of this length only, one every "
+        "request_period_h; 0 = all the time",
+    )
+    request_period_h: NonNegative = Field(
+        default=0.0,
+        description="time from the begin of one window to the next; one that has no factor in "
+        "common with 24 (13, 17, ...) lets windows see every hour of the day",
+    )
+    request_warmup_h: NonNegative = Field(
+        default=0.25, description="simulated before every window, but not counted"
+    )
     warmup_h: NonNegative = Field(
         default=0.0,
         description="waits, latencies and SLO count jobs submitted and requests ended from then on",
@@ -95,6 +108,11 @@ class RunSpec(Spec):
     discipline: Discipline | None = Field(
         default=None, description="discipline of every pool, in place of the pools' own"
     )
+    reserved_share: Share = Field(
+        default=0.0,
+        description="share of every pool's accelerators held for reserved job classes; discipline "
+        "preemptive",
+    )
     service_law: Literal["processor-sharing", "continuous-batching"] = Field(
         default="processor-sharing",
         description="how replicas serve: fluid and fastest, or engine step by engine step",
@@ -105,6 +123,25 @@ class RunSpec(Spec):
         "wherever they were seen; an upper bound on reuse",
     )
     replica_choice: Literal["round-robin", "random", "least-work", "two-choices"] = "random"
+
+    @model_validator(mode="after")
+    def _windows(self) -> RunSpec:
+        if self.request_window_h == 0.0:
+            if self.request_period_h != 0.0 or self.request_warmup_h != 0.25:
+                raise ValueError("periods and warm-ups belong to request_window_h, which is 0")
+            return self
+        if self.request_window_h + self.request_warmup_h >= self.request_period_h:
+            raise ValueError(
+                "request_period_h is longer than request_warmup_h and request_window_h together"
+            )
+        lengths = (self.request_window_h, self.request_warmup_h, self.request_period_h)
+        slots = [3600.0 * length / self.slot_s for length in lengths]
+        if self.slot_s % 60.0 != 0.0 or any(abs(n - round(n)) > 1e-9 for n in slots):
+            raise ValueError(
+                "windows of requests are whole slots, and slots whole minutes: request_window_h, "
+                "request_warmup_h and request_period_h are multiples of slot_s"
+            )
+        return self
 
 
 class SiteOutage(Spec):

@@ -177,6 +177,16 @@ class JobClassSpec(Sourced):
         default=0,
         description="larger goes first; read by pools of discipline multifactor or preemptive",
     )
+    operation: Literal["reserved", "on-demand", "spot"] = Field(
+        default="on-demand",
+        description="reserved: run.reserved_share of every pool is held for it, and it goes first; "
+        "on-demand: the usual queue; spot: goes last, may use what is held, and is stopped for the "
+        "others, falling back to its last checkpoint. Needs pools of discipline preemptive",
+    )
+    price_cny_per_accelerator_h: NonNegative = Field(
+        default=0.0,
+        description="paid by users for accelerator-hours held, those lost to stops aside; 0 = free",
+    )
     in_progress: bool = Field(
         default=False, description="runs of this class are under way when the scenario starts"
     )
@@ -195,6 +205,18 @@ class JobClassSpec(Sourced):
             return math.fsum(self.run_time_quantiles_s) / len(self.run_time_quantiles_s)
         mean = self.run_time_median_s * math.exp(self.run_time_sigma**2 / 2.0)
         return min(mean, self.run_time_most_s)
+
+
+class VoucherSpec(Sourced):
+    """Compute vouchers (算力券): part of users' bills for jobs is paid out of a public budget."""
+
+    share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(description="part of a bill they pay")
+    budget_cny: NonNegative = Field(
+        description="most that they pay in a run; what is claimed beyond is cut in proportion"
+    )
+    regions: list[Identifier] = Field(
+        default_factory=list, description="whose users have them; nothing = all"
+    )
 
 
 class ShapeSpec(Sourced):
@@ -234,3 +256,4 @@ class WorkloadSpec(Sourced):
     models: list[ModelSpec] = Field(default_factory=list)
     service_classes: list[ServiceClassSpec] = Field(default_factory=list)
     job_classes: Annotated[list[JobClassSpec], Field(min_length=1)]
+    vouchers: VoucherSpec | None = Field(default=None, description="nothing = none")

@@ -22,7 +22,8 @@ from computenet.energy import (
     water_m3,
 )
 from computenet.scenario.energy import EnergySpec
-from computenet.simulation.totals import JobRecords, PoolTotals, RequestTotals
+from computenet.simulation.job_totals import JobTotals
+from computenet.simulation.totals import PoolTotals, RequestTotals
 from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["Accounts", "settle_accounts", "slot_lengths_s"]
@@ -84,7 +85,7 @@ def settle_accounts(
     compiled: CompiledScenario,
     energy: EnergySpec,
     pools: PoolTotals,
-    jobs: JobRecords,
+    jobs: JobTotals,
     requests: RequestTotals,
     bulk_moves_cny: float = 0.0,
     setpoint_mw: F8 | None = None,
@@ -136,7 +137,7 @@ def settle_accounts(
     )
     carbon = location_carbon_kg(balance.imported, physical.emission_kg_per_mwh)
     bill = _bill(compiled, energy, balance, ledger, carbon, lengths_s)
-    network_cny = float(jobs.transfer_cny.sum()) + requests.transfer_cny + bulk_moves_cny
+    network_cny = jobs.transfer_cny + requests.transfer_cny + bulk_moves_cny
     consumed = float((ledger.green + ledger.residual).sum())
     embodied = np.zeros(len(sites.ids))
     life_s = energy.embodied_years * YEAR_S

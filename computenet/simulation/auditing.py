@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from computenet.compiled import F8, CompiledScenario
+from computenet.compiled import CompiledScenario
 from computenet.results.audit import Audit, relative_residual
 from computenet.simulation.accounting import Accounts
-from computenet.simulation.totals import (
-    COMPLETED,
-    FAILED,
-    JOB_STATES,
-    KILLED,
-    RUNNING,
-    TRANSFERRING,
-    WAITING,
-    JobRecords,
-    LinkTotals,
-    PoolTotals,
-    RequestTotals,
-)
+from computenet.simulation.job_totals import JobTotals
+from computenet.simulation.totals import LinkTotals, PoolTotals, RequestTotals
 from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["audit_run"]
@@ -29,9 +18,10 @@ def audit_run(
     compiled: CompiledScenario,
     accounts: Accounts,
     pools: PoolTotals,
-    jobs: JobRecords,
+    jobs: JobTotals,
     requests: RequestTotals,
     links: LinkTotals,
+    submitted: int,
 ) -> Audit:
     """Compute every balance a second way: from jobs instead of slots, from sites instead of pools.
 
@@ -39,25 +29,16 @@ def audit_run(
     lost work included), the busy time of its replicas and the idle power of what was switched on;
     and in every slot generation, import and discharge are what load, charge and curtailment take,
     the store ends where its charges and discharges leave it, and the ledger's origins add up. Work:
-    accelerator-seconds of pools against those of jobs.
+    accelerator-seconds of pools against those of jobs. Jobs: those that were given out (`submitted`
+    counts them where they come from) against those found in a state at the end.
     """
     p = compiled.pools
-    job_accel_s = job_residence_accelerator_s(compiled, jobs)
-    placed = jobs.pool >= 0
-    load_by_pool = np.zeros(len(p.ids))
-    np.add.at(
-        load_by_pool,
-        jobs.pool[placed],
-        (job_accel_s * compiled.jobs.activity[jobs.job_class])[placed],
-    )
-    load_by_pool += jobs.earlier_accelerator_s @ compiled.jobs.activity
-    load_by_pool += pools.serving_load_accelerator_s.sum(axis=1)
+    load_by_pool = jobs.load_by_pool + pools.serving_load_accelerator_s.sum(axis=1)
     idle_ws = (p.idle_w + p.overhead_w) * (
         (p.accelerators + p.serving_accelerators) * pools.available_s.sum(axis=1)
         - (1.0 - compiled.energy.off_power_share) * pools.off_accelerator_s.sum(axis=1)
     )
     pool_mwh = (idle_ws + p.active_w * load_by_pool) / (WATTS_PER_MW * SECONDS_PER_HOUR)
-    counted = int(np.bincount(jobs.state, minlength=len(JOB_STATES)).sum())
     return Audit(
         energy_mwh=max(
             relative_residual(float(accounts.it_mwh.sum()), float(pool_mwh.sum())),
@@ -65,13 +46,11 @@ def audit_run(
         ),
         work_accelerator_s=relative_residual(
             float(pools.busy_accelerator_s.sum()),
-            float(job_accel_s[placed].sum() + jobs.earlier_accelerator_s.sum()),
+            jobs.held_accelerator_s,
         ),
         bytes_gb=relative_residual(float(links.carried_gb.sum()), links.expected_gb),
         money_cny=_money(compiled, accounts),
-        jobs=len(jobs.job_id)
-        - counted
-        + int(((jobs.state == COMPLETED) & ~np.isfinite(jobs.finish_s)).sum()),
+        jobs=submitted - int(jobs.by_state.sum()) + jobs.unfinished,
         requests=int(
             requests.arrived.sum()
             - requests.served.sum()
@@ -117,28 +96,3 @@ def _money(compiled: CompiledScenario, accounts: Accounts) -> float:
         + accounts.network_cny
     )
     return relative_residual(accounts.total_cny, again)
-
-
-def job_residence_accelerator_s(compiled: CompiledScenario, jobs: JobRecords) -> F8:
-    """Return the accelerator-seconds every job held, from its own times, ``(n,)``.
-
-    A finished job held its gang for its run time, for what interruptions lost it and for one
-    restart that led to the end; others for what they kept, lost and are running now.
-    """
-    placed = np.maximum(jobs.pool, 0)
-    speed = compiled.jobs.speed[jobs.job_class, placed]
-    run_s = jobs.work_s / np.where(speed > 0.0, speed, 1.0)
-    lost_s = jobs.lost_accelerator_s / jobs.held_accelerators
-    restart = np.where(jobs.restarts > 0, compiled.restart_s, 0.0)
-    ended = np.isin(jobs.state, (COMPLETED, KILLED, FAILED))
-    held_s = np.select(
-        [ended, jobs.state == RUNNING, np.isin(jobs.state, (WAITING, TRANSFERRING))],
-        [
-            run_s + lost_s + restart,
-            jobs.saved_s + lost_s + (compiled.horizon_s - jobs.segment_s),
-            jobs.saved_s + lost_s,
-        ],
-        0.0,
-    )
-    held: F8 = held_s * jobs.held_accelerators
-    return held

@@ -70,7 +70,7 @@ class BulkMoves:
         self._moves = [
             _Move(
                 item,
-                transfers.first_move + number,
+                number,
                 compiled.regions.index(item.region),
                 compiled.sites.ids.index(item.site),
                 1000.0 * item.size_tb,

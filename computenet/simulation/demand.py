@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -12,13 +13,21 @@ import numpy as np
 from computenet.compiled import F8, I8, CompiledScenario
 from computenet.errors import InputError, Problem
 from computenet.kernels.arrivals import Draws
+from computenet.kernels.job_state import FAIR_SHARE
 from computenet.scenario import DemandSurge, Scenario
 from computenet.scenario.workload import ShapeSpec
+from computenet.simulation.ahead import ahead
 from computenet.simulation.request_plane import Source
+from computenet.simulation.source_ahead import SourceAhead
 from computenet.streams import named_stream
 from computenet.workload.generators.bursts import Burst
 from computenet.workload.generators.calendar import KINDS, day_kinds
-from computenet.workload.generators.jobs import JobLaw, generate_jobs, mean_load_accelerators
+from computenet.workload.generators.jobs import (
+    GeneratedJobs,
+    JobLaw,
+    JobSource,
+    mean_load_accelerators,
+)
 from computenet.workload.generators.requests import (
     RequestSource,
     Surge,
@@ -26,6 +35,7 @@ from computenet.workload.generators.requests import (
     Turns,
     lognormal_from,
 )
+from computenet.workload.generators.windows import Windows
 from computenet.workload.tables import JobTable, RequestTable
 
 if TYPE_CHECKING:
@@ -35,6 +45,11 @@ __all__ = ["Demand", "TableSource", "demand_of", "second_source"]
 
 #: Rows of a table handed over at once.
 CHUNK = 500_000
+#: A run that expects more jobs than this takes them in chunks and streams them to disk: about two
+#: weeks of the national demand, some 1.5 GB if they were kept.
+STREAM_OVER = 2_000_000
+#: Jobs of such a chunk, about.
+JOBS_A_CHUNK = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +60,27 @@ class Demand:
     ----------
     expected_load
         ``(Q,)`` reference accelerators that each (region, job class) is expected to keep busy.
+    later_jobs
+        Further jobs in order of time, each table with the time up to which jobs are then
+        complete; ``None`` = `jobs` is all.
+    all_jobs
+        Draws the same tables once more, where they come one after the other.
     """
 
     jobs: JobTable
     requests: Source
     expected_load: F8
+    later_jobs: Iterator[tuple[JobTable, float]] | None = None
+    all_jobs: Callable[[], Iterator[JobTable]] | None = None
 
 
 def demand_of(
-    scenario: Scenario, compiled: CompiledScenario, recorded: ReplayDemand | None
+    scenario: Scenario,
+    compiled: CompiledScenario,
+    recorded: ReplayDemand | None,
+    stream_over: int = STREAM_OVER,
 ) -> Demand:
-    """Return the demand of a run."""
+    """Return the demand of a run; over so many jobs expected, they come in chunks of time."""
     if recorded is not None:
         if compiled.sampling > 1:
             raise InputError(
@@ -69,6 +94,12 @@ def demand_of(
                 ],
                 "nothing was run",
             )
+        if scenario.run.request_window_h > 0.0:
+            window = Problem(
+                "run.request_window_h", scenario.run.request_window_h,
+                "recorded demand is replayed whole, never in windows", "0",
+            )  # fmt: skip
+            raise InputError([window], "nothing was run")
         surges = [
             Problem(f"events.{at}", "demand-surge", "recorded demand does not surge")
             for at, event in enumerate(scenario.events)
@@ -91,18 +122,53 @@ def demand_of(
     if scenario.run.prefix_cache != "none" and not talks:
         raise _no_prefixes("no service class has conversations (turns_mean over 1)")
     laws = job_laws(scenario)
+    load = np.asarray([mean_load_accelerators(law) for law in laws])
     training = np.asarray([region.training_share for region in scenario.topology.regions])
-    made = generate_jobs(
-        laws,
-        np.asarray(scenario.workload.job_shape.hourly, dtype=np.float64),
-        training,
-        first_hour(scenario),
-        _kinds(scenario),
-        scenario.horizon_s,
-        scenario.seed,
-        [Burst(item.cv, item.correlation_s) for item in scenario.workload.job_bursts],
-    )
-    table = JobTable.of(
+    expected: F8 = (training[:, None] * load[None, :]).ravel()
+    names = compiled.jobs.classes
+
+    def jobs() -> JobSource:
+        return JobSource(
+            laws,
+            np.asarray(scenario.workload.job_shape.hourly, dtype=np.float64),
+            training,
+            first_hour(scenario),
+            _kinds(scenario),
+            scenario.horizon_s,
+            scenario.seed,
+            [Burst(item.cv, item.correlation_s) for item in scenario.workload.job_bursts],
+        )
+
+    arrivals = SourceAhead(request_source(scenario, compiled))
+    a_day = sum(law.rate_per_day for law in laws)
+    if a_day * scenario.days <= stream_over or not _may_stream(compiled):
+        return Demand(_job_table(jobs().before(np.inf), names, 0), arrivals, expected)
+    length_s = 3600.0 * max(round(24.0 * JOBS_A_CHUNK / a_day), 1)
+    chunks = ahead(lambda: _job_tables(jobs(), names, length_s))
+    return Demand(
+        JobTable.empty(names), arrivals, expected, chunks,
+        lambda: (table for table, _ in _job_tables(jobs(), names, length_s)),
+    )  # fmt: skip
+
+
+def _may_stream(compiled: CompiledScenario) -> bool:
+    """Return whether jobs may come in chunks: fair share keeps the use of every tenant for good."""
+    return not bool((compiled.pools.discipline == FAIR_SHARE).any())
+
+
+def _job_tables(
+    source: JobSource, names: tuple[str, ...], length_s: float
+) -> Iterator[tuple[JobTable, float]]:
+    rows = 0
+    for made, until_s in source.chunks(length_s):
+        table = _job_table(made, names, rows)
+        rows += table.rows
+        yield table, until_s
+
+
+def _job_table(made: GeneratedJobs, names: tuple[str, ...], before: int) -> JobTable:
+    """Return generated jobs as a table; `before` jobs were submitted earlier."""
+    return JobTable.of(
         made.submit_s,
         made.work_s,
         made.accelerators,
@@ -114,18 +180,19 @@ def demand_of(
         fails=made.fails,
         deadline_s=made.deadline_s,
         data_region=made.data_region,
-        job_classes=compiled.jobs.classes,
+        job_id=np.arange(before, before + len(made.submit_s)),
+        job_classes=names,
     )
-    load = np.asarray([mean_load_accelerators(law) for law in laws])
-    expected: F8 = (training[:, None] * load[None, :]).ravel()
-    return Demand(table, request_source(scenario, compiled), expected)
 
 
 def second_source(scenario: Scenario, compiled: CompiledScenario, demand: Demand) -> Source:
-    """Return another source that hands over the same requests from the start."""
+    """Return another source of the requests from the start.
+
+    They are the same ones; with windows of requests, others by the same rates, and all the time.
+    """
     if isinstance(demand.requests, TableSource):
         return demand.requests.again()
-    return request_source(scenario, compiled)
+    return request_source(scenario, compiled, whole=True)
 
 
 def _no_prefixes(why: str) -> InputError:
@@ -191,8 +258,10 @@ def daily_shapes(shape: ShapeSpec) -> F8:
     return shaped
 
 
-def request_source(scenario: Scenario, compiled: CompiledScenario) -> RequestSource:
-    """Return the generator of the scenario's requests."""
+def request_source(
+    scenario: Scenario, compiled: CompiledScenario, whole: bool = False
+) -> RequestSource:
+    """Return the generator of the scenario's requests; `whole` = outside windows as well."""
     workload = scenario.workload
     ids = [region.id for region in scenario.topology.regions]
     human = daily_shapes(workload.request_shape)
@@ -232,6 +301,18 @@ def request_source(scenario: Scenario, compiled: CompiledScenario) -> RequestSou
             if isinstance(event, DemandSurge)
             for name in event.regions
         ],
+        windows=None if whole else request_windows(scenario),
+    )  # fmt: skip
+
+
+def request_windows(scenario: Scenario) -> Windows | None:
+    """Return the windows in which requests are simulated; ``None`` = all the time."""
+    run = scenario.run
+    if run.request_window_h == 0.0:
+        return None
+    return Windows(
+        3600.0 * run.request_period_h, 3600.0 * run.request_warmup_h,
+        3600.0 * run.request_window_h, scenario.horizon_s, run.slot_s,
     )  # fmt: skip
 
 
@@ -244,6 +325,7 @@ class TableSource:
         self._at = 0
         self._choice = np.random.default_rng(named_stream(seed, "replay.requests.choice"))
         self.chunk = self._slice(0, 0)
+        self.expected = np.zeros((0, 0))
 
     def again(self) -> TableSource:
         """Return another source of the same table, from its start."""

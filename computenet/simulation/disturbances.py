@@ -9,16 +9,13 @@ import numpy as np
 from computenet.compiled import CompiledScenario
 from computenet.scenario import GridEvent, Scenario
 from computenet.simulation.agenda import Agenda, Rank
-from computenet.simulation.events import EventLog
+from computenet.simulation.events import MOST_NAMED, EventLog
 from computenet.simulation.faults import failures_of, reclaims_of
 from computenet.simulation.job_plane import JobPlane
 from computenet.simulation.totals import FaultTotals
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["MOST_NAMED", "Disturbances"]
-
-#: Failures and reclaims named in the event log; all are counted.
-MOST_NAMED = 1000
+__all__ = ["Disturbances"]
 
 
 class Disturbances:

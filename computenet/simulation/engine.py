@@ -11,16 +11,17 @@ import numpy as np
 from computenet.compiled import B1, F8, CompiledScenario
 from computenet.errors import InputError, Problem
 from computenet.policies.check import check_plan
-from computenet.policies.protocol import Plan, Policy, PriceRow, SystemView
+from computenet.policies.protocol import Plan, Policy, SystemView
 from computenet.scenario import LinkCut, Scenario, SiteOutage
 from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.bulk_moves import BulkMoves, resident_data
-from computenet.simulation.demand import Demand
-from computenet.simulation.disturbances import MOST_NAMED, Disturbances
+from computenet.simulation.demand import Demand, request_windows
+from computenet.simulation.disturbances import Disturbances
 from computenet.simulation.events import EventLog
 from computenet.simulation.foresight import Foresight
 from computenet.simulation.job_plane import JobPlane
 from computenet.simulation.load_meter import LoadMeter
+from computenet.simulation.plan_log import PlanLog
 from computenet.simulation.power_states import PowerStates
 from computenet.simulation.progress import Progress
 from computenet.simulation.request_plane import RequestPlane
@@ -35,37 +36,12 @@ from computenet.simulation.totals import (
 from computenet.simulation.transfer_plane import TransferPlane
 from computenet.streams import named_stream
 
-__all__ = ["Engine", "Outcome", "PlanLog"]
+__all__ = ["Engine", "Outcome"]
 
 #: Time constant of the moving mean of the job load, s.
 LOAD_MEMORY_S = 21_600.0
 #: Real seconds between two reports of progress.
 REPORT_EVERY_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class PlanLog:
-    """What the policy decided.
-
-    Attributes
-    ----------
-    changes
-        Every change of shares: (time, request shares or None, job shares or None).
-    prices
-        Every set of prices: (time, prices).
-    setpoint_mw
-        ``(I, S)`` set-points of storage, by slot.
-    decision_s
-        Wall time of every plan.
-    estimates
-        (time, the plan's own cost, its bound), CNY, where a policy gives them.
-    """
-
-    changes: list[tuple[float, F8 | None, F8 | None]]
-    prices: list[tuple[float, tuple[PriceRow, ...]]]
-    setpoint_mw: F8
-    decision_s: list[float]
-    estimates: list[tuple[float, float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +55,7 @@ class Outcome:
     events: EventLog
     plans: PlanLog
     faults: FaultTotals
+    job_rows: int  # jobs taken in; those that a sink has been given are not among `jobs`
 
 
 class Engine:
@@ -96,6 +73,8 @@ class Engine:
         Called a few times a second.
     tick_s
         The data plane is also advanced every so many seconds, which changes no result.
+    job_sink
+        Takes jobs that ended while the run goes on, where jobs come in chunks.
     """
 
     def __init__(
@@ -106,6 +85,7 @@ class Engine:
         policy: Policy,
         progress: Callable[[Progress], None] | None = None,
         tick_s: float | None = None,
+        job_sink: Callable[[JobRecords], None] | None = None,
     ) -> None:
         self._scenario = scenario
         self._compiled = compiled
@@ -118,11 +98,14 @@ class Engine:
         self._jobs = JobPlane(
             compiled, demand.jobs, self._transfers, resident,
             compiled.pools.serving_accelerators if lends else None,
+            demand.later_jobs, job_sink,
         )  # fmt: skip
-        self._requests = RequestPlane(compiled, demand.requests, scenario.run.replica_choice)
+        self._requests = RequestPlane(
+            compiled, demand.requests, scenario.run.replica_choice, request_windows(scenario)
+        )
         self._agenda = Agenda()
         self._log = EventLog()
-        self._plans = PlanLog([], [], np.zeros((len(compiled.sites.ids), compiled.n_slots)), [], [])
+        self._plans = PlanLog(np.zeros((len(compiled.sites.ids), compiled.n_slots)))
         self._meter = LoadMeter(compiled)
         self._future = (
             Foresight(scenario, compiled, demand)
@@ -140,7 +123,6 @@ class Engine:
         self._load = demand.expected_load.copy()
         self._submitted_per_s = np.zeros_like(self._load)
         self._epoch_s = -1.0
-        self._arrived = self._requests.arrived()
         self._rtt_s = compiled.requests.rtt_s
         self._circle_ok = compiled.requests.circle_ok
         self._reachable = compiled.requests.feasible
@@ -333,10 +315,7 @@ class Engine:
         self._moves.settle()
         if now_s > 0.0:
             length_s = now_s - self._epoch_s
-            arrived = self._requests.arrived()
-            fresh = (arrived - self._arrived).astype(np.float64)
-            self._rate = fresh * (self._compiled.sampling / length_s)
-            self._arrived = arrived
+            self._rate = self._requests.rate_until(now_s)
             keep = float(np.exp(-length_s / LOAD_MEMORY_S))
             load: F8 = keep * self._load + (1.0 - keep) * self._jobs.load()
             self._submitted_per_s = self._jobs.fresh_work / length_s
@@ -366,12 +345,10 @@ class Engine:
         if jobs_changed:
             self._jobs.set_shares(plan.job_shares)
         if requests_changed or jobs_changed:
-            self._plans.changes.append(
-                (
-                    now_s,
-                    plan.request_shares.copy() if requests_changed else None,
-                    plan.job_shares.copy() if jobs_changed else None,
-                )
+            self._plans.add(
+                now_s,
+                plan.request_shares if requests_changed else None,
+                plan.job_shares if jobs_changed else None,
             )
         self._jobs.set_hold(plan.hold)
         if plan.release_accelerator_s is not None:
@@ -393,8 +370,8 @@ class Engine:
             self._plans.setpoint_mw[:, first:] = plan.setpoint_mw[:, None]
         if plan.prices:
             self._plans.prices.append((now_s, plan.prices))
-        if np.isfinite(plan.objective_cny):
-            self._plans.estimates.append((now_s, plan.objective_cny, plan.bound_cny))
+        if np.isfinite(plan.expected_cny):
+            self._plans.expected_cny.append((now_s, plan.expected_cny))
         if self._leaving:
             moved = self._jobs.evacuate(np.asarray(self._leaving), now_s)
             self._leaving = []
@@ -448,12 +425,12 @@ class Engine:
         compiled = self._compiled
         horizon_s = compiled.horizon_s
         jobs, classes = self._jobs.finish(horizon_s), compiled.jobs.classes
-        for job in self._jobs.rejected[:MOST_NAMED]:
+        for submit_s, job_id, accelerators, kind in self._jobs.rejected:
             self._log.add(
-                float(jobs.submit_s[job]),
+                submit_s,
                 "rejected",
-                f"job {jobs.job_id[job]}",
-                f"{jobs.accelerators[job]} accelerators of class {classes[jobs.job_class[job]]}: "
+                f"job {job_id}",
+                f"{accelerators} accelerators of class {classes[kind]}: "
                 "no pool that runs it is large enough",
             )
         self._faults.bulk_moves, self._faults.bulk_moves_cny = self._moves.finish(horizon_s)
@@ -473,7 +450,6 @@ class Engine:
             np.add.at(total, compiled.groups.pool, values)
             return total
 
-        k = compiled.sampling
         pools = PoolTotals(
             available_s=self._available_s()[compiled.pools.site],
             off_accelerator_s=off_s,
@@ -487,10 +463,12 @@ class Engine:
             waiting_accelerator_s=out.waiting_accelerator_s,
             serving_busy_accelerator_s=by_pool(busy),
             serving_load_accelerator_s=by_pool(load),
-            tokens_in=by_pool(self._requests.out.tokens_in.astype(np.float64) * k),
-            tokens_out=by_pool(self._requests.out.tokens_out.astype(np.float64) * k),
+            tokens_in=by_pool(requests.tokens_in),
+            tokens_out=by_pool(requests.tokens_out),
         )
-        return Outcome(jobs, pools, requests, links, self._log, self._plans, self._faults)
+        return Outcome(
+            jobs, pools, requests, links, self._log, self._plans, self._faults, self._jobs.rows()
+        )
 
     def _available_s(self) -> F8:
         """Return the seconds every site was up in every slot, ``(I, S)``."""

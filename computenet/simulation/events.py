@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["EventLog"]
+__all__ = ["MOST_NAMED", "EventLog"]
+
+#: Failures, reclaims and rejected jobs named one by one; all are counted.
+MOST_NAMED = 1000
 
 
 @dataclass(slots=True)

@@ -28,12 +28,12 @@ class Foresight:
         )
         n_demands = len(compiled.requests.mean_rate_per_s)
         self._count = np.zeros((compiled.n_slots, n_demands))
-        jobs = demand.jobs
-        row = jobs.region * len(compiled.jobs.classes) + jobs.job_class
-        slot = np.minimum(jobs.submit_s / compiled.slot_s, compiled.n_slots - 1).astype(np.int64)
         self._work = np.zeros((compiled.n_slots, len(demand.expected_load)))
-        work = jobs.accelerators * jobs.share * jobs.duration_s
-        np.add.at(self._work, (slot, row), work)
+        for jobs in [demand.jobs] if demand.all_jobs is None else demand.all_jobs():
+            row = jobs.region * len(compiled.jobs.classes) + jobs.job_class
+            slot = np.minimum(jobs.submit_s / compiled.slot_s, compiled.n_slots - 1)
+            work = jobs.accelerators * jobs.share * jobs.duration_s
+            np.add.at(self._work, (slot.astype(np.int64), row), work)
 
     def request_rate_per_s(self, edges_s: F8) -> F8:
         """Return the mean rate of every request demand between edges, ``(T, D)``."""

@@ -63,6 +63,12 @@ class HeldJobs:
                 out.append(job)
         return out
 
+    def renumber(self, number: I8) -> None:
+        """Go over to other numbers of jobs; none of those held may have left."""
+        self._waiting = [
+            deque((int(number[job]), work) for job, work in line) for line in self._waiting
+        ]
+
     def work(self) -> F8:
         """Return the expected work held, ``(Q,)``, accelerator-seconds."""
         return np.asarray([sum(work for _, work in line) for line in self._waiting], dtype=float)

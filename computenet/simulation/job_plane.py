@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+
 import numpy as np
 
 from computenet.compiled import B1, F8, I4, I8, CompiledScenario
@@ -22,12 +25,15 @@ from computenet.kernels.job_queue import (
 from computenet.kernels.job_state import (
     COMPLETED,
     NOT_ARRIVED,
+    ON_DEMAND,
     RUNNING,
     make_job_inputs,
     make_job_out,
     make_job_state,
 )
+from computenet.kernels.job_window import move_window, moved, renumbered
 from computenet.kernels.route_jobs import route_jobs
+from computenet.simulation.events import MOST_NAMED
 from computenet.simulation.held_jobs import HeldJobs
 from computenet.simulation.stores import Store
 from computenet.simulation.totals import (
@@ -50,8 +56,25 @@ NOTHING = np.zeros(0, dtype=np.int64), np.zeros(0)
 class JobPlane:
     """All jobs of a run and the pools they run in.
 
-    `lendable`, ``(P,)``, are serving accelerators that may be lent to jobs. `resident` says where
-    the data of a class and region lies besides, ``(R, C, I)``.
+    Jobs are numbered in order of submission among those at hand. Where they come in chunks, those
+    that ended are handed to `sink` and leave before a chunk comes in, and the others are renumbered
+    in their order, so that memory grows with the jobs that are under way.
+
+    Parameters
+    ----------
+    compiled, transfers
+        The scenario, and the network.
+    table
+        The first jobs.
+    resident
+        Where the data of a class and region lies besides, ``(R, C, I)``.
+    lendable
+        ``(P,)`` serving accelerators that may be lent to jobs.
+    later
+        Further jobs: tables in order of time, each with the time up to which jobs are then
+        complete; ``None`` = there are no others.
+    sink
+        Takes jobs that ended; needed with `later`.
     """
 
     def __init__(
@@ -61,17 +84,18 @@ class JobPlane:
         transfers: TransferPlane,
         resident: B1,
         lendable: I8 | None = None,
+        later: Iterator[tuple[JobTable, float]] | None = None,
+        sink: Callable[[JobRecords], None] | None = None,
     ) -> None:
         pools, jobs = compiled.pools, compiled.jobs
         n, n_classes = table.rows, len(jobs.classes)
+        self._table = table
+        self._later, self._sink = later, sink
+        self._complete_s = np.inf if later is None else 0.0
         # Shares of accelerators are counted in thousandths, of which any are as good as others:
         # packing without fragmentation.
         self._units = units = 1000 if bool((table.share < 1.0).any()) else 1
-        gang = np.maximum(np.rint(table.accelerators * table.share * units), 1).astype(np.int64)
-        work_s = table.duration_s
-        estimate_s = table.estimate_s
-        if compiled.kill_at_estimate:
-            work_s = np.minimum(work_s, table.estimate_s)
+        gang, work_s, estimate_s = self._work(compiled, table)
         self._cut = work_s < table.duration_s
         self._useful_s = work_s
         if compiled.checkpoint_cost_s > 0.0:
@@ -83,7 +107,6 @@ class JobPlane:
             dtype=np.bool_,
         ).reshape(len(table.kinds), len(pools.ids))
         self._compiled = compiled
-        self._table = table
         self._transfers = transfers
         self._inputs = make_job_inputs(
             job_class=table.job_class,
@@ -101,12 +124,18 @@ class JobPlane:
             size_weight_s=pools.size_weight_s,
             half_life_s=pools.usage_half_life_s,
             slot_s=compiled.slot_s,
+            operation=jobs.operation,
+            reserved=pools.reserved_accelerators * units,
         )
-        self._state = make_job_state(self._inputs, self._size)
+        # Jobs on demand never have what is held for reserved classes.
+        on_demand = (jobs.operation == ON_DEMAND)[:, None]
+        self._most = self._size - on_demand * pools.reserved_accelerators * units
+        room = self._size if lendable is None else self._size + lendable * units
+        most = 0 if later is None else int(room.max(initial=0))
+        self._state = make_job_state(self._inputs, room, most)
         self._lent = np.zeros(len(pools.ids), dtype=np.int64)
         if lendable is not None:
             # Room for what may be lent, out of service until it is.
-            self._state = make_job_state(self._inputs, self._size + lendable * units)
             self._state.withheld[:] += lendable * units
             self._state.free[:] -= lendable * units
         self.out = make_job_out(len(pools.ids), n_classes, compiled.n_slots)
@@ -127,16 +156,29 @@ class JobPlane:
         self.resident = resident
         self._transfer_cny = np.zeros(n)
         self._submitted = 0
+        self._left = 0  # jobs that ended and were handed over
         self._active = np.zeros(0, dtype=np.int64)
         self._seen = 0
         self._quiet_s = 0.0
         self._event_s = np.inf
-        self.rejected: list[int] = []
+        self.rejected: list[tuple[float, int, int, int]] = []  # time, id, gang, class
         self.fresh_work = np.zeros(n_demands)
         self._held = HeldJobs(n_demands)
         limits = compiled.sites.dataset_storage_gb
         self._stores = [Store(float(limit)) for limit in limits] if limits.any() else None
         self.reused_gb = 0.0
+
+    def _gangs(self, table: JobTable) -> I8:
+        """Return what jobs ask for, in units of accelerators."""
+        wanted = table.accelerators * table.share * self._units
+        return np.maximum(np.rint(wanted), 1).astype(np.int64)
+
+    def _work(self, compiled: CompiledScenario, table: JobTable) -> tuple[I8, F8, F8]:
+        """Return what jobs ask for, how long they work, and what is expected of that."""
+        work_s = table.duration_s
+        if compiled.kill_at_estimate:
+            work_s = np.minimum(work_s, table.estimate_s)
+        return self._gangs(table), work_s, table.estimate_s
 
     def _recorded_pools(self) -> I4:
         """Return the pool of every job whose site is on record: the site's largest that may."""
@@ -148,7 +190,7 @@ class JobPlane:
             here = (table.site == pools.site[pool]) & (
                 self._compiled.jobs.speed[table.job_class, pool] > 0.0
             )
-            here &= self._inputs.accelerators <= self._size[pool]
+            here &= self._inputs.accelerators <= self._most[table.job_class, pool]
             if len(self._allowed):
                 here &= (table.kind < 0) | self._allowed[np.maximum(table.kind, 0), pool]
             found[here] = pool
@@ -162,6 +204,8 @@ class JobPlane:
         """Process everything before `until_s`."""
         if until_s <= self._quiet_s:
             return
+        while until_s > self._complete_s:
+            self._take_chunk()
         table, transfers = self._table, self._transfers
         first = self._submitted
         last, count = first, 0
@@ -169,13 +213,16 @@ class JobPlane:
             last = int(np.searchsorted(table.submit_s, until_s, side="left"))
             count = self._route(first, last)
             self._submitted = last
-            self._upcoming_s = float(table.submit_s[last]) if last < table.rows else np.inf
+            self._find_upcoming()
         done, ready_s = NOTHING
         flows = self._placed
         if self._moves:
-            flows = np.append(self._moves, flows[:count])
+            # What begins at `until_s` itself is left to the next call.
+            begins = [flow for flow in self._moves if self._flow_start_s[flow] < until_s]
+            self._moves = [flow for flow in self._moves if self._flow_start_s[flow] >= until_s]
+            flows = np.append(np.asarray(begins, dtype=np.int64), flows[:count])
             flows = flows[np.argsort(self._flow_start_s[flows], kind="stable")]
-            count, self._moves = len(flows), []
+            count = len(flows)
         if count or transfers.next_end_s < until_s:
             done, ready_s = transfers.advance(flows, count, self._flow_start_s, until_s)
             if done.size and int(done.max()) >= transfers.first_move:
@@ -195,6 +242,82 @@ class JobPlane:
                 until_s, tuple(self.out),
             )  # fmt: skip
         self._quiet_s = min(self._upcoming_s, transfers.next_end_s, self._event_s)
+        if self._moves:
+            self._quiet_s = 0.0
+
+    def _find_upcoming(self) -> None:
+        """Note when the next job is submitted, or from when on none is known."""
+        next_job, submit_s = self._submitted, self._table.submit_s
+        self._upcoming_s = (
+            float(submit_s[next_job]) if next_job < len(submit_s) else self._complete_s
+        )
+
+    def _take_chunk(self) -> None:
+        """Hand over the jobs that ended, and take the next ones in."""
+        assert self._later is not None
+        assert self._sink is not None
+        table, self._complete_s = next(self._later)
+        status, old, submitted = self._state.status, self._table, self._submitted
+        ended = (status == COMPLETED) | (self._pool < 0)
+        ended[submitted:] = False
+        ended[self._held.jobs()] = False
+        if ended.any():
+            self._sink(self._records(np.flatnonzero(ended)))
+        keep = np.flatnonzero(~ended)
+        self._left += old.rows - len(keep)
+        number = np.full(old.rows, -1, dtype=np.int64)
+        number[keep] = np.arange(len(keep))
+        self._submitted = int((keep < submitted).sum())
+        self._seen = int((keep < self._seen).sum())
+        active = renumbered(self._active, number)
+        self._active = active[active >= 0]
+        self._held.renumber(number)
+        self._renew(table, keep, number)
+        self._find_upcoming()
+        self._quiet_s = 0.0
+
+    def _renew(self, table: JobTable, keep: I8, number: I8) -> None:
+        """Keep some jobs in every column, and put later ones behind them."""
+        compiled, transfers, n = self._compiled, self._transfers, table.rows
+        before, inputs = self._table.rows, self._inputs
+        self._table = replace(
+            self._table,
+            **{
+                field.name: moved(value, keep, getattr(table, field.name))
+                for field in fields(table)
+                if isinstance(value := getattr(self._table, field.name), np.ndarray)
+            },
+        )
+        gang, work_s, estimate_s = self._work(compiled, table)
+        self._cut = moved(self._cut, keep, work_s < table.duration_s)
+        self._useful_s = moved(self._useful_s, keep, work_s)
+        each = compiled.jobs.checkpoint_s[table.job_class]
+        self._inputs = inputs._replace(
+            job_class=self._table.job_class,
+            accelerators=moved(inputs.accelerators, keep, gang),
+            work_s=moved(inputs.work_s, keep, work_s),
+            estimate_s=moved(inputs.estimate_s, keep, estimate_s),
+            tenant=(self._table.user + 1).astype(np.int32),
+            checkpoint_s=moved(inputs.checkpoint_s, keep, each),
+        )
+        self._state = move_window(self._state, self._inputs, keep, number, n)
+        demand = table.region * len(compiled.jobs.classes) + table.job_class
+        self._demand = moved(self._demand, keep, demand.astype(np.int32))
+        self._pool = moved(self._pool, keep, n, -1)
+        data_region = np.where(table.data_region >= 0, table.data_region, table.region)
+        self._data_region = moved(self._data_region, keep, data_region)
+        self._transfer_cny = moved(self._transfer_cny, keep, n)
+        moves_s = self._flow_start_s[before:]
+        self._flow_start_s = np.append(moved(self._flow_start_s, keep, table.submit_s), moves_s)
+        self._placed = np.zeros(len(keep) + n, dtype=np.int64)
+        shift = len(keep) + n - before
+        self._moves = [
+            flow + shift if flow >= before else int(number[flow]) for flow in self._moves
+        ]
+        self._job_of_flow = {
+            flow + shift: int(number[job]) for flow, job in self._job_of_flow.items()
+        }
+        transfers.move_window(keep, number, table.data_gb)
 
     def _sort_out(self, done: I8, ready_s: F8) -> tuple[I8, F8]:
         """Note the ends of bulk moves and give flows of jobs that moved their jobs' numbers."""
@@ -204,7 +327,7 @@ class JobPlane:
             flow = int(done[at])
             job = self._job_of_flow.pop(flow, -1)
             if job < 0:
-                self._moved_s[flow] = float(ready_s[at])
+                self._moved_s[flow - self._transfers.first_move] = float(ready_s[at])
                 keep[at] = False
             done[at] = job
         return done[keep], ready_s[keep]
@@ -222,8 +345,21 @@ class JobPlane:
             self._set_checkpoints(self._placed[:count])
         if count + len(held) < last - first:
             without = (first + np.flatnonzero(self._pool[first:last] < 0)).tolist()
-            self.rejected += sorted(set(without) - set(held))
+            self._reject(sorted(set(without) - set(held)))
         return count
+
+    def _reject(self, jobs: list[int]) -> None:
+        """Note the first jobs that no pool takes, to name them."""
+        table = self._table
+        for job in jobs[: max(MOST_NAMED - len(self.rejected), 0)]:
+            self.rejected.append(
+                (
+                    float(table.submit_s[job] - table.held_s[job]),
+                    int(table.job_id[job]),
+                    int(table.accelerators[job]),
+                    int(table.job_class[job]),
+                )
+            )
 
     def _expected_work(self, first: int, last: int) -> F8:
         """Return the reference accelerator-seconds that users expect of jobs."""
@@ -252,7 +388,7 @@ class JobPlane:
         released = self._held.release(amount)
         for job in released:
             if self._route_only(job, job + 1) == 0:
-                self.rejected.append(job)
+                self._reject([job])
                 continue
             self._place_data(np.asarray([job]))
             if self._compiled.checkpoint_cost_s > 0.0:
@@ -260,7 +396,8 @@ class JobPlane:
             self._flow_start_s[job] = now_s
             self._moves.append(job)
         self._active = np.concatenate([self._active, np.asarray(released, dtype=np.int64)])
-        self._quiet_s = self._event_s = 0.0 if released else self._event_s
+        if released:
+            self._quiet_s = self._event_s = 0.0
         return len(released)
 
     def held_work(self) -> F8:
@@ -295,7 +432,7 @@ class JobPlane:
         count = route_jobs(
             first, last, self._demand, table.kind, self._allowed, table.job_class,
             self._inputs.accelerators, table.whole_nodes, self._per_server, table.estimate_s,
-            self._share, self._credit, compiled.jobs.speed, self._size,
+            self._share, self._credit, compiled.jobs.speed, self._most,
             self._state.available, compiled.pools.site, self._data_region,
             len(compiled.sites.ids), self._pool, self._transfers.route, self._placed,
         )  # fmt: skip
@@ -474,21 +611,22 @@ class JobPlane:
         """Return a job's number in its source."""
         return int(self._table.job_id[job])
 
-    def begin_move(self, flow: int, now_s: float) -> float:
-        """Send a bulk move's flow on its way and return its price, CNY.
+    def begin_move(self, move: int, now_s: float) -> float:
+        """Send a bulk move on its way and return its price, CNY.
 
         Everything before `now_s` must be processed.
         """
+        flow = self._transfers.first_move + move
         self._flow_start_s[flow] = now_s
-        kind = len(self._compiled.jobs.classes) + flow - self._transfers.first_move
+        kind = len(self._compiled.jobs.classes) + move
         price = self._transfers.set_service(np.asarray([flow]), np.asarray([kind]))
         self._moves.append(flow)
         self._quiet_s = 0.0
         return float(price[0] * self._transfers.size_gb[flow])
 
-    def move_ended_s(self, flow: int) -> float:
-        """Return when a bulk move's flow ended, NaN if it has not."""
-        return self._moved_s.get(flow, np.nan)
+    def move_ended_s(self, move: int) -> float:
+        """Return when a bulk move ended, NaN if it has not."""
+        return self._moved_s.get(move, np.nan)
 
     def reserve(self, links: list[int], gbps: float, now_s: float) -> None:
         """Take a rate out of links for a dedicated line, or give it back if it is negative."""
@@ -520,7 +658,11 @@ class JobPlane:
 
     def submitted(self) -> int:
         """Return jobs submitted so far."""
-        return self._submitted
+        return self._left + self._submitted
+
+    def rows(self) -> int:
+        """Return jobs taken in so far."""
+        return self._left + self._table.rows
 
     def load(self) -> F8:
         """Return reference accelerators asked for by jobs present, ``(Q,)``, running or not.
@@ -547,40 +689,49 @@ class JobPlane:
         return load
 
     def finish(self, horizon_s: float) -> JobRecords:
-        """Close the run."""
+        """Close the run; return all jobs, or those that no sink has been given."""
         settle_jobs(self._state, self._inputs, horizon_s, self.out)
         self.out.busy_s[:] /= self._units
         self.out.waiting_accelerator_s[:] /= self._units
-        state, table = self._state, self._table
-        code = state.status.copy()
-        submitted = np.arange(table.rows) < self._submitted
-        code[(state.status == COMPLETED) & self._cut] = KILLED
-        code[(state.status == COMPLETED) & (table.fails == 1) & ~self._cut] = FAILED
+        return replace(self._records(slice(None)), earlier_accelerator_s=self._earlier)
+
+    def _records(self, rows: I8 | slice) -> JobRecords:
+        """Return what became of some jobs so far."""
+        state, table, pool = self._state, self._table, self._pool[rows]
+        code = state.status[rows].copy()
+        submitted = np.arange(table.rows)[rows] < self._submitted
+        completed, cut, status = code == COMPLETED, self._cut[rows], state.status[rows]
+        code[completed & cut] = KILLED
+        code[completed & (table.fails[rows] == 1) & ~cut] = FAILED
         code[~submitted] = NOT_SUBMITTED
-        code[submitted & (self._pool < 0)] = REJECTED
-        code[self._held.jobs()] = HELD
-        code[submitted & (self._pool >= 0) & (state.status == NOT_ARRIVED)] = TRANSFERRING
+        code[submitted & (pool < 0)] = REJECTED
+        held = np.zeros(table.rows, dtype=np.bool_)
+        held[self._held.jobs()] = True
+        code[held[rows]] = HELD
+        code[submitted & (pool >= 0) & (status == NOT_ARRIVED)] = TRANSFERRING
         return JobRecords(
-            job_id=table.job_id,
-            job_class=table.job_class,
-            region=table.region,
-            accelerators=table.accelerators,
-            held_accelerators=self._inputs.accelerators / self._units,
-            submit_s=table.submit_s - table.held_s,
-            work_s=self._inputs.work_s,
-            useful_s=self._useful_s,
-            data_gb=table.data_gb,
-            pool=self._pool,
-            ready_s=state.ready_s,
-            start_s=state.start_s,
-            finish_s=state.finish_s,
-            lost_accelerator_s=state.lost_accelerator_s / self._units,
-            restarts=state.restarts,
-            saved_s=state.saved_s,
-            segment_s=state.segment_s,
+            job_id=table.job_id[rows],
+            job_class=table.job_class[rows],
+            region=table.region[rows],
+            data_region=self._data_region[rows].astype(np.int32),
+            accelerators=table.accelerators[rows],
+            asked_accelerators=self._gangs(table)[rows] / self._units,
+            held_accelerators=self._inputs.accelerators[rows] / self._units,
+            submit_s=table.submit_s[rows] - table.held_s[rows],
+            work_s=self._inputs.work_s[rows],
+            useful_s=self._useful_s[rows],
+            data_gb=table.data_gb[rows],
+            pool=pool,
+            ready_s=state.ready_s[rows],
+            start_s=state.start_s[rows],
+            finish_s=state.finish_s[rows],
+            lost_accelerator_s=state.lost_accelerator_s[rows] / self._units,
+            restarts=state.restarts[rows],
+            saved_s=state.saved_s[rows],
+            segment_s=state.segment_s[rows],
             state=code,
-            transfer_cny=self._transfer_cny,
-            recorded_wait_s=table.recorded_wait_s,
-            deadline_s=table.deadline_s,
-            earlier_accelerator_s=self._earlier,
+            transfer_cny=self._transfer_cny[rows],
+            recorded_wait_s=table.recorded_wait_s[rows],
+            deadline_s=table.deadline_s[rows],
+            earlier_accelerator_s=np.zeros_like(self._earlier),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from computenet.compilation import compile_scenario
@@ -13,12 +14,14 @@ from computenet.results import Results
 from computenet.scenario import Scenario
 from computenet.simulation.accounting import settle_accounts
 from computenet.simulation.auditing import audit_run
-from computenet.simulation.demand import demand_of
+from computenet.simulation.demand import STREAM_OVER, demand_of
 from computenet.simulation.engine import Engine
+from computenet.simulation.job_sink import JobSink
+from computenet.simulation.job_totals import job_samples, job_totals, sample_of
 from computenet.simulation.manifest import make_manifest
 from computenet.simulation.progress import Progress
 from computenet.simulation.summary import summarise
-from computenet.simulation.tables import make_tables
+from computenet.simulation.tables import job_frame, make_tables
 
 if TYPE_CHECKING:
     from computenet.workload.replay import ReplayDemand
@@ -36,6 +39,8 @@ def run_scenario(
     demand: ReplayDemand | None = None,
     progress: Callable[[Progress], None] | None = None,
     tick_s: float | None = None,
+    stream_over: int = STREAM_OVER,
+    scratch: Path | None = None,
 ) -> Results:
     """Simulate a scenario under a policy.
 
@@ -51,6 +56,11 @@ def run_scenario(
         Called a few times a second.
     tick_s
         Advance the data plane at least every so many seconds; changes no result.
+    stream_over
+        Where more jobs than this are expected they come in chunks and go to disk as they end.
+    scratch
+        Directory for what goes to disk; ``None`` = the system's place for temporary files. It is
+        removed when the results are not needed any more.
 
     Raises
     ------
@@ -80,30 +90,54 @@ def run_scenario(
         )  # fmt: skip
     compiled = compile_scenario(scenario)
     lap("compile")
-    work = demand_of(scenario, compiled, demand)
+    work = demand_of(scenario, compiled, demand, stream_over)
     lap("demand")
-    outcome = Engine(scenario, compiled, work, policy, progress, tick_s).run()
-    lap("simulate")
+    sink = None if work.later_jobs is None else JobSink(compiled, scratch)
+    try:
+        take = None if sink is None else sink.take
+        outcome = Engine(scenario, compiled, work, policy, progress, tick_s, take).run()
+        del work
+        lap("simulate")
+        if sink is None:
+            totals = job_totals(compiled, outcome.jobs)
+            samples = job_samples(sample_of(outcome.jobs, compiled.warmup_s))
+        else:
+            totals = sink.close(outcome.jobs)
+            samples = job_samples(sink.sample(compiled.warmup_s))
+    except BaseException:
+        if sink is not None:
+            sink.abandon()
+        raise
     accounts = settle_accounts(
-        compiled, scenario.energy, outcome.pools, outcome.jobs, outcome.requests,
+        compiled, scenario.energy, outcome.pools, totals, outcome.requests,
         outcome.faults.bulk_moves_cny, outcome.plans.setpoint_mw,
     )  # fmt: skip
     audit = audit_run(
-        compiled, accounts, outcome.pools, outcome.jobs, outcome.requests, outcome.links
-    )
+        compiled, accounts, outcome.pools, totals, outcome.requests, outcome.links,
+        outcome.job_rows,
+    )  # fmt: skip
     audit.require()
     summary = summarise(
         scenario,
         compiled,
         accounts,
         outcome.pools,
-        outcome.jobs,
+        totals,
+        samples,
         outcome.requests,
         outcome.links,
         outcome.faults,
+        outcome.plans,
         audit,
     )
-    tables = make_tables(scenario, compiled, outcome, accounts)
+    tables = make_tables(scenario, compiled, outcome, totals, accounts)
+    streamed = {}
+    if sink is None:
+        tables = {"jobs": job_frame(compiled, outcome.jobs), **tables}
+    else:
+        streamed = {"jobs": sink.table}
     lap("results")
-    manifest = make_manifest(scenario, compiled, policy, wall, demand)
-    return Results(scenario, summary, manifest, tables, audit)
+    manifest = make_manifest(
+        scenario, compiled, policy, wall, outcome.plans.decision_s, demand, streamed
+    )
+    return Results(scenario, summary, manifest, tables, audit, streamed)

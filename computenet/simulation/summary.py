@@ -6,17 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from computenet.compiled import F8, I8, CompiledScenario
+from computenet.compiled import I8, CompiledScenario
 from computenet.kernels.histogram import mean as histogram_mean
 from computenet.kernels.histogram import percentile
 from computenet.results.audit import Audit
 from computenet.scenario import Scenario
 from computenet.simulation.accounting import Accounts, slot_lengths_s
+from computenet.simulation.fairness import fairness_of_regions
+from computenet.simulation.job_totals import JobSamples, JobTotals
+from computenet.simulation.plan_log import PlanLog
+from computenet.simulation.revenue import bill_jobs
 from computenet.simulation.totals import (
     COMPLETED,
     FAILED,
     HELD,
-    JOB_STATES,
     KILLED,
     NOT_SUBMITTED,
     REJECTED,
@@ -24,34 +27,18 @@ from computenet.simulation.totals import (
     TRANSFERRING,
     WAITING,
     FaultTotals,
-    JobRecords,
     LinkTotals,
     PoolTotals,
     RequestTotals,
 )
+from computenet.simulation.work import work_done
 from computenet.units import SECONDS_PER_HOUR, TFLOPS_PER_EFLOPS
 
-__all__ = ["spread", "summarise"]
-
-#: Shortest run time in a bounded slowdown, s (Feitelson and Rudolph, JSSPP 1998).
-SLOWDOWN_BOUND_S = 10.0
+__all__ = ["summarise"]
 
 
 def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0.0 else None
-
-
-def spread(values: F8) -> dict[str, float | None]:
-    """Return mean and percentiles of a sample; ``None`` when it is empty."""
-    if values.size == 0:
-        return {"mean": None, "p50": None, "p95": None, "p99": None}
-    p50, p95, p99 = np.quantile(values, [0.5, 0.95, 0.99])
-    return {
-        "mean": float(values.mean()),
-        "p50": float(p50),
-        "p95": float(p95),
-        "p99": float(p99),
-    }
 
 
 def histogram_spread(histogram: I8) -> dict[str, float | None]:
@@ -69,15 +56,18 @@ def summarise(
     compiled: CompiledScenario,
     accounts: Accounts,
     pools: PoolTotals,
-    jobs: JobRecords,
+    jobs: JobTotals,
+    samples: JobSamples,
     requests: RequestTotals,
     links: LinkTotals,
     faults: FaultTotals,
+    plans: PlanLog,
     audit: Audit,
 ) -> dict[str, Any]:
     """Return the summary; every figure is real (scaled by sampling) unless its name says so."""
     p = compiled.pools
     measured = requests.measured
+    bills = bill_jobs(scenario, compiled, jobs.billed_accelerator_s)
     balance, ledger, bill = accounts.balance, accounts.ledger, accounts.bill
     busy = pools.busy_accelerator_s + pools.serving_busy_accelerator_s
     installed = (p.accelerators + p.serving_accelerators).astype(np.float64)
@@ -92,13 +82,14 @@ def summarise(
     carried = float(links.carried_gb.sum())
     network_mwh = scenario.network.kwh_per_gb * (links.sent_gb + requests.transfer_gb) / 1000.0
     return {
-        "jobs": _jobs(jobs, compiled.warmup_s),
+        "jobs": _jobs(jobs, samples),
+        "work": work_done(compiled, pools, jobs, requests),
         "requests": {
             "arrived": int(requests.arrived.sum()),
             "served": int(requests.served.sum()),
             "dropped": int(requests.dropped.sum()),
             "in_flight": int(requests.in_flight.sum()),
-            "simulated": int(requests.arrived.sum()) // requests.sampling,
+            "simulated": requests.simulated,
             "sampling": requests.sampling,
             "ttft_ms": histogram_spread(measured.ttft.sum(axis=0)),
             "tpot_ms": histogram_spread(measured.tpot.sum(axis=0)),
@@ -179,6 +170,7 @@ def summarise(
             "jobs_moved": faults.moved_jobs,
             "jobs_stopped_by_tide": faults.tide_jobs,
         },
+        "plan": _plan(compiled, plans, accounts),
         "grid_events": faults.grid_events,
         "network": {
             "carried_gb": carried,
@@ -195,27 +187,18 @@ def summarise(
         "audit": audit.as_dict(),
         "by_site": _by_site(scenario, compiled, accounts, pools, jobs),
         "by_region": _by_region(compiled, jobs, requests),
+        "fairness": fairness_of_regions(compiled, jobs, requests),
+        "revenue": bills.summary(accounts.total_cny),
         "targets": _targets(scenario, compiled, accounts, pools),
         "notes": list(compiled.notes),
     }
 
 
-def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
+def _jobs(jobs: JobTotals, samples: JobSamples) -> dict[str, Any]:
     """Return the figures of jobs; waits and slowdowns are of those submitted after the warm-up."""
-    count = np.bincount(jobs.state, minlength=len(JOB_STATES))
-    submitted = int(count.sum() - count[NOT_SUBMITTED])
-    measured = jobs.submit_s >= warmup_s
-    started = np.isfinite(jobs.start_s) & measured
-    completed = jobs.state == COMPLETED
-    done = completed & measured
-    recorded = started & np.isfinite(jobs.recorded_wait_s)
-    wait = jobs.start_s[started] - jobs.submit_s[started]
-    turnaround = jobs.finish_s[done] - jobs.submit_s[done]
-    residence = jobs.finish_s[done] - jobs.start_s[done]
-    slowdown = np.maximum(turnaround / np.maximum(residence, SLOWDOWN_BOUND_S), 1.0)
-    goodput = float((jobs.useful_s[completed] * jobs.held_accelerators[completed]).sum())
+    count = jobs.by_state
     return {
-        "submitted": submitted,
+        "submitted": int(count.sum() - count[NOT_SUBMITTED]),
         "completed": int(count[COMPLETED]),
         "running": int(count[RUNNING]),
         "waiting": int(count[WAITING] + count[TRANSFERRING] + count[HELD]),
@@ -223,34 +206,43 @@ def _jobs(jobs: JobRecords, warmup_s: float) -> dict[str, Any]:
         "held": int(count[HELD]),
         "failed": int(count[KILLED] + count[FAILED]),
         "rejected": int(count[REJECTED]),
-        "restarts": int(jobs.restarts.sum()),
-        "deadlines": _deadlines(jobs),
-        "wait_s": spread(wait),
-        "recorded": {
-            "jobs": int(recorded.sum()),
-            "wait_s": spread(jobs.recorded_wait_s[recorded]),
-            "simulated_wait_s": spread(jobs.start_s[recorded] - jobs.submit_s[recorded]),
+        "restarts": jobs.restarts,
+        "deadlines": {
+            "jobs": jobs.deadlines,
+            "met": jobs.deadlines_met,
+            "met_share": _ratio(float(jobs.deadlines_met), float(jobs.deadlines)),
+            "lateness_s": samples.lateness_s,
         },
-        "turnaround_s": spread(turnaround),
-        "bounded_slowdown": spread(slowdown),
-        "goodput_accelerator_h": goodput / SECONDS_PER_HOUR,
-        "checkpoint_accelerator_h": float(
-            ((jobs.work_s - jobs.useful_s)[completed] * jobs.held_accelerators[completed]).sum()
-        )
-        / SECONDS_PER_HOUR,
-        "lost_accelerator_h": float(jobs.lost_accelerator_s.sum()) / SECONDS_PER_HOUR,
+        "wait_s": samples.wait_s,
+        "recorded": {
+            "jobs": samples.recorded_jobs,
+            "wait_s": samples.recorded_wait_s,
+            "simulated_wait_s": samples.simulated_wait_s,
+        },
+        "turnaround_s": samples.turnaround_s,
+        "bounded_slowdown": samples.bounded_slowdown,
+        "goodput_accelerator_h": jobs.goodput_accelerator_s / SECONDS_PER_HOUR,
+        "checkpoint_accelerator_h": jobs.checkpoint_accelerator_s / SECONDS_PER_HOUR,
+        "lost_accelerator_h": jobs.lost_accelerator_s / SECONDS_PER_HOUR,
     }
 
 
-def _deadlines(jobs: JobRecords) -> dict[str, Any]:
-    """Return how many jobs that ended had a deadline, and kept it."""
-    ended = np.isfinite(jobs.deadline_s) & np.isfinite(jobs.finish_s)
-    late_s = np.maximum(jobs.finish_s[ended] - jobs.deadline_s[ended], 0.0)
+def _plan(compiled: CompiledScenario, plans: PlanLog, accounts: Accounts) -> dict[str, Any]:
+    """Return what plans expected energy and network to cost, and what they did cost.
+
+    Only where every plan says what it expects; of a plan that was replaced early, its part.
+    """
+    expected = plans.expected_cny
+    if not expected or len(expected) < len(plans.decision_s):
+        return {"expected_cny": None, "simulated_cny": None, "gap": None}
+    times_s = np.asarray([time_s for time_s, _ in expected] + [compiled.horizon_s])
+    parts = np.diff(times_s) / compiled.epoch_s
+    total = float((parts * np.asarray([cny for _, cny in expected])).sum())
+    paid = float(accounts.bill.energy.sum()) + accounts.network_cny
     return {
-        "jobs": int(ended.sum()),
-        "met": int((late_s == 0.0).sum()),
-        "met_share": _ratio(float((late_s == 0.0).sum()), float(len(late_s))),
-        "lateness_s": spread(late_s[late_s > 0.0]),
+        "expected_cny": total,
+        "simulated_cny": paid,
+        "gap": paid / total - 1.0 if total > 0.0 else None,
     }
 
 
@@ -259,13 +251,12 @@ def _by_site(
     compiled: CompiledScenario,
     accounts: Accounts,
     pools: PoolTotals,
-    jobs: JobRecords,
+    jobs: JobTotals,
 ) -> dict[str, Any]:
     p = compiled.pools
     busy = (pools.busy_accelerator_s + pools.serving_busy_accelerator_s).sum(axis=1)
     on_s = (p.accelerators + p.serving_accelerators) * pools.available_s.sum(axis=1)
-    job_site = np.where(jobs.pool >= 0, p.site[np.maximum(jobs.pool, 0)], -1)
-    waits, wait_s = _waits(jobs, job_site, len(scenario.topology.sites))
+    waits, wait_s = jobs.started_by_site, jobs.wait_s_by_site
     out: dict[str, Any] = {}
     ledger = accounts.ledger
     for i, site in enumerate(scenario.topology.sites):
@@ -299,18 +290,8 @@ def _by_site(
     return out
 
 
-def _waits(jobs: JobRecords, place: np.ndarray, n: int) -> tuple[I8, F8]:
-    """Return how many jobs of each place started, and how long they waited in all."""
-    started = np.flatnonzero(np.isfinite(jobs.start_s))
-    wait_s = jobs.start_s[started] - jobs.submit_s[started]
-    where = place[started]
-    count: I8 = np.bincount(where, minlength=n).astype(np.int64)
-    total: F8 = np.bincount(where, weights=wait_s, minlength=n).astype(np.float64)
-    return count, total
-
-
 def _by_region(
-    compiled: CompiledScenario, jobs: JobRecords, requests: RequestTotals
+    compiled: CompiledScenario, jobs: JobTotals, requests: RequestTotals
 ) -> dict[str, Any]:
     n = len(compiled.regions)
 
@@ -318,15 +299,18 @@ def _by_region(
         folded: I8 = values.reshape(n, -1).sum(axis=1)
         return folded
 
-    arrived, dropped = fold(requests.arrived), fold(requests.dropped)
+    arrived, served, dropped = (
+        fold(values) for values in (requests.arrived, requests.served, requests.dropped)
+    )
     attained = fold(requests.measured.attained)
     ended = fold(requests.measured.served + requests.measured.dropped)
-    submitted = np.bincount(jobs.region[jobs.state != NOT_SUBMITTED], minlength=n)
-    waits, wait_s = _waits(jobs, jobs.region, n)
+    submitted = jobs.submitted_by_region
+    waits, wait_s = jobs.started_by_region, jobs.wait_s_by_region
     out: dict[str, Any] = {}
     for r, region in enumerate(compiled.regions):
         out[region] = {
             "requests_arrived": int(arrived[r]),
+            "requests_served": int(served[r]),
             "requests_dropped": int(dropped[r]),
             "slo_attainment": _ratio(float(attained[r]), float(ended[r])),
             "jobs_submitted": int(submitted[r]),

@@ -8,29 +8,38 @@ import numpy as np
 import pandas as pd
 
 from computenet.compiled import F8, I8, CompiledScenario
+from computenet.kernels.arrival_counts import CACHED, OUTPUT, PREFILL, REQUESTS
 from computenet.kernels.histogram import percentile
 from computenet.scenario import Scenario
 from computenet.scenario.provenance import number_sources
 from computenet.simulation.accounting import Accounts, slot_lengths_s
 from computenet.simulation.engine import Outcome
+from computenet.simulation.job_totals import JobTotals
+from computenet.simulation.revenue import bill_jobs
 from computenet.simulation.sources import model_numbers
-from computenet.simulation.totals import JOB_STATES, JobRecords
+from computenet.simulation.totals import JOB_STATES, JobRecords, RequestTotals
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["make_tables"]
+__all__ = ["job_frame", "make_tables"]
 
 
 def make_tables(
-    scenario: Scenario, compiled: CompiledScenario, outcome: Outcome, accounts: Accounts
+    scenario: Scenario,
+    compiled: CompiledScenario,
+    outcome: Outcome,
+    totals: JobTotals,
+    accounts: Accounts,
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of a run by name."""
+    """Return the tables of a run by name, but for that of jobs."""
     return {
-        "jobs": _jobs(compiled, outcome.jobs),
         "requests": _requests(compiled, outcome),
         "request_flows": _flows(compiled, outcome),
         "pools": _pools(compiled, outcome),
+        "groups": _groups(compiled, outcome.requests),
+        "arrivals": _arrivals(compiled, outcome.requests),
         "sites": _sites(compiled, outcome, accounts),
         "links": _links(compiled, outcome),
+        "bills": bill_jobs(scenario, compiled, totals.billed_accelerator_s).table(),
         "events": _events(outcome),
         "plans": _plans(compiled, outcome),
         "sources": _sources(scenario),
@@ -44,13 +53,15 @@ def _category(codes: np.ndarray, names: tuple[str, ...]) -> Any:
     return column
 
 
-def _jobs(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
+def job_frame(compiled: CompiledScenario, jobs: JobRecords) -> pd.DataFrame:
+    """Return the table of some jobs."""
     site = np.where(jobs.pool >= 0, compiled.pools.site[np.maximum(jobs.pool, 0)], -1)
     return pd.DataFrame(
         {
             "job_id": jobs.job_id,
             "job_class": _category(jobs.job_class, compiled.jobs.classes),
             "region": _category(jobs.region, compiled.regions),
+            "data_region": _category(jobs.data_region, compiled.regions),
             "pool": _category(jobs.pool, compiled.pools.ids),
             "site": _category(site, compiled.sites.ids),
             "accelerators": jobs.accelerators,
@@ -85,7 +96,7 @@ def _requests(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
         "served": totals.served,
         "dropped": totals.dropped,
         "in_flight": totals.in_flight,
-        "attained": totals.measured.attained * totals.sampling,
+        "attained": totals.attained,
         "slo_attainment": _share(
             totals.measured.attained, totals.measured.served + totals.measured.dropped
         ),
@@ -155,6 +166,44 @@ def _pools(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
             "waiting_accelerators": _flat(pools.waiting_accelerator_s / length),
             "tokens_in": _flat(pools.tokens_in),
             "tokens_out": _flat(pools.tokens_out),
+        }
+    )
+
+
+def _groups(compiled: CompiledScenario, totals: RequestTotals) -> pd.DataFrame:
+    groups, length = compiled.groups, slot_lengths_s(compiled)
+    slot, group = _grid(compiled, groups.ids)
+    times = compiled.n_slots
+    return pd.DataFrame(
+        {
+            "slot_start_s": slot,
+            "group": group,
+            "pool": _category(np.tile(groups.pool, times), compiled.pools.ids),
+            "model": _category(np.tile(groups.model, times), compiled.requests.models),
+            "replicas": np.tile(groups.replicas_real, times),
+            "busy_replicas": _flat(totals.busy_s / length),
+            "prefill_replicas": _flat(totals.prefill_s / length),
+            "tokens_in": _flat(totals.tokens_in),
+            "tokens_out": _flat(totals.tokens_out),
+        }
+    )
+
+
+def _arrivals(compiled: CompiledScenario, totals: RequestTotals) -> pd.DataFrame:
+    slot, model = _grid(compiled, compiled.requests.models)
+    return pd.DataFrame(
+        {
+            "slot_start_s": slot,
+            "model": model,
+            **{
+                name: np.ascontiguousarray(totals.arrivals[kind].T).ravel()
+                for name, kind in (
+                    ("requests", REQUESTS),
+                    ("prefill_tokens", PREFILL),
+                    ("cached_tokens", CACHED),
+                    ("tokens_out", OUTPUT),
+                )
+            },
         }
     )
 
@@ -241,32 +290,9 @@ def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
     services = [f"{r}/{c}" for r in regions for c in compiled.requests.classes]
     jobs = [f"{r}/{c}" for r in regions for c in compiled.jobs.classes]
     demands = tuple(services + jobs)
-    parts: list[tuple[F8, I8, I8, I8, F8]] = []
-    last: list[F8 | None] = [None, None]
-    for now_s, *shares in outcome.plans.changes:
-        for kind, value in enumerate(shares):
-            if value is None:
-                continue
-            before = last[kind]
-            changed = (
-                np.arange(len(value))
-                if before is None
-                else np.flatnonzero((value != before).any(axis=1))
-            )
-            last[kind] = value
-            row, target = np.nonzero(value[changed])
-            row = changed[row]
-            parts.append(
-                (
-                    np.full(len(row), now_s),
-                    np.full(len(row), kind),
-                    row + kind * len(services),
-                    target + kind * len(compiled.groups.ids),
-                    value[row, target],
-                )
-            )
-    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    epoch, kind_code, demand, target, share = columns or [np.zeros(0)] * 5
+    epoch, kind, row, target, share = outcome.plans.columns()
+    demand = row + kind * len(services)
+    target = target + kind * len(compiled.groups.ids)
     priced = [(now_s, row) for now_s, rows in outcome.plans.prices for row in rows]
     items = tuple(dict.fromkeys((*targets, *(row.item for _, row in priced))))
     place = {item: index for index, item in enumerate(items)}
@@ -279,7 +305,7 @@ def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "epoch_s": longer(epoch, [now_s for now_s, _ in priced]),
-            "kind": _category(longer(kind_code, np.full(more, 2)), ("requests", "jobs", "price")),
+            "kind": _category(longer(kind, np.full(more, 2)), ("requests", "jobs", "price")),
             "demand": _category(longer(demand, np.full(more, -1)), demands),
             "target": _category(longer(target, [place[row.item] for _, row in priced]), items),
             "share": longer(share, nothing),

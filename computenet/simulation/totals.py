@@ -28,7 +28,9 @@ class JobRecords:
     job_id: I8
     job_class: I4
     region: I4
+    data_region: I4  # where its data lies
     accelerators: I8
+    asked_accelerators: F8  # with shares of accelerators
     held_accelerators: F8  # with shares of accelerators and whole servers
     submit_s: F8
     work_s: F8  # cut at the estimate where jobs are stopped then; with the writing of checkpoints
@@ -83,14 +85,21 @@ class RequestTotals:
     """Counts by demand, real (scaled by sampling) unless said."""
 
     sampling: int
+    simulated: int  # requests that were simulated, one by one
     arrived: I8  # (D,)
     served: I8
     dropped: I8
     in_flight: I8
     routed: I8  # (D, G)
     measured: Served
+    attained: I8  # of those measured, or of all where only windows are
     transfer_cny: float
     transfer_gb: float
+    busy_s: F8  # (G, S) replica-seconds with a request
+    prefill_s: F8  # (G, S) of them with a prompt in prefill
+    tokens_in: F8  # (G, S) of requests that ended in the slot
+    tokens_out: F8
+    arrivals: I8  # (4, M, S) `computenet.kernels.arrival_counts`
 
 
 @dataclass(slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from computenet.compiled import F8, I8, CompiledScenario
+from computenet.kernels.job_window import renumbered
 from computenet.kernels.transfers import (
     Paths,
     advance_transfers_packed,
@@ -33,7 +36,7 @@ class TransferPlane:
     compiled
         The scenario.
     n_jobs
-        Jobs of the whole run; flow `n` is that of job `n`, and those of bulk moves follow.
+        Jobs at hand; flow `n` is that of job `n`, and those of bulk moves follow.
     spec
         Ways and bulk moves.
     """
@@ -58,9 +61,10 @@ class TransferPlane:
         self.size_gb = np.zeros(n_flows)
         self.route = np.zeros(n_flows, dtype=np.int64)
         self.next_end_s = np.inf
-        self._reported = 0
+        self._reported = self._counted = 0
         self._expected_gb = 0.0
         self._base_gb = np.zeros(n_routes)
+        self._done_gb = np.zeros(n_routes)  # of flows that ended and are counted
         self._reserved_gbps = np.zeros(n_links)
         self._line_gb = np.zeros((n_links, compiled.n_slots))
         self._line_expected_gb = self._line_sent_gb = 0.0
@@ -244,10 +248,8 @@ class TransferPlane:
 
     def _sent_by_route(self, now_s: float) -> F8:
         """Return the gigabytes sent on every route since the start, from the flows."""
-        done = self._out.flow[: self._reported]
-        sent = np.bincount(
-            self.route[done], weights=self.size_gb[done], minlength=len(self._base_gb)
-        ).astype(np.float64)
+        self._count_done()
+        sent = self._done_gb.copy()
         state = self._state
         for route in np.flatnonzero(state.active > 0):
             virtual = state.virtual_gb[route] + state.rate_gb_s[route] * (
@@ -261,6 +263,55 @@ class TransferPlane:
                 sent[route] += virtual - (state.key_gb[flow] - self.size_gb[flow])
                 stack += [int(state.left[flow]), int(state.right[flow])]
         return sent
+
+    def _count_done(self) -> None:
+        """Count the flows that ended since the last time."""
+        done = self._out.flow[self._counted : self._reported]
+        np.add.at(self._done_gb, self.route[done], self.size_gb[done])
+        self._counted = self._reported
+
+    def move_window(self, keep: I8, number: I8, size_gb: F8) -> None:
+        """Let jobs that ended leave and later ones come; flows are renumbered with their jobs.
+
+        Parameters
+        ----------
+        keep, number
+            Jobs that stay, and the new number of each job (-1 = it leaves).
+        size_gb
+            Of the jobs that come.
+        """
+        self._count_done()
+        before, more = self.first_move, len(size_gb)
+        beyond = self._flows - before
+        first = len(keep) + more
+        flows = np.concatenate([keep, np.arange(before, before + beyond)])
+        named = np.full(before + beyond, -1, dtype=np.int64)
+        named[:before] = number
+        named[before:] = first + np.arange(beyond)
+
+        def column(values: Any, value: float, fresh: F8 | None = None) -> Any:
+            out = np.full(first + beyond, value, dtype=values.dtype)
+            out[: len(keep)] = values[keep]
+            out[first:] = values[flows[len(keep) :]]
+            if fresh is not None:
+                out[len(keep) : first] = fresh
+            return out
+
+        state = self._state
+        self._state = state._replace(
+            root=renumbered(state.root, named),
+            key_gb=column(state.key_gb, 0.0),
+            left=renumbered(column(state.left, -1), named),
+            right=renumbered(column(state.right, -1), named),
+        )
+        self._out = self._out._replace(
+            flow=np.zeros(first + beyond, dtype=np.int64), finish_s=np.zeros(first + beyond)
+        )
+        self._out.count[0] = 0
+        self._reported = self._counted = 0
+        self.size_gb = column(self.size_gb, 0.0, size_gb)
+        self.route = column(self.route, 0)
+        self.first_move, self._flows = first, first + beyond
 
     def _settle_expected(self, now_s: float) -> None:
         sent = self._sent_by_route(now_s)

@@ -1,5 +1,8 @@
 """Load, simulate, replay, compare: the Python interface, of which the command line is a layer."""
 
+from computenet.study.bench_setup import prepare_bench
+from computenet.study.benching import Benchmark, bench, run_bench
+from computenet.study.bounds import RunBound, bound_runs, with_bound
 from computenet.study.clearing import MatchOutcome, Template, match, match_template
 from computenet.study.comparing import Comparison, Row, check_policies, compare, compare_runs
 from computenet.study.fits import draw, fit
@@ -10,12 +13,16 @@ from computenet.study.shocks import compare_shocks, with_shock
 from computenet.workload.replay import ReplayOptions
 
 __all__ = [
+    "Benchmark",
     "Comparison",
     "MatchOutcome",
     "Replay",
     "ReplayOptions",
     "Row",
+    "RunBound",
     "Template",
+    "bench",
+    "bound_runs",
     "check_policies",
     "compare",
     "compare_runs",
@@ -26,12 +33,15 @@ __all__ = [
     "load",
     "match",
     "match_template",
+    "prepare_bench",
     "prepare_replay",
     "replay",
+    "run_bench",
     "run_replay",
     "save",
     "serve",
     "simulate",
     "validate",
+    "with_bound",
     "with_shock",
 ]

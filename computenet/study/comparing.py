@@ -12,12 +12,13 @@ from computenet.errors import InputError, Problem
 from computenet.policies import Policy, make_policy, policy_names
 from computenet.results import Results, load_run
 from computenet.results.storage import complete_directory, save_run
+from computenet.study.bounds import RunBound, bound_runs, gaps_of, note
 from computenet.study.runs import Source, load, simulate
 
 if TYPE_CHECKING:
     from computenet.simulation import Progress
 
-__all__ = ["Comparison", "Row", "check_policies", "compare", "compare_runs"]
+__all__ = ["Comparison", "Row", "bounded", "check_policies", "compare", "compare_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +37,58 @@ class Comparison:
     ----------
     runs
         Results by name.
-    bound
-        Lower bound on cost and carbon, with its solver status. No bound is computed in this
-        version: the status says so and the figures are ``None``.
+    limits
+        Lower bounds on cost, carbon and waiting with perfect foresight; figures are ``None`` where
+        the status says why there is none.
     """
 
     runs: dict[str, Results] = field(repr=False)
-    bound: dict[str, Any] = field(
-        default_factory=lambda: {
-            "cost_cny": None,
-            "carbon_kg": None,
-            "status": "not computed",
-            "gap": None,
-        }
-    )
+    limits: RunBound = field(default_factory=RunBound)
+
+    @property
+    def gaps(self) -> dict[str, dict[str, float | None]]:
+        """How far each run lies above the bounds, see `gaps_of`."""
+        return {name: gaps_of(self.limits, results.summary) for name, results in self.runs.items()}
+
+    @property
+    def bound(self) -> dict[str, Any]:
+        """The bounds, see `RunBound`, and as ``gap`` how far the cheapest run lies above."""
+        known = [row["gap_to_bound"] for row in self.gaps.values()]
+        least = min((gap for gap in known if gap is not None), default=None)
+        return {**self.limits.as_dict(), "gap": least}
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``compare --json`` prints."""
+        gaps = self.gaps
         return {
             "runs": {
-                name: {**results.summary, "gap_to_bound": None}
-                for name, results in self.runs.items()
+                name: {**results.summary, **gaps[name]} for name, results in self.runs.items()
             },
             "bound": self.bound,
         }
 
     def rows(self) -> list[Row]:
         """Return the figures that tell runs apart, formatted."""
-        return [
+        rows = [
             Row(name, [show(results.summary) for results in self.runs.values()])
             for name, show in _FIGURES
         ]
+        if self.limits.cost_cny is not None:
+            gaps = self.gaps.values()
+            rows += [Row(name, [_share(row[key]) for row in gaps]) for name, key in _GAPS]
+        return rows
+
+    def bound_line(self) -> str:
+        """Return what is known of the least cost in a sentence."""
+        limits = self.limits
+        if limits.cost_cny is None:
+            return f"bound: {limits.status}"
+        text = (
+            f"bound: no policy does the work of these runs for less than {limits.cost_cny:,.0f} CNY"
+        )
+        if limits.idle_cost_cny is not None:
+            text += f", of which {limits.idle_cost_cny:,.0f} for no work at all"
+        return text if limits.status == "optimal" else f"{text} ({limits.status})"
 
     def save(self, directory: str | Path, *, overwrite: bool = False, lang: str = "en") -> Path:
         """Write every run below `directory`, and ``comparison.json`` beside them."""
@@ -90,24 +112,55 @@ _FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("cost, million CNY", lambda s: _millions(s["cost"]["total_cny"])),
     ("  energy", lambda s: _millions(s["cost"]["energy_cny"])),
     ("  network", lambda s: _millions(s["cost"]["network_cny"])),
+    ("bills of users, million CNY", lambda s: _bills(s)),
     ("carbon, t CO2", lambda s: f"{s['carbon']['kg'] / 1000:,.0f}"),
     ("facility, MWh", lambda s: f"{s['energy']['facility_mwh']:,.0f}"),
     ("PUE", lambda s: "-" if s["energy"]["pue"] is None else f"{s['energy']['pue']:.3f}"),
     ("green share", lambda s: _share(s["energy"]["green_share"])),
     ("unserved, MWh", lambda s: f"{s['energy']['unserved_mwh']:,.0f}"),
     ("SLO attainment", lambda s: _share(s["requests"]["slo_attainment"])),
+    ("  lowest region", lambda s: _share(_of_regions(s, "min"))),
+    ("  Jain's index of regions", lambda s: _index(_of_regions(s, "jain"))),
     ("TTFT p50 / p99, ms", lambda s: _pair(s["requests"]["ttft_ms"])),
     ("requests dropped", lambda s: f"{s['requests']['dropped']:,}"),
     ("jobs completed", lambda s: f"{s['jobs']['completed']:,}"),
     ("job wait mean, s", lambda s: _number(s["jobs"]["wait_s"]["mean"])),
     ("job wait p99, s", lambda s: _number(s["jobs"]["wait_s"]["p99"])),
+    ("cost against plan", lambda s: _signed(s["plan"]["gap"])),
     ("work in the west", lambda s: _share(s["network"]["west_share"])),
     ("utilisation", lambda s: _share(s["capacity"]["utilisation"])),
 )
 
 
+_GAPS = (
+    ("cost over bound", "gap_to_bound"),
+    ("  above idle", "gap_above_idle"),
+    ("carbon over bound", "carbon_gap_to_bound"),
+)
+
+
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.2%}"
+
+
+def _bills(summary: dict[str, Any]) -> str:
+    """Return the sum of users' bills; runs on disk may be older than bills."""
+    bill = summary.get("revenue", {}).get("bill_cny", 0.0)
+    return _millions(bill) if bill else "-"
+
+
+def _of_regions(summary: dict[str, Any], figure: str) -> float | None:
+    """Return a figure of the spread of SLO attainment; runs on disk may be older than it."""
+    value: float | None = summary.get("fairness", {}).get("slo_attainment", {}).get(figure)
+    return value
+
+
+def _index(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _number(value: float | None) -> str:
@@ -142,6 +195,7 @@ def compare(
     *,
     seed: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    bound: bool = True,
 ) -> Comparison:
     """Run one scenario under several policies, with the same demand.
 
@@ -149,6 +203,8 @@ def compare(
     ----------
     policies
         Names or objects; an object is named after its class.
+    bound
+        Whether to compute what no policy can better, with perfect foresight.
     """
     loaded = load(scenario, overrides={} if seed is None else {"seed": seed})
     check_policies([policy for policy in policies if isinstance(policy, str)] or ["nearest"])
@@ -163,13 +219,22 @@ def compare(
                 progress(replace(state, run=name))
 
         runs[name] = simulate(loaded, policy=policy, progress=named)
-    return Comparison(runs)
+    return bounded(runs) if bound else Comparison(runs)
 
 
-def compare_runs(directories: Sequence[str | Path]) -> Comparison:
-    """Compare runs made earlier, named after their directories."""
+def bounded(runs: Mapping[str, Results]) -> Comparison:
+    """Return runs side by side with their bounds, which are noted in every summary."""
+    limits = bound_runs(runs)
+    return Comparison({name: note(run, limits) for name, run in runs.items()}, limits)
+
+
+def compare_runs(directories: Sequence[str | Path], *, bound: bool = True) -> Comparison:
+    """Compare runs made earlier, named after their directories.
+
+    Runs of one scenario, seed and demand get a common bound; others none, and the status says so.
+    """
     runs: dict[str, Results] = {}
     for directory in directories:
         name = Path(directory).name if Path(directory).name not in runs else str(directory)
         runs[name] = load_run(directory)
-    return Comparison(runs)
+    return bounded(runs) if bound else Comparison(runs)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from computenet.errors import InputError, Problem
-from computenet.policies import make_policy
+from computenet.policies import Policy, make_policy
 from computenet.results import Results
 from computenet.scenario import Scenario, load_scenario
 from computenet.study.runs import load
@@ -42,7 +42,7 @@ class Replay:
 def prepare_replay(
     traces: Sequence[str | Path],
     *,
-    topology: str = "china-2025",
+    topology: str | Path | Mapping[str, Any] = "china-2025",
     policy: str = "nearest",
     seed: int | None = None,
     overrides: Mapping[str, object] | None = None,
@@ -98,12 +98,24 @@ def prepare_replay(
     return Replay(load(scenario, overrides=late), demand, demand.notices)
 
 
-def run_replay(prepared: Replay, *, progress: Callable[[Progress], None] | None = None) -> Results:
-    """Simulate what `prepare_replay` made."""
+def run_replay(
+    prepared: Replay,
+    *,
+    policy: Policy | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Results:
+    """Simulate what `prepare_replay` made.
+
+    Parameters
+    ----------
+    policy
+        An object in place of the policy that the replay names.
+    """
     from computenet.simulation import run_scenario
 
     scenario = prepared.scenario
-    policy = make_policy(scenario.policy.name, dict(scenario.policy.parameters))
+    if policy is None:
+        policy = make_policy(scenario.policy.name, dict(scenario.policy.parameters))
     return run_scenario(scenario, policy, demand=prepared.demand, progress=progress)
 
 

@@ -100,10 +100,11 @@ def save(
 
 
 def listing() -> dict[str, list[dict[str, str]]]:
-    """Return what is built in: topologies, workloads, scenarios, policies, traces."""
+    """Return what is built in: topologies, workloads, scenarios, suites, policies and more."""
     from computenet.scenario import (
         list_scenarios,
         list_shocks,
+        list_suites,
         list_topologies,
         list_workloads,
     )
@@ -117,6 +118,7 @@ def listing() -> dict[str, list[dict[str, str]]]:
         "workloads": rows(list_workloads()),
         "scenarios": rows(list_scenarios()),
         "shocks": rows(list_shocks()),
+        "suites": rows(list_suites()),
         "policies": rows({name: _first_line(name) for name in policy_names()}),
         "traces": rows(reader_titles()),
     }

@@ -12,7 +12,7 @@ from computenet.results import Results
 from computenet.scenario import Scenario, list_shocks
 from computenet.scenario.catalogue import shock_files
 from computenet.scenario.yaml_text import read_yaml
-from computenet.study.comparing import Comparison
+from computenet.study.comparing import Comparison, bounded
 from computenet.study.runs import Source, load, simulate
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def compare_shocks(
     shocks: Sequence[str],
     *,
     progress: Callable[[Progress], None] | None = None,
+    bound: bool = True,
 ) -> Comparison:
     """Run one scenario under its policy with each shock, all under the full energy model.
 
@@ -82,6 +83,8 @@ def compare_shocks(
     ----------
     shocks
         Names, see `with_shock`; each once.
+    bound
+        Whether to compute a bound; shocks make different scenarios, which have none in common.
     """
     repeated = sorted({name for name in shocks if list(shocks).count(name) > 1})
     if repeated or not shocks:
@@ -99,4 +102,4 @@ def compare_shocks(
                 progress(replace(state, run=name))
 
         runs[name] = simulate(one, progress=named)
-    return Comparison(runs)
+    return bounded(runs) if bound else Comparison(runs)

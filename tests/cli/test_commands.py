@@ -29,7 +29,7 @@ def left(folder: Path) -> list[str]:
 def test_list_and_validate() -> None:
     listing = json.loads(run("list", "--json").stdout)
     assert set(listing) == {
-        "topologies", "workloads", "scenarios", "policies", "traces", "shocks",
+        "topologies", "workloads", "scenarios", "policies", "traces", "shocks", "suites",
     }  # fmt: skip
     assert "china-2025" in {row["name"] for row in listing["scenarios"]}
     assert "nearest" in run("list", "policies").stdout
@@ -61,14 +61,20 @@ def test_simulate_writes_a_complete_run(tmp_path: Path) -> None:
     assert "关键指标" in out.read_text(encoding="utf-8")
     side = run("compare", tmp_path / "run", tmp_path / "run")
     assert side.returncode == 0
-    assert "cost" in side.stdout
+    assert "cost over bound" in side.stdout
+    without = run("compare", tmp_path / "run", tmp_path / "run", "--no-bound")
+    assert "bound: not computed" in without.stdout
 
 
 def test_compare_gives_rows_that_differ() -> None:
     done = run("compare", "two-hubs", "--policies", "nearest,greenest", "--days", "0.2", "--json")
     shown = json.loads(done.stdout)
     assert list(shown["runs"]) == ["nearest", "greenest"]
-    assert shown["bound"]["status"] == "not computed"
+    bound = shown["bound"]
+    assert bound["status"] == "optimal"
+    assert 0.0 < bound["idle_cost_cny"] < bound["cost_cny"]
+    gaps = [one["gap_to_bound"] for one in shown["runs"].values()]
+    assert min(gaps) == bound["gap"] >= 0.0
     carbon = [one["carbon"]["kg"] for one in shown["runs"].values()]
     assert carbon[1] < carbon[0]
 

@@ -32,6 +32,9 @@ PRIORITY = np.asarray([1, 5, 1], dtype=np.int64)
 CHECKPOINT_S, RESTART_S, HALF_LIFE_S = 16.0, 2.0, 100.0
 HORIZON_S = 1200.0
 SIZES = np.asarray([4, 8], dtype=np.int64)
+#: Operations of the three classes, and accelerators held for reserved ones.
+USUAL = ((1, 1, 1), (0, 0))
+OPERATIONS = [((0, 1, 2), (1, 4)), ((1, 1, 2), (0, 0)), ((2, 1, 0), (2, 3)), ((1, 1, 0), (2, 4))]
 
 # Few distinct values make ties, zero work and bursts common; eighths keep them exact.
 times = st.integers(0, 300).map(lambda n: n / 8.0)
@@ -49,7 +52,9 @@ jobs_of = st.lists(job, max_size=40)
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def kernel(rows, discipline, speed=(1.0, 0.5), depth=3) -> tuple[JobInputs, JobState, JobOut]:
+def kernel(
+    rows, discipline, speed=(1.0, 0.5), depth=3, operation=USUAL
+) -> tuple[JobInputs, JobState, JobOut]:
     rows = sorted(rows, key=lambda row: row[0])
     n = len(rows)
     rows = [(*row, 0, 0)[:7] for row in rows]
@@ -73,6 +78,8 @@ def kernel(rows, discipline, speed=(1.0, 0.5), depth=3) -> tuple[JobInputs, JobS
         size_weight_s=np.full(2, 4.0),
         half_life_s=np.full(2, HALF_LIFE_S),
         slot_s=SLOT_S,
+        operation=np.asarray(operation[0], dtype=np.int64),
+        reserved=np.asarray(operation[1], dtype=np.int64),
     )
     state = make_job_state(inputs, SIZES)
     out = make_job_out(2, 3, int(HORIZON_S / SLOT_S))
@@ -80,7 +87,9 @@ def kernel(rows, discipline, speed=(1.0, 0.5), depth=3) -> tuple[JobInputs, JobS
     return inputs, state, out
 
 
-def twin(rows, discipline, depth=3, outages=()) -> tuple[list[ReferenceJob], list[ReferencePool]]:
+def twin(
+    rows, discipline, depth=3, outages=(), operation=USUAL
+) -> tuple[list[ReferenceJob], list[ReferencePool]]:
     names = {code: name for name, code in DISCIPLINES.items()}
     env = simpy.Environment()
     pools = [
@@ -96,19 +105,26 @@ def twin(rows, discipline, depth=3, outages=()) -> tuple[list[ReferenceJob], lis
             priority_weight_s=8.0,
             size_weight_s=4.0,
             half_life_s=HALF_LIFE_S,
+            reserved=held,
         )
-        for size, speed, kind in zip(SIZES, (1.0, 0.5), discipline, strict=True)
+        for size, speed, kind, held in zip(SIZES, (1.0, 0.5), discipline, operation[1], strict=True)
     ]
     jobs = [
-        ReferenceJob(i, *row[:5], tenant=row[5], priority=int(PRIORITY[row[6]]))
+        ReferenceJob(
+            i,
+            *row[:5],
+            tenant=row[5],
+            priority=int(PRIORITY[row[6]]),
+            operation=operation[0][row[6]],
+        )
         for i, row in enumerate(sorted(rows, key=lambda row: row[0]))
     ]
     run_jobs(env, jobs, pools, HORIZON_S, outages)
     return jobs, pools
 
 
-def agrees_with_twin(rows, discipline, depth, outage=None) -> None:
-    inputs, state, out = kernel(rows, discipline, depth=depth)
+def agrees_with_twin(rows, discipline, depth, outage=None, operation=USUAL) -> None:
+    inputs, state, out = kernel(rows, discipline, depth=depth, operation=operation)
     outages = []
     if outage is not None:
         down_s, up_s = outage[0], outage[0] + outage[1]
@@ -119,7 +135,7 @@ def agrees_with_twin(rows, discipline, depth, outage=None) -> None:
         start_pool(1, up_s, state, inputs, out)
     advance_jobs(state, inputs, HORIZON_S, out)
     settle_jobs(state, inputs, HORIZON_S, out)
-    jobs, pools = twin(rows, discipline, depth, outages)
+    jobs, pools = twin(rows, discipline, depth, outages, operation)
     for name in ("start_s", "finish_s", "saved_s", "lost_accelerator_s", "restarts"):
         wanted = [getattr(one, name) for one in jobs]
         np.testing.assert_array_equal(getattr(state, name), wanted, err_msg=name)
@@ -143,6 +159,15 @@ def test_kernel_equals_twin(name, rows, depth) -> None:
 @given(rows=jobs_of, outage=st.tuples(times, st.integers(1, 200).map(lambda n: n / 8.0)))
 def test_kernel_equals_twin_through_an_outage(name, rows, outage) -> None:
     agrees_with_twin(rows, (DISCIPLINES[name],) * 2, 3, outage)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@quick
+@given(
+    rows=jobs_of, outage=st.none() | st.tuples(times, st.integers(1, 200).map(lambda n: n / 8.0))
+)
+def test_operations_equal_the_twin(operation, rows, outage) -> None:
+    agrees_with_twin(rows, (DISCIPLINES["preemptive"],) * 2, 3, outage, operation)
 
 
 @pytest.mark.parametrize("name", sorted(DISCIPLINES))

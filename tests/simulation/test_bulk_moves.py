@@ -160,3 +160,9 @@ def test_several_ways_carry_more_than_one() -> None:
     used = [int((results.links.groupby("link")["carried_gb"].sum() > 0.0).sum())
             for results in (one, more)]  # fmt: skip
     assert used[1] > used[0]
+
+
+def test_a_move_that_begins_when_the_policy_plans_is_carried() -> None:
+    moves = [{"name": "on time", "size_tb": 3.0, "by": "best-effort", "ready_h": 2.0}]
+    row = run(moves).summary["network"]["bulk_moves"][0]
+    assert row["finish_h"] > 2.0

@@ -93,6 +93,15 @@ def test_holding_does_not_depend_on_when_the_data_plane_is_driven() -> None:
         pd.testing.assert_frame_equal(runs[0].tables[name], runs[1].tables[name], check_exact=True)
 
 
+def test_releasing_nothing_changes_nothing() -> None:
+    scenario = cn.load("two-hubs", days=0.3)
+    runs = [
+        run_scenario(scenario, Planned(lambda view, add=add: add))
+        for add in ({}, {"release_accelerator_s": np.full(4, np.inf)})
+    ]
+    pd.testing.assert_frame_equal(runs[0].jobs, runs[1].jobs, check_exact=True)
+
+
 def test_the_share_held_is_that_of_the_work() -> None:
     held = HeldJobs(2)
     held.share = np.asarray([0.3, 0.0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import exp, inf, log
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,20 @@ def schedule(pool: ReferencePool) -> None:
     key = _keys(pool)
     while pool.queue:
         head = min(pool.queue, key=key)
-        if head.accelerators > pool.free and pool.discipline == "preemptive":
+        if pool.discipline == "preemptive":
             _preempt(pool, head)
+            if not _leaves_reserve(pool, head):
+                break
         if head.accelerators > pool.free:
             break
         if pool.discipline == "fair-share":
             _charge(pool, head)
         pool.start(head)
+    if pool.discipline == "preemptive":
+        for job in sorted((job for job in pool.queue if job.operation == 2), key=key):
+            if job.accelerators > pool.free:
+                break
+            pool.start(job)
     if pool.discipline == "easy" and len(pool.queue) > 1 and pool.free > 0:
         _easy(pool)
 
@@ -53,7 +60,7 @@ def _keys(pool: ReferencePool) -> Callable[[ReferenceJob], tuple[float, ...]]:
     if pool.discipline == "fair-share":
         return lambda job: (pool.usage.get(job.tenant, 0.0), job.tenant, *_in_turn(job))
     if pool.discipline == "preemptive":
-        return lambda job: (-job.priority, *_in_turn(job))
+        return lambda job: (job.operation, -job.priority, *_in_turn(job))
     return _in_turn
 
 
@@ -65,15 +72,40 @@ def _charge(pool: ReferencePool, job: ReferenceJob) -> None:
     pool.charged[job.index] = (weight, expected_s)
 
 
+def _leaves_reserve(
+    pool: ReferencePool, head: ReferenceJob, but: Collection[ReferenceJob] = ()
+) -> bool:
+    """Return whether jobs on demand stay out of what is held for, or held by, reserved ones."""
+    if head.operation != 1 or not pool.reserved:
+        return True
+    busy = [0, 0, 0]
+    for _, job in pool.running:
+        if not any(job is other for other in but):
+            busy[job.operation] += job.accelerators
+    return busy[1] + head.accelerators <= pool.size - max(pool.reserved, busy[0])
+
+
 def _preempt(pool: ReferencePool, head: ReferenceJob) -> None:
-    lower = [job for _, job in pool.running if job.priority < head.priority]
-    lower.sort(key=lambda job: (job.priority, -job.segment_s, -job.index))
+    def rank(job: ReferenceJob) -> tuple[int, int]:
+        return -job.operation, job.priority
+
+    lower = [job for _, job in pool.running if rank(job) < rank(head)]
+    if head.operation == 0:
+        lower = [job for job in lower if job.operation != 1]
+    lower.sort(key=lambda job: (*rank(job), -job.segment_s, -job.index))
     if pool.free + sum(job.accelerators for job in lower) < head.accelerators:
         return
+    if not _leaves_reserve(pool, head, lower):
+        return
     for job in lower:
-        if pool.free >= head.accelerators:
+        if pool.free < head.accelerators:
+            pool.stop(job)
+    running = [job for _, job in pool.running]
+    for job in lower:
+        if _leaves_reserve(pool, head):
             return
-        pool.stop(job)
+        if job.operation == 1 and any(job is other for other in running):
+            pool.stop(job)
 
 
 def _easy(pool: ReferencePool) -> None:

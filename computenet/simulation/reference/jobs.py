@@ -30,6 +30,7 @@ class ReferenceJob:
     pool: int = 0
     tenant: int = 0
     priority: int = 0
+    operation: int = 1  # 0 reserved, 1 on demand, 2 spot
     start_s: float = nan
     finish_s: float = nan
     segment_s: float = nan
@@ -64,6 +65,7 @@ class ReferencePool:
     priority_weight_s: float = 0.0
     size_weight_s: float = 0.0
     half_life_s: float = inf
+    reserved: int = 0
     free: int = 0
     queue: list[ReferenceJob] = field(default_factory=list)
     running: list[tuple[float, ReferenceJob]] = field(default_factory=list)
@@ -139,7 +141,8 @@ class ReferencePool:
             job.start_s = self.env.now
         job.segment_s = self.env.now
         self.running.append((self.env.now + self.expected_s(job), job))
-        self.started.pop(job.index).succeed()
+        # Kept: a job that is stopped and starts again in one pass comes for it afterwards.
+        self.started[job.index].succeed()
 
     def enqueue(self, job: ReferenceJob) -> None:
         """Put a job into the queue."""

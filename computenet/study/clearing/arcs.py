@@ -180,7 +180,7 @@ def make_arcs(demand: Demand, supply: Supply, ways: Ways, kinds: Kinds) -> Arcs:
     pair, traffic = _traffic(kinds, supply, ways, kind, pool)
     power = None
     if np.isfinite(supply.site_mw).any():
-        power = SitePower(supply.site, kinds.mw[kind, pool], supply.site_mw)
+        power = SitePower(supply.site.astype(np.int32), kinds.mw[kind, pool], supply.site_mw)
     names = _group_names(demand, group_of, len(kind_of_group))
     problem = MatchingProblem(
         demand=np.zeros(len(kind_of_group)),
@@ -265,11 +265,11 @@ def _traffic(
     arc_pair = pair[kinds.region[kind], supply.site[pool]]
     gb_s = kinds.gb_per_h[kind] / SECONDS_PER_HOUR
     return pair, LinkTraffic(
-        arc_pair=np.where(gb_s > 0.0, arc_pair, -1),
+        arc_pair=np.where(gb_s > 0.0, arc_pair, -1).astype(np.int32),
         arc_gb_s=gb_s,
-        path_pair=np.arange(paths),
-        path_start=np.asarray(start),
-        path_link=np.asarray(links, dtype=np.int64),
+        path_pair=np.arange(paths, dtype=np.int32),
+        path_start=np.asarray(start, dtype=np.int32),
+        path_link=np.asarray(links, dtype=np.int32),
         path_cny=np.zeros(paths),
         link_gb_s=ways.link_gbps / BITS_PER_BYTE,
     )

@@ -180,13 +180,15 @@ def binding(supply: Supply, ways: Ways, arcs: Arcs, cleared: Cleared) -> list[di
     problem, flow = arcs.problem, cleared.flow
     out: list[dict[str, Any]] = []
 
-    def add(kind: str, names: tuple[str, ...], used: F8, limit: F8, price: F8, unit: str) -> None:
+    def add(
+        kind: str, names: tuple[str, ...], used: Any, limit: Any, price: Any, unit: str
+    ) -> None:
         reached = (used >= limit * (1.0 - FULL)) & np.isfinite(limit) & ((used > 0.0) | (price > 0))
-        for i in np.flatnonzero(reached).tolist():
-            out.append(
-                {"constraint": kind, "name": names[i], "used": float(used[i]),
-                 "limit": float(limit[i]), "price_cny": float(price[i]), "unit": unit}
-            )  # fmt: skip
+        out.extend(
+            {"constraint": kind, "name": names[i], "used": float(used[i]),
+             "limit": float(limit[i]), "price_cny": float(price[i]), "unit": unit}
+            for i in np.flatnonzero(reached).tolist()
+        )  # fmt: skip
 
     used = np.bincount(problem.arc_pool, weights=problem.arc_use * flow, minlength=problem.n_pools)
     add("capacity", supply.pools, used, supply.count, cleared.prices.pool_cny, "accelerator-hour")

@@ -103,9 +103,9 @@ def read_supply(table: Table, facts: TopologyFacts | None, faults: Faults) -> Su
     own_power = numbers["site_power_mw"]
     _one_each(table, "site_power_mw", site, own_power, sites, faults)
     limit = _first(site, own_power, len(sites))
-    for row in np.flatnonzero(np.isnan(kw) & np.isfinite(limit[site])):
+    for row in np.flatnonzero(np.isnan(kw) & np.isfinite(limit[site])).tolist():
         faults.add(
-            table, int(row), "kw_per_accelerator", None,
+            table, row, "kw_per_accelerator", None,
             "is empty at a site whose power is limited", "a number of at least 0",
         )  # fmt: skip
     at = _places(table, numbers, site, sites, faults)

@@ -58,7 +58,8 @@ class Faults:
         self._count[key] = self._count.get(key, 0) + 1
         if self._count[key] > SHOWN:
             return
-        place, lines = table.name, ()
+        place = table.name
+        lines: tuple[int, ...] = ()
         if row is not None:
             place, lines = f"{table.place(row)}, {column}", (table.lines[row],)
         elif line is not None:
@@ -296,7 +297,9 @@ def _parsed(table: Table, text: str, faults: Faults) -> Table | None:
         return None
     for name in {name for name in header if header.count(name) > 1}:
         faults.add(table, None, name, name, "has a column twice")
-    columns: list[list[object]] = [[cell.strip() for cell in column] for column in zip(*rows)]
+    columns: list[list[object]] = [
+        [cell.strip() for cell in column] for column in zip(*rows, strict=True)
+    ]
     if not rows:
         columns = [[] for _ in header]
     table.cells = dict(zip(header, columns, strict=True))

@@ -78,7 +78,8 @@ def match_template(topology: str | Scenario | None = None) -> Template:
     scenario = topology if isinstance(topology, Scenario) else load_scenario(topology)
     return Template(
         {"SUPPLY.csv": _supply_of(scenario), "DEMAND.csv": _demand_of(scenario)},
-        f"computenet match SUPPLY.csv DEMAND.csv --topology {topology if isinstance(topology, str) else scenario.name}",
+        "computenet match SUPPLY.csv DEMAND.csv --topology "
+        + (topology if isinstance(topology, str) else scenario.name),
     )
 
 
@@ -173,7 +174,7 @@ def _supply_of(scenario: Scenario) -> str:
 
 def _demand_of(scenario: Scenario) -> str:
     """Return mean demand by region and class in reference accelerators."""
-    facts, compiled = topology_facts(scenario)
+    _, compiled = topology_facts(scenario)
     workload, regions = scenario.workload, scenario.topology.regions
     reference = reference_accelerator(scenario)
     seconds = accelerator_s_per_request(compiled)

@@ -27,7 +27,9 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "no free pool has an accelerator that will do; {pool} has {kind}",
         "没有可用芯片类型的空闲资源池;{pool} 的芯片为 {kind}",
     ),
-    "no_way": ("no way leads from {region} to a pool that will do", "{region} 到可用资源池无网络路径"),
+    "no_way": (
+        "no way leads from {region} to a pool that will do", "{region} 到可用资源池无网络路径"
+    ),
     "latency": (
         "every pool that will do is more than {ms:g} ms away",
         "可用资源池的时延均超过 {ms:g} 毫秒",

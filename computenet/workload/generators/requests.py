@@ -20,6 +20,7 @@ from computenet.kernels.random_streams import make_streams
 from computenet.streams import named_stream
 from computenet.workload.generators.bursts import Burst
 from computenet.workload.generators.calendar import kind_at
+from computenet.workload.generators.windows import Windows
 
 __all__ = ["RequestSource", "Surge", "TokenLaw", "Turns", "lognormal_from"]
 
@@ -30,6 +31,8 @@ I8 = NDArray[np.int64]
 CELL_S = 60.0
 #: Simulated requests drawn at once, about; bounds memory.
 CHUNK = 1_000_000
+#: Cells whose rates are found at once where there are windows.
+BLOCK_CELLS = 24 * 60
 #: Points of a table of quantiles.
 QUANTILES = 257
 #: Conversations get under way this many mean lengths before the run, at most so long before.
@@ -119,6 +122,17 @@ class RequestSource:
         Windows with more requests than usual.
     reuse
         Later turns find what was said before in a prefix cache.
+    windows
+        Stretches outside which no request is handed over; arrivals then have times of the inner
+        clock. ``None`` = all are.
+
+    Attributes
+    ----------
+    chunk
+        The requests drawn last.
+    expected
+        ``(D, S)`` real requests expected in each slot up to the end of the chunk, given the bursts;
+        without windows empty.
     """
 
     def __init__(
@@ -137,6 +151,7 @@ class RequestSource:
         *,
         reuse: bool = False,
         surges: Sequence[Surge] = (),
+        windows: Windows | None = None,
     ) -> None:
         self._n_classes = len(laws)
         self._n_regions = len(shift_h)
@@ -183,6 +198,11 @@ class RequestSource:
         self._order = np.zeros(1024, dtype=np.int64)
         self._reuse = reuse
         self._surges = tuple(surges)
+        self._windows = windows
+        slots = 0 if windows is None else int(np.ceil(horizon_s / windows.slot_s - 1e-9))
+        self.expected = np.zeros((n, slots))
+        self._block, self._block_rate = (0, 0), np.zeros((n, 0))
+        self._real = float(sampling) * np.tile(mean_turns, self._n_regions)
         self._talks = bool((mean_turns > 1.0).any())
         if self._talks:
             self._begin_talks(turns, named_stream(seed, "requests.turns"), n)
@@ -201,6 +221,15 @@ class RequestSource:
         while self._cell < 0:
             self.next_chunk()
 
+    def new_buffer(self) -> Draws:
+        """Return an empty chunk."""
+        return _make_draws(1024)
+
+    def use_buffer(self, buffer: Draws) -> None:
+        """Write the next chunk into a buffer that is not in use; one too small is not used."""
+        rows = len(self._draws.arrival_s)
+        self.chunk = buffer if len(buffer.arrival_s) >= rows else _make_draws(rows)
+
     def next_chunk(self) -> float:
         """Fill `chunk` with the next requests; return the time up to which it is complete."""
         first = self._cell
@@ -208,11 +237,29 @@ class RequestSource:
             self.chunk.count[0] = 0
             return np.inf
         last = min(first + self._cells_a_chunk, self._cells if first >= 0 else 0)
-        rate = self._rates(first, last)
+        windows = self._windows if first >= 0 else None
+        if windows is not None:
+            last = min(last, round(windows.edge_after(first * CELL_S) / CELL_S), self._cells)
+            if first >= self._block[1]:
+                self._look_ahead(first, windows)
+            last = min(last, self._block[1])
+            begin = self._block[0]
+            rate = np.ascontiguousarray(self._block_rate[:, first - begin : last - begin])
+        else:
+            rate = self._rates(first, last)
         self._cell = last
         lengths = np.minimum(np.arange(first + 1, last + 1) * CELL_S, self._horizon_s) - (
             np.arange(first, last) * CELL_S
         )
+        end_s = min(last * CELL_S, self._horizon_s)
+        done_s = end_s if last < self._cells else np.inf
+        gap_s = 0.0
+        if windows is not None:
+            gap_s = first * CELL_S - windows.inner_s(first * CELL_S)
+            outside = not windows.holds(first * CELL_S, end_s)
+            if outside and not self._talks:
+                self.chunk.count[0] = 0
+                return done_s
         expected = float((rate * lengths).sum())
         self._reserve(int(expected + 12.0 * np.sqrt(expected) + 64.0))
         saved = self._residual.copy(), self._gaps.copy(), self._marks.copy()
@@ -224,13 +271,32 @@ class RequestSource:
             ):  # fmt: skip
                 self._residual[:], self._gaps[:], self._marks[:] = saved
                 self._reserve(2 * len(self._draws.arrival_s))
-        end_s = min(last * CELL_S, self._horizon_s)
         if self._talks:
             self._converse(end_s)
         if len(self._bucket) != max(int(expected / 4), 2) + 1:
             self._bucket = np.zeros(max(int(expected / 4), 2) + 1, dtype=np.int64)
         merge_arrivals(self._draws, first * CELL_S, end_s, self._bucket, self._order, self.chunk)
-        return float(end_s) if last < self._cells else np.inf
+        if windows is not None:
+            if outside:
+                self.chunk.count[0] = 0
+            self.chunk.arrival_s[: int(self.chunk.count[0])] -= gap_s
+        return done_s
+
+    def _look_ahead(self, first: int, windows: Windows) -> None:
+        """Find the rates of a day, and note the real requests expected in each slot of it."""
+        a_slot = round(windows.slot_s / CELL_S)
+        whole = int(np.ceil(BLOCK_CELLS / a_slot)) * a_slot
+        last = min(first + whole, self._cells)
+        self._block, self._block_rate = (first, last), self._rates(first, last)
+        cells = np.arange(first, last)
+        lengths = np.minimum((cells + 1) * CELL_S, self._horizon_s) - cells * CELL_S
+        requests = self._block_rate * lengths
+        slot = np.minimum((cells * CELL_S / windows.slot_s + 1e-9).astype(np.int64),
+                          self.expected.shape[1] - 1)  # fmt: skip
+        begin = np.flatnonzero(np.diff(slot, prepend=-1))
+        self.expected[:, slot[begin]] += (
+            np.add.reduceat(requests, begin, axis=1) * self._real[:, None]
+        )
 
     def _converse(self, end_s: float) -> None:
         """Add the later turns that come before `end_s` to the first ones, and keep the others."""
@@ -286,14 +352,19 @@ class RequestSource:
             return out
         sigma = np.sqrt(np.log1p(np.asarray([burst.cv for burst in self._bursts]) ** 2))
         keep = np.exp(-CELL_S / np.asarray([burst.correlation_s for burst in self._bursts]))
-        fresh = np.sqrt(1.0 - keep**2)
-        for region, generator in enumerate(self._burst_rng):
-            noise = generator.standard_normal((cells, len(self._bursts)))
-            state = self._log_burst[region]
-            for cell in range(cells):
-                state = keep * state + fresh * noise[cell]
-                out[region, cell] = np.exp(float(sigma @ state) - 0.5 * float(sigma @ sigma))
-            self._log_burst[region] = state
+        shape = (cells, len(self._bursts))
+        fresh = np.sqrt(1.0 - keep**2) * np.stack(
+            [generator.standard_normal(shape) for generator in self._burst_rng], axis=1
+        )
+        state = self._log_burst
+        for cell in range(cells):
+            state = keep * state + fresh[cell]
+            fresh[cell] = state
+        self._log_burst = state
+        total = fresh[:, :, 0] * sigma[0]
+        for item in range(1, len(sigma)):
+            total += fresh[:, :, item] * sigma[item]
+        np.exp(total.T - 0.5 * float(sigma @ sigma), out=out)
         return out
 
 

@@ -1,0 +1,192 @@
+"""``computenet bench``: scheduler benchmarks on screen, as JSON and as a page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from computenet.cli.options import (
+    JsonOpt,
+    LangOpt,
+    OutOpt,
+    OverwriteOpt,
+    language,
+    needs_out,
+    print_json,
+)
+from computenet.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from computenet.study import Benchmark
+    from computenet.study.benching import SuiteResult
+
+__all__ = ["bench"]
+
+
+def bench(
+    suites: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SUITE…]", help="Built-in suites or YAML files; all by default."),
+    ] = None,
+    policies: Annotated[
+        str | None, typer.Option(help="Policies by name, commas between, for the suites' own.")
+    ] = None,
+    policy_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="Python file that is RUN: policies that it defines join."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds, for the suites' own.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Policy others are compared with; the first by default.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; one a core by default. No figure depends on it.")
+    ] = None,
+    out: OutOpt = None,
+    overwrite: OverwriteOpt = False,
+    lang: LangOpt = None,
+    as_json: JsonOpt = False,
+) -> None:
+    """Run scheduler benchmarks: policies by suites by seeds, with confidence intervals."""
+    from computenet import study
+    from computenet.results.storage import require_free
+    from computenet.study.benching import MARK
+
+    tongue = language(lang)
+    needs_out(out, overwrite, lang)
+    if workers is not None and workers < 1:
+        raise InputError([Problem("--workers", workers, "is out of range", "at least 1")])
+    if out is not None:
+        require_free(out, overwrite=overwrite, mark=MARK)
+    names = None if policies is None else [p.strip() for p in policies.split(",") if p.strip()]
+    if names == []:
+        raise InputError([Problem("--policies", policies, "names no policy")], "nothing was run")
+    prepared = study.prepare_bench(
+        list(suites) if suites else None,
+        policies=names,
+        policy_files=policy_file or [],
+        seeds=seeds,
+        baseline=baseline,
+    )
+    for name, reason in prepared.skipped.items():
+        typer.echo(f"note: suite {name} is left out: {reason}", err=True)
+    with _progress(prepared.runs, quiet=as_json) as report:
+        done = study.run_bench(
+            prepared, workers=_cores() if workers is None else workers, progress=report
+        )
+    if out is not None:
+        done.save(out, overwrite=overwrite, lang=tongue)
+    if as_json:
+        print_json(done.as_dict())
+        return
+    _print(done, out)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[int, str], None] | None]:
+    """Show a bar of runs on a terminal, and nothing in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"),
+        Elapsed(), console=Console(stderr=True), transient=True,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("bench", total=total)
+
+        def report(runs: int, suite: str) -> None:
+            bar.update(task, advance=runs, description=suite)
+
+        yield report
+
+
+def _print(done: Benchmark, out: Path | None) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    for suite in done.suites.values():
+        _print_suite(console, suite)
+    console.print(
+        "± half the 95 % interval of the mean over seeds; ~ the difference from the first policy "
+        "cannot be told from 0"
+    )
+    if out is not None:
+        console.print(f"page: {escape(str(out / 'bench.html'))}")
+
+
+def _print_suite(console: object, suite: SuiteResult) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    assert isinstance(console, Console)
+    spec = suite.suite.spec
+    table = Table(
+        "policy", title=f"{escape(spec.name)}: {escape(spec.title.en)}", title_justify="left",
+        box=None,
+    )  # fmt: skip
+    for name in _HEAD:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in suite.policies:
+        table.add_row(escape(name), *_cells(suite, name))
+    console.print(table)
+    if suite.bound_status != "optimal":
+        console.print(f"bound: {escape(suite.bound_status)}")
+    console.print()
+
+
+_HEAD = (
+    "cost, CNY", "against first", "gap", "SLO", "carbon, kg", "wait, s", "deadlines", "completed",
+    "decision, ms",
+)  # fmt: skip
+
+
+def _cells(suite: SuiteResult, name: str) -> list[str]:
+    """Return the figures of a policy, formatted."""
+    one = suite.policies[name]
+    figures = one.figures
+
+    def half(key: str) -> float | None:
+        value = figures[key]
+        return None if value.high is None or value.mean is None else value.high - value.mean
+
+    def mark(key: str) -> str:
+        told = one.against.get(key)
+        return "~" if told is not None and told.significant is False else ""
+
+    def number(key: str, spec: str) -> str:
+        mean, more = figures[key].mean, half(key)
+        text = "-" if mean is None else f"{mean:{spec}}"
+        return text + ("" if more is None else f" ± {more:{spec}}") + mark(key)
+
+    cost = one.against.get("cost_cny")
+    relative = None if cost is None else cost.relative
+    return [
+        number("cost_cny", ",.0f"),
+        "-" if relative is None else f"{relative:+.1%}{mark('cost_cny')}",
+        "-" if one.gap_to_bound is None else f"{one.gap_to_bound:.1%}",
+        number("slo_attainment", ".1%"),
+        number("carbon_kg", ",.0f"),
+        number("wait_s", ",.0f"),
+        number("deadlines_met", ".1%"),
+        number("completed_share", ".1%"),
+        "-" if one.decision_ms is None else f"{one.decision_ms:,.2f}",
+    ]

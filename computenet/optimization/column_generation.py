@@ -1,0 +1,375 @@
+"""Matching by column generation: a small model of promising arcs, all arcs priced every round.
+
+An optimum uses little more than one arc a demand, out of hundreds. So
+
+1. good prices are found without an LP, by climbing a smooth bound
+   (:meth:`~computenet.optimization.arc_pricing.ArcPricing.approximate`);
+2. the model is restricted to the arcs that are cheap at those prices and solved by a kept simplex;
+3. its prices and the best prices so far give a certified lower bound; arcs that are cheap at
+   either are added, and 2 is repeated until bound and objective meet.
+
+For the first rounds limits may be overdrawn at a little more than the prices of 1 (a box on the
+dual prices; du Merle, Villeneuve, Desrosiers and Hansen, *Discrete Math.* 194, 1999), and the
+prices that are tried for the bound lie between the best so far and the model's (Wentges, *Int.
+Trans. Oper. Res.* 4, 1997). Without the two the first models leave demand unmet at its high price,
+and what they price in is useless.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.optimization.arc_pricing import TEMPERATURES, ArcPricing
+from computenet.optimization.matching_model import (
+    Matching,
+    MatchingModel,
+    MatchingPrices,
+    matching_model,
+    segment_limits,
+    unmet_bounds,
+)
+from computenet.optimization.matching_problem import MatchingProblem
+from computenet.optimization.solvers import HotModel, Solution, Status, relative_gap
+
+__all__ = ["ColumnGeneration"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
+
+#: Arcs of a demand in the first model, and how much dearer than the cheapest, in typical costs.
+FIRST, WIDTH = 12, 0.15
+#: Arcs of a demand added each round: cheap at the best prices, and at the model's.
+NEAR, NEGATIVE = 3, 2
+#: Steps from the best prices to the model's at which the bound is tried.
+STEPS = (1.0, 0.6, 0.3, 0.1, 0.02)
+#: Width of the box on prices at first, in typical prices, and its growth where it is overdrawn.
+BOX, WIDER = 0.03, 20.0
+#: The box goes when the model is this close to the bound, or after so many rounds.
+CLOSE, BOXED_ROUNDS = 0.02, 3
+#: Columns a demand has in the mean before those that have become dear are left out.
+CROWDED = 50
+#: Overdraft below this share of the limit is rounding.
+ROUNDING = 1e-9
+
+
+class ColumnGeneration:
+    """Column generation whose columns, basis and prices are kept for the next epoch.
+
+    Parameters
+    ----------
+    problem
+        A checked problem; later ones must have its structure.
+    gap
+        Relative gap to stop at.
+    """
+
+    def __init__(self, problem: MatchingProblem, *, gap: float = 1e-4) -> None:
+        self._gap = gap
+        self._pricing = ArcPricing(problem)
+        self._best_prices = np.zeros(len(self._pricing.limits))
+        self._hot: HotModel | None = None
+
+    # ---- the restricted model ---------------------------------------------------------------
+
+    def _sorted_arcs(self, arcs: I8) -> I8:
+        """Return numbers in the problem of arcs numbered in sorted order."""
+        order = self._pricing.order
+        return arcs if order is None else np.asarray(order[arcs], dtype=np.int64)
+
+    def _start_model(self, arcs: I8) -> None:
+        """Build the restricted model on arcs (sorted order), with overdraft columns."""
+        problem, pricing = self._pricing.problem, self._pricing
+        self._arcs = arcs
+        self._model = matching_model(_must_cny(problem, pricing.unmet), self._sorted_arcs(arcs))
+        self._at = self._model.flow.index()
+        self._hot = HotModel(self._model.model)
+        rows = [self._model.pool, self._model.site, self._model.link]
+        self._rows = np.concatenate([block.index() for block in rows])
+        count = len(self._rows)
+        self._box = BOX * pricing.typical_price
+        first = self._hot.model.n
+        self._overdraft = np.arange(first, first + count)
+        finite = np.isfinite(pricing.limits)
+        self._hot.add_columns(
+            self._best_prices + self._box, np.zeros(count), np.where(finite, np.inf, 0.0),
+            np.arange(count + 1), self._rows, np.full(count, -1.0),
+        )  # fmt: skip
+        self._boxed = True
+
+    def _open_box(self) -> None:
+        assert self._hot is not None
+        zero = np.zeros(len(self._overdraft))
+        self._hot.set_column_bounds(self._overdraft, zero, zero)
+        self._boxed = False
+
+    def _append(self, arcs: I8) -> None:
+        """Add columns of arcs in sorted order."""
+        if not arcs.size:
+            return
+        assert self._hot is not None
+        priced, model = self._pricing.arcs, self._model
+        power, traffic = self._pricing.problem.power, self._pricing.problem.traffic
+        pool = priced.pool[arcs]
+        rows = [model.demand.index(self._of_demand(arcs)), model.pool.index(pool)]
+        values = [np.ones(len(arcs)), priced.use[arcs]]
+        if power is not None:
+            rows.append(model.site.index(power.pool_site[pool]))
+            values.append(priced.mw[arcs])
+        if traffic is not None:
+            rows.append(model.pair.index(np.maximum(priced.pair[arcs], 0)))
+            values.append(np.where(priced.pair[arcs] >= 0, priced.gb_s[arcs], 0.0))
+        row, value = np.stack(rows, axis=1), np.stack(values, axis=1)
+        kept = value != 0.0
+        start = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+        upper = np.full(len(arcs), np.inf) if not priced.upper.size else priced.upper[arcs]
+        first = self._hot.model.n
+        self._hot.add_columns(
+            priced.cny[arcs], np.zeros(len(arcs)), upper, start, row[kept], value[kept]
+        )
+        self._arcs = np.concatenate([self._arcs, arcs])
+        self._at = np.concatenate([self._at, np.arange(first, first + len(arcs))])
+
+    def _of_demand(self, arcs: I8) -> I8:
+        return np.asarray(
+            np.searchsorted(self._pricing.arcs.first, arcs, side="right") - 1, dtype=np.int64
+        )
+
+    def _prices(self, answer: Solution) -> F8:
+        return np.asarray(np.maximum(-answer.row_duals[self._rows], 0.0), dtype=np.float64)
+
+    # ---- solving ----------------------------------------------------------------------------
+
+    def solve(
+        self, problem: MatchingProblem | None = None, *, time_limit_s: float | None = None
+    ) -> Matching:
+        """Solve, from the last columns and basis where there are any.
+
+        Parameters
+        ----------
+        problem
+            New costs and limits on the same structure.
+        time_limit_s
+            Wall time. When it is reached the best matching so far stands, at worst one that
+            meets nothing.
+        """
+        self._began = time.perf_counter()
+        until_s = np.inf if time_limit_s is None else self._began + time_limit_s
+        pricing = self._pricing
+        if problem is not None:
+            pricing.update(problem)
+        self._bound, self._left_over = -np.inf, -1
+        self._incumbent: Solution | None = None
+        if self._hot is None or self._crowded():
+            known = self._hot is not None
+            self._best_prices = pricing.approximate(
+                self._best_prices, until_s, TEMPERATURES[-1:] if known else TEMPERATURES
+            )
+            self._taken = np.zeros(len(pricing.arcs.pool), dtype=np.bool_)
+            self._try(self._best_prices)
+            below = pricing.lowest + WIDTH * pricing.typical_cny
+            self._start_model(pricing.choose(self._best_prices, below, FIRST, self._taken))
+        else:
+            self._follow()
+            self._try(self._best_prices)
+        rounds = self._rounds(until_s)
+        return self._result(rounds)
+
+    def _crowded(self) -> bool:
+        return len(self._arcs) > CROWDED * max(self._pricing.problem.n_demands, 1)
+
+    def _try(self, prices: F8, demand_prices: F8 | None = None) -> None:
+        """Keep prices if their bound is the best."""
+        bound = self._pricing.bound(prices, demand_prices)
+        if bound > self._bound:
+            self._bound, self._best_prices = bound, prices
+
+    def _follow(self) -> None:
+        """Hand the costs and limits of a new epoch to the kept model."""
+        hot, model, pricing = self._hot, self._model, self._pricing
+        assert hot is not None
+        p = pricing.problem
+        cost, upper = hot.model.cost.copy(), hot.model.upper.copy()
+        low, high = hot.model.row_lower.copy(), hot.model.row_upper.copy()
+        cost[self._at] = pricing.arcs.cny[self._arcs]
+        upper[self._at] = np.inf if p.arc_upper is None else pricing.arcs.upper[self._arcs]
+        cost[model.unmet.slice] = pricing.unmet
+        low[model.demand.slice] = high[model.demand.slice] = p.demand
+        high[self._rows] = pricing.limits
+        if p.congestion is not None:
+            high[model.pool.slice] = 0.0
+            cost[model.segment.slice] = p.congestion.extra_cny.ravel()
+            upper[model.segment.slice] = segment_limits(p.congestion, p.capacity).ravel()
+        if p.power is not None and p.power.excess_cny is not None:
+            cost[model.excess.slice], upper[model.excess.slice] = unmet_bounds(p.power.excess_cny)
+        if p.traffic is not None:
+            cost[model.path.slice] = p.traffic.path_cny
+        rows = np.flatnonzero((low != hot.model.row_lower) | (high != hot.model.row_upper))
+        dearer = np.flatnonzero(cost != hot.model.cost)
+        limited = np.flatnonzero(upper != hot.model.upper)
+        if rows.size:
+            hot.set_row_bounds(rows, low[rows], high[rows])
+        if limited.size:
+            hot.set_column_bounds(limited, hot.model.lower[limited], upper[limited])
+        if dearer.size:
+            hot.set_costs(dearer, cost[dearer])
+        hot.use_primal(bool(dearer.size) and not rows.size and not limited.size)
+
+    def _rounds(self, until_s: float) -> int:
+        """Solve restricted models until the gap is closed or nothing is left to add."""
+        hot = self._hot
+        assert hot is not None
+        rounds = 0
+        while True:
+            left_s = until_s - time.perf_counter()
+            if left_s <= 0.0:
+                return rounds
+            hot.limit(None if np.isinf(left_s) else left_s)
+            answer = hot.solve()
+            rounds += 1
+            if not answer.solved:
+                return rounds
+            over = self._overdrawn(answer)
+            if not over.any():
+                self._keep(answer)
+            if answer.status is not Status.OPTIMAL:
+                return rounds
+            demand_prices = self._model.demand.of(answer.row_duals)
+            prices = self._prices(answer)
+            before = self._best_prices
+            for step in STEPS:
+                self._try(before + step * (prices - before), demand_prices)
+            if relative_gap(self._objective, self._bound) <= self._gap:
+                return rounds
+            added = self._price_in(prices, demand_prices)
+            self._left_over = added if not self._boxed else -1
+            close = relative_gap(answer.objective, self._bound) <= CLOSE
+            if self._boxed and (close or rounds >= BOXED_ROUNDS or not added):
+                self._open_box()
+            elif self._boxed and over.any():
+                self._widen_box(over)
+            elif not added:
+                return rounds
+            hot.use_primal(True)
+
+    @property
+    def _objective(self) -> float:
+        return np.inf if self._incumbent is None else self._incumbent.objective
+
+    def _overdrawn(self, answer: Solution) -> B1:
+        limits = self._pricing.limits
+        size = np.maximum(np.where(np.isfinite(limits), limits, 0.0), 1.0)
+        return np.asarray(answer.x[self._overdraft] > ROUNDING * size)
+
+    def _widen_box(self, over: B1) -> None:
+        assert self._hot is not None
+        self._box[over] *= WIDER
+        first = self._hot.model.cost[self._overdraft[over]]
+        self._hot.set_costs(self._overdraft[over], first + self._box[over])
+
+    def _keep(self, answer: Solution) -> None:
+        """Keep a solution; later models only hold more arcs, but their limits may cut them off."""
+        if answer.objective <= self._objective:
+            self._incumbent = answer
+
+    def _price_in(self, prices: F8, demand_prices: F8) -> int:
+        """Add arcs that are cheap at the best prices or at the model's; return how many."""
+        pricing = self._pricing
+        tolerance = 1e-9 * pricing.typical_cny
+        negative = pricing.choose(prices, demand_prices - tolerance, NEGATIVE, self._taken)
+        if not negative.size and not self._boxed:
+            return 0
+        pricing.bound(self._best_prices)
+        below = pricing.lowest + 0.25 * WIDTH * pricing.typical_cny
+        near = pricing.choose(self._best_prices, below, NEAR, self._taken)
+        self._append(np.concatenate([negative, near]))
+        return len(negative) + len(near)
+
+    # ---- what came out ----------------------------------------------------------------------
+
+    def _result(self, rounds: int) -> Matching:
+        p, model, answer = self._pricing.problem, self._model, self._incumbent
+        if answer is None:
+            return self._nothing_met(rounds)
+        x = np.maximum(answer.x, 0.0)
+        known = self._at < len(x)
+        arcs, at = self._sorted_arcs(self._arcs[known]), self._at[known]
+        flow, arc = np.zeros(p.n_arcs), np.zeros(p.n_arcs)
+        flow[arcs] = x[at]
+        if p.arc_upper is not None:
+            arc[arcs] = np.maximum(-answer.reduced_costs[at], 0.0)
+        unmet = model.unmet.of(x)
+        exact = answer.status is Status.OPTIMAL and self._left_over == 0
+        gap = relative_gap(answer.objective, self._bound)
+        status = Status.OPTIMAL if exact or gap <= max(self._gap, 1e-9) else Status.FEASIBLE
+        short = np.isinf(p.unmet_cny) & (unmet > 1e-6 * np.maximum(p.demand, 1.0))
+        if short.any():
+            return self._infeasible(unmet, short, status, rounds)
+        pool, site, link = np.split(
+            self._prices(answer), np.cumsum([model.pool.size, model.site.size])
+        )
+        prices = MatchingPrices(
+            model.demand.of(answer.row_duals), pool, site, -model.pair.of(answer.row_duals), link,
+            arc,
+        )  # fmt: skip
+        return Matching(
+            status, "columns", flow, unmet, model.path.of(x), model.segment.of(x),
+            answer.objective, min(self._bound, answer.objective), self._seconds(), prices,
+            rounds=rounds, columns=len(self._arcs),
+        )  # fmt: skip
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def _nothing_met(self, rounds: int) -> Matching:
+        """Return the matching that meets nothing, where that is allowed."""
+        p, model = self._pricing.problem, self._model
+        demanded = p.demand > 0.0
+        if (np.isinf(p.unmet_cny) & demanded).any():
+            why = "the time limit was reached before a solution was found"
+            return self._without(Status.NO_SOLUTION, rounds, why)
+        objective = float(p.demand[demanded] @ p.unmet_cny[demanded])
+        return Matching(
+            Status.FEASIBLE, "columns", np.zeros(p.n_arcs), p.demand.copy(),
+            np.zeros(model.path.size), np.zeros(model.segment.shape), objective,
+            min(self._bound, objective), self._seconds(), _no_prices(model, p.n_arcs),
+            rounds=rounds, columns=len(self._arcs),
+        )  # fmt: skip
+
+    def _infeasible(self, unmet: F8, short: B1, status: Status, rounds: int) -> Matching:
+        p = self._pricing.problem
+        rows = np.flatnonzero(short)
+        rows = rows[np.argsort(-unmet[rows])]
+        shown = "; ".join(f"demand [{p.name('demand', d)}] by {unmet[d]:.6g}" for d in rows[:5])
+        more = f"; and {len(rows) - 5} more" if len(rows) > 5 else ""
+        done = status is Status.OPTIMAL
+        why = f"these would have to give way: {shown}{more}"
+        if not done:
+            why = "the time limit was reached before all that must be met was"
+        return self._without(Status.INFEASIBLE if done else Status.NO_SOLUTION, rounds, why)
+
+    def _without(self, status: Status, rounds: int, why: str) -> Matching:
+        p, model = self._pricing.problem, self._model
+        return Matching(
+            status, "columns", np.full(p.n_arcs, np.nan), np.full(p.n_demands, np.nan),
+            np.full(model.path.size, np.nan), np.full(model.segment.shape, np.nan), np.inf,
+            self._bound, self._seconds(), _no_prices(model, p.n_arcs), why, rounds,
+            len(self._arcs),
+        )  # fmt: skip
+
+
+def _no_prices(model: MatchingModel, arcs: int) -> MatchingPrices:
+    demand, pool, site, pair, link = (
+        np.full(block.size, np.nan)
+        for block in (model.demand, model.pool, model.site, model.pair, model.link)
+    )
+    return MatchingPrices(demand, pool, site, pair, link, np.full(arcs, np.nan))
+
+
+def _must_cny(problem: MatchingProblem, unmet_cny: F8) -> MatchingProblem:
+    """Return the problem with a finite price on all unmet demand."""
+    return replace(problem, unmet_cny=unmet_cny)

@@ -1,0 +1,465 @@
+"""From what a policy sees to the dispatch problem of a window, and back to holds."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.compiled import CompiledScenario
+from computenet.energy import RULES
+from computenet.optimization.dispatch import (
+    Carry,
+    DataShipping,
+    Dispatch,
+    DispatchProblem,
+    Fleet,
+    GreenRules,
+    RequestDemand,
+    SitePower,
+    TrainingWork,
+)
+from computenet.policies.forecast import Expected
+from computenet.policies.misses import idle_misses, prefill_s
+from computenet.policies.protocol import SystemView
+from computenet.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, WATTS_PER_MW
+
+__all__ = ["Horizon", "WindowBuilder"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
+
+#: Share of job and serving accelerators that may be filled: queues need room.
+JOB_ROOM, SERVING_ROOM = 0.95, 0.75
+#: Share of serving accelerators that is never lent.
+RESERVE = 0.2
+#: Share of the slack of a deadline after which a job is held no longer.
+SLACK_USED = 0.8
+#: A cheaper hour must save at least this share of the energy cost for a job to wait for it.
+LEAST_SAVING = 0.05
+#: A request that is not served costs this many times one that misses its objective.
+UNMET = 10.0
+#: Price of an hour's wait of jobs that may wait, and of those that may not or are late, as a share
+#: of what waiting in a queue is worth.
+WAITING, LATE = 0.01, 5.0
+#: Time constant of the mean of work that comes, s.
+MEMORY_S = 43_200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """A window and what is needed to read its answer.
+
+    Attributes
+    ----------
+    edges_s
+        ``(T + 1,)``.
+    problem
+        What is solved.
+    idle_mw
+        ``(T, I)`` facility power that is drawn whatever is decided, running jobs not among it.
+    month_of_slot
+        ``(T,)``.
+    """
+
+    edges_s: F8
+    problem: DispatchProblem
+    idle_mw: F8
+    month_of_slot: I8
+
+    def busy_accelerators(self, answer: Dispatch, slot: int) -> F8:
+        """Return the accelerators that requests keep busy in each group, ``(G,)``."""
+        requests = self.problem.requests
+        busy = np.zeros(len(requests.groups))
+        served = answer.served_per_s[slot] * requests.arc_accelerator_s
+        np.add.at(busy, requests.arc_group, served)
+        return busy
+
+
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """Demands that may use the same groups, added up."""
+
+    member: I8  # (D,) row of each demand
+    rows: int
+    rate_part: F8  # (D,) share of its row
+    arcs: RequestDemand
+
+
+class WindowBuilder:
+    """Builds windows, and keeps what crosses from one to the next.
+
+    Tariffs are published ahead, wind and sun are read as the day-ahead forecast, and beyond the end
+    of the run the last day goes on. Only jobs of classes with a deadline can wait; running jobs go
+    on, those of other classes being followed by others like them.
+    """
+
+    def __init__(
+        self,
+        compiled: CompiledScenario,
+        miss_cny: float,
+        late_cny: float,
+        carbon_cny_per_t: float,
+        switch_cny: float,
+    ) -> None:
+        self._compiled = compiled
+        self._miss_cny = miss_cny
+        self._late_cny = late_cny
+        self._carbon_cny_per_t = carbon_cny_per_t + compiled.energy.carbon_cny_per_t
+        self._switch_cny = switch_cny
+        self._known: tuple[bytes, _Requests] | None = None
+        self.waiting = np.flatnonzero(np.isfinite(compiled.jobs.deadline_s))
+        self._coming: F8 | None = None
+        battery = compiled.energy.battery
+        planned = battery.rule == RULES["plan"]
+        self._power_mw = np.where(planned, battery.power_mw, 0.0)
+        self._energy_mwh = np.where(planned, battery.energy_mwh, 0.0)
+        self._stored_mwh = battery.initial * self._energy_mwh
+        self._setpoint_mw = np.zeros(len(compiled.sites.ids))
+        self._stored_s = 0.0
+        self._lent = np.zeros(len(compiled.pools.ids))
+        self._since: list[deque[tuple[float, float]]] = [deque() for _ in compiled.jobs.classes]
+        self._held = np.zeros(len(compiled.jobs.classes))
+
+    # ---- what crosses from window to window ---------------------------------------------------
+
+    def observe(self, view: SystemView) -> None:
+        """Bring the ledgers of storage and of held work up to now."""
+        hours = (view.now_s - self._stored_s) / SECONDS_PER_HOUR
+        eta = np.sqrt(self._compiled.energy.battery.efficiency)
+        out = self._setpoint_mw
+        change = np.where(out > 0.0, -out / eta, -out * eta) * hours
+        self._stored_mwh = np.clip(self._stored_mwh + change, 0.0, self._energy_mwh)
+        self._stored_s = view.now_s
+        held = self._by_class(view.job_held_accelerator_s)
+        fresh_work = self._by_class(view.job_submitted_per_s)
+        if self._coming is None:
+            self._coming = view.job_load_accelerators.reshape(len(self._compiled.regions), -1).sum(
+                axis=0
+            )
+        elif view.now_s > 0.0:
+            keep = np.exp(-view.epoch_s / MEMORY_S)
+            self._coming = keep * self._coming + (1.0 - keep) * fresh_work
+        for c in self.waiting.tolist():
+            fresh = held[c] - self._held[c]
+            if fresh > 0.0:
+                self._since[c].append((view.now_s, float(fresh)))
+            while fresh < 0.0 and self._since[c]:
+                time_s, work = self._since[c].popleft()
+                fresh += work
+                if fresh > 0.0:
+                    self._since[c].appendleft((time_s, float(fresh)))
+            if held[c] <= 0.0:
+                self._since[c].clear()
+        self._held = held
+
+    def _by_class(self, expected_work: F8) -> F8:
+        """Return the work of all regions by class, users' overestimates taken off, ``(C,)``."""
+        total = expected_work.reshape(len(self._compiled.regions), -1).sum(axis=0)
+        work: F8 = total / self._compiled.jobs.estimate_factor
+        return work
+
+    def store(self, view: SystemView, setpoint_mw: F8) -> None:
+        """Remember the set-points that hold from now on."""
+        self._setpoint_mw = np.where(self._power_mw > 0.0, setpoint_mw, 0.0)
+
+    # ---- the window ---------------------------------------------------------------------------
+
+    def window(self, view: SystemView, edges_s: F8, expected: Expected) -> Horizon:
+        """Return the dispatch problem between edges, seen from now."""
+        compiled = self._compiled
+        p, physical = compiled.pools, compiled.energy
+        hours = np.diff(edges_s) / SECONDS_PER_HOUR
+        at = self._slots(edges_s)
+
+        def mean(values: F8) -> F8:
+            return np.asarray([values[:, slots].mean(axis=1) for slots in at])
+
+        up = _up(view)
+        count = (p.accelerators + p.serving_accelerators) * up[p.site]
+        idle_w = (p.idle_w + p.overhead_w) * count
+        running_w, free = self._running(view, edges_s, up)
+        pue = mean(physical.pue)
+        idle_mw = self._by_site(idle_w[None, :] / WATTS_PER_MW)
+        fixed_mw = idle_mw + self._by_site(running_w / WATTS_PER_MW)
+        month = compiled.month_of_slot[[slots[0] for slots in at]].astype(np.int64)
+        charge = compiled.sites.demand_charge_cny_per_mw_month
+        price = mean(compiled.sites.price_cny_per_mwh)
+        eta = np.sqrt(physical.battery.efficiency)
+        generation_mw = mean(physical.onsite_mw + physical.direct_mw)
+        emission = mean(physical.emission_kg_per_mwh)
+        power = SitePower(
+            fixed_mw=fixed_mw,
+            pue=pue,
+            price_cny_per_mwh=price,
+            limit_mw=mean(physical.limit_mw),
+            generation_mw=generation_mw,
+            generation_cny_per_mwh=physical.generation_cny_per_mwh,
+            battery_mw=self._power_mw,
+            battery_mwh=self._energy_mwh,
+            battery_efficiency=physical.battery.efficiency,
+            cycle_cny_per_mwh=physical.cycle_cny_per_mwh,
+            stored_cny_per_mwh=price.mean(axis=0) * eta,
+            demand_charge_cny_per_mw=charge,
+            month_of_slot=month - month[0],
+            month_share=compiled.month_share[month[0] : month[-1] + 1],
+        )
+        green = GreenRules(
+            emission_kg_per_mwh=emission,
+            carbon_cny_per_t=self._carbon_cny_per_t,
+            zone=np.zeros(len(compiled.sites.ids), dtype=np.int64),
+        )
+        problem = DispatchProblem(
+            hours=hours,
+            fleet=Fleet(
+                sites=compiled.sites.ids,
+                pools=p.ids,
+                pool_site=p.site.astype(np.int64),
+                job_accelerators=free,
+                serving_accelerators=np.tile(p.serving_accelerators * up[p.site], (len(hours), 1)),
+                serving_utilisation=np.full(len(p.ids), SERVING_ROOM),
+                serving_reserve=RESERVE * p.serving_accelerators.astype(np.float64),
+                switch_cny=np.full(len(p.ids), self._switch_cny),
+            ),
+            power=power,
+            requests=self._requests(view, expected.request_rate_per_s),
+            work=self._work(view, edges_s, price),
+            data=self._data(view),
+            green=green if self._carbon_cny_per_t > 0.0 else None,
+            carry=Carry(
+                backlog_accelerator_h=self._backlog(view) / SECONDS_PER_HOUR,
+                buffer_gb=np.zeros((len(compiled.jobs.classes), len(compiled.sites.ids))),
+                stored_mwh=self._stored_mwh,
+                peak_mw=view.site_peak_mw,
+                lent=np.zeros(len(p.ids)),
+            ),
+        )
+        return Horizon(edges_s, problem, idle_mw * pue, month)
+
+    def _slots(self, edges_s: F8) -> list[I8]:
+        """Return the accounting slots of every period; beyond the run those of its last day."""
+        compiled = self._compiled
+        a_day = max(round(SECONDS_PER_DAY / compiled.slot_s), 1)
+        out = []
+        for start_s, end_s in pairwise(edges_s.tolist()):
+            first = int(start_s / compiled.slot_s + 1e-9)
+            last = max(int(np.ceil(end_s / compiled.slot_s - 1e-9)), first + 1)
+            slots = np.arange(first, last)
+            over = slots - (compiled.n_slots - 1)
+            back = np.where(over > 0, -(-over // a_day) * a_day, 0)
+            out.append(np.clip(slots - back, 0, compiled.n_slots - 1))
+        return out
+
+    def _by_site(self, values: F8) -> F8:
+        """Return ``(T, P)`` values added up by site, ``(T, I)``."""
+        out = np.zeros((len(values), len(self._compiled.sites.ids)))
+        np.add.at(out.T, self._compiled.pools.site, values.T)
+        return out
+
+    def _running(self, view: SystemView, edges_s: F8, up: B1) -> tuple[F8, F8]:
+        """Return the power above idle of running jobs, W, and free accelerators, ``(T, P)``.
+
+        Running jobs that could have waited end as an exponential of their mean run time does; the
+        others are followed by others.
+        """
+        compiled = self._compiled
+        p, jobs = compiled.pools, compiled.jobs
+        start_s = edges_s[:-1] - edges_s[0]
+        stays = np.ones((len(start_s), len(jobs.classes)))
+        for c in self.waiting.tolist():
+            stays[:, c] = np.exp(-start_s / jobs.held_run_s[c])
+        running = stays @ view.pool_running.T
+        watts = (stays * jobs.activity) @ view.pool_running.T * p.active_w
+        waits = np.minimum(view.pool_waiting_accelerators, view.pool_free)
+        free = JOB_ROOM * p.accelerators * up[p.site] - running - waits
+        return watts, np.maximum(free, 0.0)
+
+    def _requests(self, view: SystemView, rate_per_s: F8) -> RequestDemand:
+        """Return request demand with the rows of one kind added up."""
+        known = self._merged(view)
+        rate = np.zeros((len(rate_per_s), known.rows))
+        np.add.at(rate.T, known.member, rate_per_s.T)
+        return replace(known.arcs, rate_per_s=rate)
+
+    def _merged(self, view: SystemView) -> _Requests:
+        key = view.request_arc_open.tobytes() + view.circle_ok.tobytes() + view.rtt_s.tobytes()
+        if self._known is not None and self._known[0] == key:
+            return self._known[1]
+        compiled = self._compiled
+        requests, groups, p = compiled.requests, compiled.groups, compiled.pools
+        inside = view.request_arc_open & view.circle_ok
+        arcs = np.where(inside.any(axis=1, keepdims=True), inside, view.request_arc_open)
+        classes = len(requests.classes)
+        kind: dict[tuple[int, bytes], int] = {}
+        member = np.asarray(
+            [kind.setdefault((d % classes, arcs[d].tobytes()), len(kind)) for d in range(len(arcs))]
+        )
+        weight = np.maximum(requests.mean_rate_per_s, 1e-12)
+        total = np.bincount(member, weights=weight, minlength=len(kind))
+        part = weight / total[member]
+        cost = requests.transfer_cny + self._miss_cny * idle_misses(view)
+        answer_s = requests.replica_s - prefill_s(view)
+        use = np.maximum(prefill_s(view), answer_s) * groups.accelerators_per_replica
+        shape = (len(kind), len(groups.ids))
+        mean_cost, mean_use, mean_mwh = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        for d, row in enumerate(member):
+            on = arcs[d]
+            mean_cost[row, on] += part[d] * cost[d, on]
+            mean_use[row, on] += part[d] * use[d, on]
+            mean_mwh[row, on] += part[d] * requests.energy_mwh[d, on]
+        row, group = np.nonzero(mean_use > 0.0)
+        unmet = np.full(len(kind), UNMET * max(self._miss_cny, float(cost.max(initial=1e-9))))
+        names = [""] * len(kind)
+        for (k, _), at in kind.items():
+            names[at] = f"{requests.classes[k]} {at}"
+        made = _Requests(
+            member,
+            len(kind),
+            part,
+            RequestDemand(
+                names=tuple(names),
+                rate_per_s=np.zeros((1, len(kind))),
+                unmet_cny=unmet,
+                arc_demand=row.astype(np.int64),
+                arc_group=group.astype(np.int64),
+                arc_accelerator_s=mean_use[row, group],
+                arc_it_mwh=mean_mwh[row, group],
+                arc_cny=mean_cost[row, group],
+                groups=groups.ids,
+                group_pool=groups.pool.astype(np.int64),
+                group_accelerators=(
+                    groups.replicas_real
+                    * groups.accelerators_per_replica
+                    * _up(view)[p.site[groups.pool]]
+                ).astype(np.float64),
+            ),
+        )
+        self._known = (key, made)
+        return made
+
+    def _work(self, view: SystemView, edges_s: F8, price: F8) -> TrainingWork:
+        """Return the work of classes with deadlines: what comes, what is due, at what price."""
+        compiled = self._compiled
+        jobs, p = compiled.jobs, compiled.pools
+        hours = np.diff(edges_s) / SECONDS_PER_HOUR
+        running = (jobs.speed * view.pool_running.T).sum(axis=1)
+        load = view.job_load_accelerators.reshape(len(compiled.regions), -1).sum(axis=0)
+        # What runs goes on; the rest of a load that cannot wait is to be placed in every slot.
+        each_hour = np.maximum(load - running, 0.0)
+        assert self._coming is not None
+        each_hour[self.waiting] = self._coming[self.waiting]
+        arrivals = hours[:, None] * each_hour
+        due = arrivals.copy()
+        due[:, self.waiting] = 0.0
+        for c in self.waiting.tolist():
+            slack_s = SLACK_USED * jobs.deadline_s[c]
+            for time_s, work in self._since[c]:
+                slot = int(np.searchsorted(edges_s, time_s + slack_s, side="right")) - 1
+                if slot < len(due):
+                    due[max(slot, 0), c] += work / SECONDS_PER_HOUR
+            start = int(np.searchsorted(edges_s, edges_s[0] + slack_s, side="right")) - 1
+            if start < len(due):
+                due[start:, c] += arrivals[: len(due) - start, c]
+        speed = jobs.speed
+        watts = jobs.activity[:, None] * p.active_w[None, :]
+        waits = np.isfinite(jobs.deadline_s)
+        runs = speed > 0.0
+        each = np.where(runs, watts / np.where(runs, speed, 1.0), np.inf) / WATTS_PER_MW
+        mean_price = (price * self._compiled.sites.pue).mean(axis=0)[p.site]
+        later = (each * mean_price).min(axis=1, initial=np.inf)
+        return TrainingWork(
+            names=jobs.classes,
+            arrivals_accelerator_h=arrivals,
+            due_accelerator_h=due,
+            speed=speed,
+            active_w=watts,
+            late_cny=np.full(len(later), LATE * self._late_cny),
+            waiting_cny=np.where(waits, WAITING, LATE) * self._late_cny,
+            unfinished_cny=np.where(np.isfinite(later), later, 0.0),
+        )
+
+    def _backlog(self, view: SystemView) -> F8:
+        backlog = np.zeros(len(self._held))
+        backlog[self.waiting] = self._held[self.waiting]
+        return backlog
+
+    def _data(self, view: SystemView) -> DataShipping | None:
+        """Return what moving the data of work costs, at the mean of regions by their load."""
+        compiled = self._compiled
+        gb = compiled.jobs.data_gb_per_accelerator_s * SECONDS_PER_HOUR
+        if not (gb > 0.0).any():
+            return None
+        load = view.job_load_accelerators.reshape(len(compiled.regions), -1)
+        weight = load / np.maximum(load.sum(axis=0), 1e-30)
+        price = compiled.jobs.transfer_cny_per_gb
+        reach = np.isfinite(price)
+        mean = weight.T @ np.where(reach, price, 0.0)
+        return DataShipping(
+            gb_per_accelerator_h=gb,
+            open=np.tile(reach.any(axis=0), (len(gb), 1)),
+            price_cny_per_gb=mean,
+        )
+
+    # ---- holds --------------------------------------------------------------------------------
+
+    def holds(
+        self, view: SystemView, power_cny_per_mwh: F8, horizon: Horizon, slot: int
+    ) -> tuple[F8, F8]:
+        """Return which demands hold new jobs back and which let held ones go, ``(Q,)`` each.
+
+        A class starts its jobs in the hour of its slack in which the dispatch's prices of power,
+        over the mean run time from there, are lowest at the cheapest place: now, where waiting
+        saves less than `LEAST_SAVING` and than it costs.
+        """
+        compiled = self._compiled
+        jobs, p = compiled.jobs, compiled.pools
+        hold = np.zeros(len(jobs.classes))
+        release = np.zeros(len(jobs.classes))
+        hours = np.diff(horizon.edges_s) / SECONDS_PER_HOUR
+        whole = np.concatenate([power_cny_per_mwh, power_cny_per_mwh])  # tomorrow as today
+        for c in self.waiting.tolist():
+            runs = jobs.speed[c] > 0.0
+            release[c] = np.inf
+            if not runs.any():
+                continue
+            watts = jobs.activity[c] * p.active_w[runs] / jobs.speed[c, runs]
+            cost = whole[:, p.site[runs]] * (watts / WATTS_PER_MW)  # (2T, pools) CNY an hour
+            length = int(np.clip(np.ceil(jobs.held_run_s[c] / SECONDS_PER_HOUR), 1, len(hours)))
+            mean = _moving_mean(cost, length)[: len(hours)].min(axis=1)
+            slack = int(SLACK_USED * jobs.deadline_s[c] / SECONDS_PER_HOUR)
+            ahead = mean[slot : min(slot + slack, len(hours) - 1) + 1]
+            wait = np.arange(len(ahead)) * WAITING * self._late_cny
+            best = int(np.argmin(ahead + wait))
+            if ahead[best] + wait[best] < ahead[0] * (1.0 - LEAST_SAVING):
+                hold[c] = 1.0
+                # What has waited for its slack goes whatever the price.
+                limit_s = view.now_s - SLACK_USED * jobs.deadline_s[c]
+                overdue = sum(work for time_s, work in self._since[c] if time_s <= limit_s)
+                release[c] = overdue * jobs.estimate_factor[c]
+        regions = len(compiled.regions)
+        held = view.job_held_accelerator_s.reshape(regions, -1)
+        total = np.maximum(held.sum(axis=0), 1e-30)
+        with np.errstate(invalid="ignore"):
+            by_region = np.where(np.isinf(release), np.inf, release * held / total)
+        return np.tile(hold, regions), np.where(np.isnan(by_region), 0.0, by_region).ravel()
+
+
+def _moving_mean(values: F8, length: int) -> F8:
+    """Return means over `length` rows from each row on; the last rows take what there is."""
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    first = np.arange(len(values))
+    last = np.minimum(first + length, len(values))
+    mean: F8 = (total[last] - total[first]) / (last - first)[:, None]
+    return mean
+
+
+def _up(view: SystemView) -> B1:
+    compiled = view.compiled
+    up = np.zeros(len(compiled.sites.ids), dtype=np.bool_)
+    up[compiled.pools.site[view.job_arc_open.any(axis=0)]] = True
+    up[compiled.pools.site[compiled.groups.pool[view.request_arc_open.any(axis=0)]]] = True
+    return up

@@ -1,0 +1,77 @@
+"""What a matching says things are worth, as rows of the plans table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from computenet.optimization.matching import Matching, MatchingProblem
+from computenet.optimization.prices import PriceProbe, marginal_carbon
+from computenet.policies.protocol import PriceRow, SystemView
+
+__all__ = ["plan_prices"]
+
+F8 = NDArray[np.float64]
+
+
+def plan_prices(
+    view: SystemView, problem: MatchingProblem, answer: Matching, arc_kg: F8
+) -> tuple[PriceRow, ...]:
+    """Return prices with their ranges around a solved epoch.
+
+    - groups and pools: what one accelerator more for an hour would save, its power included;
+    - sites: what one more megawatt without a higher peak would save;
+    - links: congestion rent of a gigabyte;
+    - classes: how the total of carbon changes with one more request, or with one more accelerator
+      at work for an hour, in the region with most of them.
+
+    Parameters
+    ----------
+    problem, answer
+        In CNY an hour, requests a second and accelerators.
+    arc_kg
+        ``(A,)`` kg CO2 an hour of a unit of flow.
+    """
+    probe = PriceProbe(problem, answer)
+    groups = view.compiled.groups
+    each = np.concatenate([groups.accelerators_per_replica, np.ones(len(view.compiled.pools.ids))])
+    rows = list(_rows(probe.pools(), "pool", "", "CNY/accelerator-h", each))
+    sites = probe.sites()
+    rows += _rows(sites, "site", "peak ", "CNY/MW-h", np.ones(len(sites)))
+    links = probe.links()
+    rows += _rows(links, "link", "link ", "CNY/GB", np.full(len(links), 3600.0))
+    rows += _carbon(view, problem, answer, arc_kg)
+    return tuple(rows)
+
+
+def _rows(table: pd.DataFrame, kind: str, prefix: str, unit: str, units: F8) -> Iterator[PriceRow]:
+    for name, value, low, high, size in zip(
+        table[kind], table["price_cny"], table["low_cny"], table["high_cny"], units, strict=True
+    ):
+        if np.isfinite(value):
+            yield PriceRow(prefix + name, unit, *(float(x / size) for x in (value, low, high)))
+
+
+def _carbon(
+    view: SystemView, problem: MatchingProblem, answer: Matching, arc_kg: F8
+) -> Iterator[PriceRow]:
+    compiled = view.compiled
+    regions, classes = len(compiled.regions), len(compiled.requests.classes)
+    demands = regions * classes
+    units = (
+        (compiled.requests.classes, problem.demand[:demands], 0, 3600.0, "kg/request"),
+        (compiled.jobs.classes, problem.demand[demands:], demands, 1.0, "kg/accelerator-h"),
+    )
+    for names, demand, first, size, unit in units:
+        if not names:
+            continue
+        largest = np.argmax(demand.reshape(regions, -1), axis=0) * len(names)
+        at = first + largest + np.arange(len(names))
+        found = marginal_carbon(problem, answer, arc_kg, at)
+        values = found[["kg_per_unit", "low_kg", "high_kg"]].to_numpy(dtype=np.float64) / size
+        for name, row in zip(names, values, strict=True):
+            if np.isfinite(row).all():
+                yield PriceRow(f"carbon {name}", unit, *(float(value) for value in row))

@@ -1,0 +1,193 @@
+"""Suites of scheduler benchmarks: what they run, read from small YAML files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from computenet.errors import InputError, Problem, nearest
+from computenet.scenario import Scenario
+from computenet.scenario.catalogue import scenario_files, suite_files
+from computenet.scenario.common import Identifier, Name, Positive, Spec
+from computenet.scenario.problems import spec_problems
+from computenet.scenario.yaml_text import read_yaml
+from computenet.study.replays import Replay, prepare_replay
+from computenet.study.runs import load
+from computenet.workload.replay import ReplayOptions
+
+__all__ = ["TRACES", "CaseSpec", "Suite", "SuiteSpec", "load_suite"]
+
+#: Names the folder that holds recorded traces.
+TRACES = "COMPUTENET_TRACES"
+#: Policies of a suite that names none.
+POLICIES = ("nearest", "cheapest", "greenest", "matching", "dispatch")
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Overrides = dict[Identifier, Any]
+
+
+class CaseSpec(Spec):
+    """One of several scenarios of a suite."""
+
+    name: Identifier
+    overrides: Overrides = Field(
+        default_factory=dict, description="by dotted path, after the suite's own"
+    )
+    days: Positive | None = Field(default=None, description="in place of the suite's")
+    traces: list[Identifier] = Field(
+        default_factory=list,
+        description="recorded demand in place of generated: files below COMPUTENET_TRACES",
+    )
+    service_class: Identifier | None = Field(
+        default=None, description="class of recorded requests; chat, or the first"
+    )
+    job_class: Identifier | None = Field(
+        default=None, description="class of recorded jobs; the first"
+    )
+
+    @model_validator(mode="after")
+    def _used(self) -> CaseSpec:
+        if not self.traces and (self.service_class or self.job_class):
+            raise ValueError("service_class and job_class are of recorded demand: give traces")
+        return self
+
+
+class SuiteSpec(Spec):
+    """A suite: one scenario or several cases of it, under several policies and seeds."""
+
+    name: Identifier
+    title: Name
+    stresses: Name = Field(description="what is hard about it")
+    scenario: Identifier | dict[str, Any] = Field(
+        description="a built-in name, a file beside the suite's, or a scenario's fields"
+    )
+    overrides: Overrides = Field(default_factory=dict, description="values by dotted path")
+    days: Positive | None = Field(default=None, description="in place of the scenario's")
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    policies: Annotated[list[Identifier], Field(min_length=1)] = Field(
+        default_factory=lambda: list(POLICIES),
+        description="by name; the first is the one that others are compared with",
+    )
+    cases: list[CaseSpec] = Field(
+        default_factory=list, description="figures of a seed are means over them"
+    )
+
+    @model_validator(mode="after")
+    def _once(self) -> SuiteSpec:
+        for field, names in (
+            ("seeds", [str(seed) for seed in self.seeds]),
+            ("policies", self.policies),
+            ("cases", [case.name for case in self.cases]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{field}: {', '.join(twice)} stands there twice")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite that is ready to run.
+
+    Attributes
+    ----------
+    spec
+        What the file says.
+    folder
+        Where its own files are looked for.
+    """
+
+    spec: SuiteSpec
+    folder: Path
+
+    @property
+    def cases(self) -> list[CaseSpec]:
+        """The cases; one without a name where the suite has none."""
+        return self.spec.cases or [CaseSpec(name="-")]
+
+    def missing(self) -> str | None:
+        """Return why the suite cannot run here, if it cannot."""
+        wanted = [trace for case in self.cases for trace in case.traces]
+        if not wanted:
+            return None
+        root = os.environ.get(TRACES)
+        if not root:
+            return f"{TRACES} is not set"
+        absent = [trace for trace in wanted if not (Path(root) / trace).is_file()]
+        return f"{root} does not have {', '.join(dict.fromkeys(absent))}" if absent else None
+
+    def prepare(self, case: CaseSpec, seed: int) -> Scenario | Replay:
+        """Return the scenario of a case, or the replay it is.
+
+        Raises
+        ------
+        InputError
+            The case cannot be run, with every problem found.
+        """
+        changes: dict[str, object] = {**self.spec.overrides, **case.overrides}
+        days = self.spec.days if case.days is None else case.days
+        if days is not None:
+            changes["days"] = days
+        scenario = self._scenario()
+        if not case.traces:
+            return load(scenario, overrides={**changes, "seed": seed})
+        root = Path(os.environ[TRACES])
+        return prepare_replay(
+            [root / trace for trace in case.traces],
+            topology=scenario,
+            seed=seed,
+            overrides=changes,
+            options=ReplayOptions(job_class=case.job_class, service_class=case.service_class),
+        )
+
+    def _scenario(self) -> str | dict[str, Any]:
+        source = self.spec.scenario
+        if isinstance(source, str) and source not in scenario_files():
+            return str(self.folder / source)
+        return source
+
+
+def load_suite(source: str | Path | Mapping[str, Any]) -> Suite:
+    """Return a suite by its built-in name, from a YAML file or from a mapping.
+
+    Raises
+    ------
+    InputError
+        With every problem found in the suite's own fields.
+    """
+    folder = Path()
+    if isinstance(source, Mapping):
+        raw: Any = dict(source)
+        where = "suite"
+    else:
+        path = _file(source)
+        raw, folder, where = read_yaml(path), path.parent, str(path)
+    if not isinstance(raw, dict) or any(not isinstance(key, str) for key in raw):
+        raise InputError([Problem(where, None, "holds no mapping of fields")], _TITLE)
+    try:
+        spec = SuiteSpec.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(spec_problems(error, raw, SuiteSpec), f"{_TITLE}: {where}") from error
+    return Suite(spec, folder)
+
+
+_TITLE = "suite cannot be used"
+
+
+def _file(source: str | Path) -> Path:
+    files = suite_files()
+    if str(source) in files:
+        return files[str(source)]
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(
+            [Problem("suite", str(source), "is neither built in nor a file",
+                     f"{', '.join(files)}, or a file", nearest(str(source), files))],
+            "suite not found",
+        )  # fmt: skip
+    return path

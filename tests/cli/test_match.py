@@ -1,0 +1,106 @@
+"""One-shot clearing: who is served at what price, who is not and why, and what adds up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import computenet as cn
+from computenet.cli.main import app
+from computenet.errors import InputError
+
+SUPPLY = """site,accelerator,count,price_cny_per_accelerator_h
+west,a,100,2.0
+east,a,50,4.0
+"""
+DEMAND = """id,tenant,region,accelerators,hours,max_price_cny_per_accelerator_h
+one,x,-,80,1,10
+two,y,-,60,1,8
+three,y,-,40,1,5
+"""
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> tuple[Path, Path]:
+    supply, demand = tmp_path / "SUPPLY.csv", tmp_path / "DEMAND.csv"
+    supply.write_text(SUPPLY)
+    demand.write_text(DEMAND)
+    return supply, demand
+
+
+def test_supply_is_cleared_in_order_of_worth(tables: tuple[Path, Path]) -> None:
+    """150 accelerators for 180 wanted: 30 of the last are left out, and set the price of 5."""
+    outcome = cn.match(*tables)
+    s = outcome.summary
+    assert s["served"] == pytest.approx(150.0)
+    assert s["unmet"] == pytest.approx(30.0)
+    assert s["cost_cny"] == pytest.approx(100 * 2.0 + 50 * 4.0)
+    by_pool = {row["pool"]: row["price_cny_per_accelerator_h"] for row in s["prices"]}
+    assert by_pool == pytest.approx({"west/a": 5.0, "east/a": 5.0})
+    assert {row["constraint"] for row in s["binding"]} == {"capacity"}
+
+
+def test_the_command_prints_json_and_writes_tables(
+    tables: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "cleared"
+    words = [str(tables[0]), str(tables[1])]
+    run = CliRunner().invoke(app, ["match", *words, "--json"])
+    assert run.exit_code == 0
+    assert {"served", "unmet", "cost_cny", "prices", "binding"} <= set(json.loads(run.stdout))
+    run = CliRunner().invoke(app, ["match", *words, "--out", str(out)])
+    assert run.exit_code == 0, run.output
+    allocation = pd.read_csv(out / "allocation.csv", comment="#")
+    assert allocation["accelerators"].sum() == pytest.approx(150.0)
+    unmet = pd.read_csv(out / "unmet.csv", comment="#")
+    assert len(unmet) == 1
+    paid = pd.read_csv(out / "settlement.csv", comment="#")
+    body = paid[paid.iloc[:, 0] != "total"]
+    # 150 accelerator-hours at a price of 5, in whatever way the bill is split.
+    assert body["charge_cny"].sum() == pytest.approx(150 * 5.0)
+    again = CliRunner().invoke(app, ["match", *words, "--out", str(out)])
+    assert isinstance(again.exception, InputError)
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    supply, demand = tmp_path / "s.csv", tmp_path / "d.csv"
+    supply.write_text("site,acelerator,count\nwest,a,-5\n")
+    demand.write_text("id,tenant,region,accelerators,hours\none,x,-,nan,1\none,x,-,5,1\n")
+    with pytest.raises(InputError) as caught:
+        cn.match(supply, demand)
+    text = str(caught.value)
+    for word in ("acelerator", "did you mean: accelerator", "-5", "nan", "one"):
+        assert word in text
+
+
+@pytest.mark.parametrize(("count", "wanted"), [("0", "80"), ("100", "0"), ("1", "1000")])
+def test_nothing_of_one_side_and_a_thousand_times_the_other(
+    tmp_path: Path, count: str, wanted: str
+) -> None:
+    supply, demand = tmp_path / "s.csv", tmp_path / "d.csv"
+    supply.write_text(f"site,accelerator,count,price_cny_per_accelerator_h\nwest,a,{count},2\n")
+    demand.write_text(
+        "id,tenant,region,accelerators,hours,max_price_cny_per_accelerator_h\n"
+        f"one,x,-,{wanted},1,10\n"
+    )
+    s = cn.match(supply, demand).summary
+    assert s["served"] == pytest.approx(min(float(count), float(wanted)))
+    assert s["unmet"] == pytest.approx(float(wanted) - s["served"])
+
+
+@pytest.mark.parametrize("topology", [None, "china-2025"])
+def test_templates_run_as_they_are(tmp_path: Path, topology: str | None) -> None:
+    template = cn.match_template(topology) if topology else cn.match_template()
+    for name, text in template.files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    paths = tmp_path / "PATHS.csv"
+    outcome = cn.match(
+        tmp_path / "SUPPLY.csv", tmp_path / "DEMAND.csv",
+        **({"topology": topology} if topology else {"paths": paths}),
+    )  # fmt: skip
+    assert outcome.summary["served"] > 0.0
+    assert outcome.settlement["charge_cny"].notna().all()

@@ -1,0 +1,400 @@
+"""Matching of demand to pools: by hand, by brute force, by another solver, and by theory."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matching_cases import PARTS, drawn, optimum, small
+
+from computenet.errors import InputError
+from computenet.optimization.matcher import Matcher
+from computenet.optimization.matching import (
+    METHODS,
+    Congestion,
+    LinkTraffic,
+    Matching,
+    MatchingProblem,
+    SitePower,
+    solve_matching,
+)
+from computenet.optimization.matching_limits import binding_limits, matching_loads, why_unmet
+from computenet.optimization.solvers import SolverError, Status
+
+EXACT = ("glop", "highs", "transport", "columns")
+
+
+def follows(problem: MatchingProblem, answer: Matching) -> None:
+    """Check a solution against the problem's own words."""
+    p, x = problem, answer.flow
+    size = 1e-7 * max(float(p.demand.sum()), 1.0)
+    assert (x >= 0.0).all()
+    assert (answer.unmet >= 0.0).all()
+    met = np.bincount(p.arc_demand, x, minlength=p.n_demands)
+    np.testing.assert_allclose(met + answer.unmet, p.demand, atol=size)
+    loads = matching_loads(p, answer)
+    assert (loads.pool_use <= p.capacity + size).all()
+    cost = p.arc_cny @ x + p.unmet_cny @ answer.unmet
+    if p.arc_upper is not None:
+        assert (x <= p.arc_upper + size).all()
+    if p.power is not None:
+        over = np.maximum(loads.site_mw - p.power.site_mw, 0.0)
+        if p.power.excess_cny is None:
+            assert (over <= size).all()
+        else:
+            cost += p.power.excess_cny @ over
+    if p.traffic is not None:
+        assert (loads.link_gb_s <= p.traffic.link_gb_s + size).all()
+        cost += p.traffic.path_cny @ answer.path_gb_s
+        over_pair = p.traffic.arc_pair >= 0
+        carried = np.bincount(
+            p.traffic.arc_pair[over_pair], (x * p.traffic.arc_gb_s)[over_pair],
+            minlength=p.traffic.n_pairs,
+        )  # fmt: skip
+        ways = np.bincount(p.traffic.path_pair, answer.path_gb_s, minlength=p.traffic.n_pairs)
+        np.testing.assert_allclose(carried, ways, atol=size)
+    if p.congestion is not None:
+        np.testing.assert_allclose(answer.segment_use.sum(axis=1), loads.pool_use, atol=size)
+        cost += (p.congestion.extra_cny * answer.segment_use).sum()
+    assert answer.objective == pytest.approx(cost, rel=1e-7, abs=1e-7)
+    assert answer.bound <= answer.objective
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_by_hand(method: str) -> None:
+    """The cheap pool is filled (8 at 1), the rest goes to the dear one (7 at 2)."""
+    answer = solve_matching(small(), method)
+    follows(small(), answer)
+    assert answer.status is Status.OPTIMAL
+    assert answer.objective == pytest.approx(22.0)
+    assert answer.gap <= 1e-8
+    np.testing.assert_allclose(answer.unmet, 0.0, atol=1e-9)
+    np.testing.assert_allclose(answer.prices.pool_cny, [1.0, 0.0], atol=1e-8)
+    np.testing.assert_allclose(answer.prices.demand_cny, 2.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_brute_force(seed: int) -> None:
+    """Whole demands and capacities, a unit of pool a unit: some optimum is whole (Hoffman)."""
+    rng = np.random.default_rng(seed)
+    demand, capacity = rng.integers(0, 4, 3), rng.integers(0, 5, 2)
+    cost, unmet = rng.integers(0, 9, (3, 2)), rng.integers(5, 9, 3)
+    best = np.inf
+    ways = [
+        [(x, y) for x in range(d + 1) for y in range(d + 1 - x)] for d in demand.tolist()
+    ]  # fmt: skip
+    for chosen in itertools.product(*ways):
+        x = np.asarray(chosen)
+        if (x.sum(axis=0) <= capacity).all():
+            best = min(best, float((cost * x).sum() + unmet @ (demand - x.sum(axis=1))))
+    d, p = np.indices((3, 2)).reshape(2, -1)
+    problem = MatchingProblem(demand, unmet, d, p, np.ones(6), cost.ravel(), capacity)
+    for method in EXACT:
+        assert solve_matching(problem, method).objective == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.parametrize("parts", [(), *((part,) for part in PARTS), PARTS])
+@pytest.mark.parametrize("seed", range(3))
+def test_against_another_solver(seed: int, parts: tuple[str, ...]) -> None:
+    problem = drawn(seed, parts)
+    least = optimum(problem)
+    for method in ("glop", "highs", "highs-ipm", "columns"):
+        answer = solve_matching(problem, method, gap=1e-9)
+        assert answer.objective == pytest.approx(least, rel=1e-6, abs=1e-6)
+        assert answer.status is Status.OPTIMAL
+        if method != "highs-ipm":
+            follows(problem, answer)
+
+
+def test_a_first_order_method_agrees() -> None:
+    problem = drawn(1)
+    answer = solve_matching(problem, "pdlp")
+    assert answer.objective == pytest.approx(optimum(problem), rel=1e-4)
+
+
+# ---- every constraint, binding and slack -----------------------------------------------------
+
+
+def limited(kind: str, limit: float) -> MatchingProblem:
+    """Return `small` with a limit on the way of `a` to the cheap pool, of what 8 units take."""
+    if kind == "capacity":
+        return small(capacity=[limit, 12.0])
+    if kind == "upper":
+        return small(arc_upper=[limit, np.inf, 0.0, np.inf], capacity=[20.0, 20.0])
+    if kind == "power":
+        power = SitePower([0, 1], np.full(4, 0.5), [0.5 * limit, np.inf])
+        return small(power=power, capacity=[20.0, 20.0])
+    if kind == "links":
+        # Everything to `x` goes over one link.
+        traffic = LinkTraffic([0, -1, 0, -1], np.full(4, 2.0), [0], [0, 1], [0], [0.0], [2 * limit])
+        return small(traffic=traffic, capacity=[20.0, 20.0])
+    # The first `limit` units of `x` are free, the rest cost more than the other pool.
+    congestion = Congestion([[limit / 20, 1 - limit / 20]] * 2, [[0.0, 1.5], [0.0, 0.0]])
+    return small(congestion=congestion, capacity=[20.0, 20.0])
+
+
+@pytest.mark.parametrize("method", ["glop", "columns"])
+@pytest.mark.parametrize("kind", ["capacity", "upper", "power", "links", "congestion"])
+def test_each_limit_binds_and_is_slack(kind: str, method: str) -> None:
+    """Below what is wanted, a unit of limit saves 1; above it, the limit changes nothing."""
+    most = 10.0 if kind == "upper" else 15.0
+    tight = [solve_matching(limited(kind, n), method).objective for n in (4.0, 5.0)]
+    assert tight[0] - tight[1] == pytest.approx(1.0)
+    assert tight[1] == pytest.approx(30.0 - 5.0)
+    slack = [solve_matching(limited(kind, n), method).objective for n in (most, most + 2.0)]
+    assert slack == pytest.approx([30.0 - most] * 2)
+
+
+@pytest.mark.parametrize("method", ["glop", "columns"])
+def test_two_paths_are_filled_cheapest_first(method: str) -> None:
+    traffic = LinkTraffic([0, -1, 0, -1], np.ones(4), [0, 0], [0, 1, 3], [0, 1, 2],
+                          [0.0, 0.4], [3.0, 4.0, 9.0])  # fmt: skip
+    problem = small(traffic=traffic, capacity=[20.0, 20.0])
+    answer = solve_matching(problem, method)
+    follows(problem, answer)
+    np.testing.assert_allclose(answer.path_gb_s, [3.0, 4.0], atol=1e-7)
+    assert answer.objective == pytest.approx(7 * 1.0 + 4 * 0.4 + 8 * 2.0)
+    # The link of the free path earns what the other path costs more, and what both save.
+    np.testing.assert_allclose(answer.prices.link_cny_per_gb_s, [1.0, 0.6, 0.0], atol=1e-7)
+
+
+@pytest.mark.parametrize("method", ["glop", "columns"])
+def test_power_beyond_the_limit_has_its_price(method: str) -> None:
+    for price, cost in ((0.5, 15.0 + 0.5 * 0.5 * 11.0), (4.0, 4.0 + 22.0)):
+        power = SitePower([0, 1], np.full(4, 0.5), [2.0, np.inf], [price, np.inf])
+        problem = small(power=power, capacity=[20.0, 20.0])
+        assert solve_matching(problem, method).objective == pytest.approx(cost)
+
+
+# ---- theory ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_more_supply_and_fewer_limits_never_cost_more(seed: int) -> None:
+    problem = drawn(seed, ("upper", "power", "traffic", "congestion"))
+    least = solve_matching(problem).objective
+    slack = 1e-7 * max(abs(least), 1.0)
+    assert problem.power is not None
+    assert problem.traffic is not None
+    wider = [
+        replace(problem, capacity=1.3 * problem.capacity),
+        replace(problem, power=replace(problem.power, site_mw=1.3 * problem.power.site_mw)),
+        replace(problem, traffic=replace(
+            problem.traffic, link_gb_s=1.3 * problem.traffic.link_gb_s)),
+        replace(problem, power=None),
+        replace(problem, traffic=None),
+        replace(problem, congestion=None),
+        replace(problem, arc_upper=None),
+    ]  # fmt: skip
+    for other in wider:
+        assert solve_matching(other).objective <= least + slack
+
+
+@pytest.mark.parametrize("method", ["glop", "columns"])
+def test_symmetric_pools_get_symmetric_loads(method: str) -> None:
+    """Where fullness costs strictly more and more, equal pools are filled equally."""
+    d, p = np.indices((3, 4)).reshape(2, -1)
+    congestion = Congestion.chords(lambda rho: rho**2, np.linspace(0.0, 1.0, 11), 4)
+    problem = MatchingProblem(
+        [4.0, 8.0, 12.0], np.full(3, 50.0), d, p, np.ones(12), np.ones(12), np.full(4, 10.0),
+        congestion=congestion,
+    )  # fmt: skip
+    answer = solve_matching(problem, method)
+    np.testing.assert_allclose(matching_loads(problem, answer).pool_use, 6.0, atol=1e-6)
+    np.testing.assert_allclose(np.ptp(answer.prices.pool_cny), 0.0, atol=1e-7)
+    # 24 units at 1, and four pools at 0.6 of 10.
+    assert answer.objective == pytest.approx(24.0 + 4 * 10 * 0.6**2)
+
+
+def test_names_and_order_of_arcs_do_not_matter() -> None:
+    problem = drawn(4)
+    assert problem.power is not None
+    assert problem.traffic is not None
+    assert problem.arc_upper is not None
+    o = np.random.default_rng(0).permutation(problem.n_arcs)
+    mixed = replace(
+        problem, arc_demand=problem.arc_demand[o], arc_pool=problem.arc_pool[o],
+        arc_use=problem.arc_use[o], arc_cny=problem.arc_cny[o], arc_upper=problem.arc_upper[o],
+        power=replace(problem.power, arc_mw=problem.power.arc_mw[o]),
+        traffic=replace(problem.traffic, arc_pair=problem.traffic.arc_pair[o],
+                        arc_gb_s=problem.traffic.arc_gb_s[o]),
+        demand_names=tuple("abcdefgh"),
+    )  # fmt: skip
+    for method in ("glop", "columns"):
+        one, other = solve_matching(problem, method), solve_matching(mixed, method)
+        assert one.objective == pytest.approx(other.objective)
+
+
+# ---- bad and extreme input -------------------------------------------------------------------
+
+
+def test_all_faults_are_told_at_once() -> None:
+    problem = small(
+        demand=[np.nan, -1.0], arc_cny=[1.0, np.nan, np.inf, 2.0], arc_pool=[0, 1, 0, 2],
+        capacity=[np.inf, -3.0], power=SitePower([0, 5], np.ones(3), [np.nan]),
+        congestion=Congestion([[0.5, 0.4], [0.5, 0.5]], [[2.0, 1.0], [0.0, 1.0]]),
+    )  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        solve_matching(problem)
+    text = str(caught.value)
+    for path in (
+        "matching.demand[a] = nan", "matching.demand[b] = -1.0", "matching.arc_cny[1] = nan",
+        "matching.arc_cny[2] = inf", "matching.arc_pool[3] = 2", "matching.capacity[y] = -3.0",
+        "matching.power.pool_site[1] = 5", "matching.power.arc_mw = (3,)",
+        "matching.power.site_mw[0] = nan", "matching.congestion.share[x] = 0.9",
+        "matching.congestion.extra_cny[x] = [2.0, 1.0]",
+    ):  # fmt: skip
+        assert path in text, path
+
+
+def test_paths_that_point_nowhere_are_told() -> None:
+    short = LinkTraffic(np.zeros(4), np.ones(4), [0], [0, 3], [0], [0.0], [1.0])
+    with pytest.raises(InputError, match="does not cut"):
+        solve_matching(small(traffic=short))
+    stray = LinkTraffic(np.zeros(4), np.ones(4), [0], [0, 1], [7], [0.0], [1.0])
+    with pytest.raises(InputError, match="points at nothing"):
+        solve_matching(small(traffic=stray))
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_extremes(method: str) -> None:
+    nothing = solve_matching(small(demand=[0.0, 0.0]), method)
+    assert nothing.objective == 0.0
+    assert nothing.status is Status.OPTIMAL
+    none = solve_matching(small(capacity=[0.0, 0.0]), method)
+    np.testing.assert_allclose(none.unmet, [10.0, 5.0])
+    assert none.gap <= 1e-8
+    flood = solve_matching(small(demand=[1e4, 1e4]), method)
+    assert flood.objective == pytest.approx(8 * 1 + 12 * 2 + 20.0 * (2e4 - 20))
+    np.testing.assert_allclose(flood.prices.demand_cny, 20.0)
+    endless = solve_matching(small(capacity=[np.inf, np.inf]), method)
+    assert endless.objective == pytest.approx(15.0)
+    lonely = small(arc_demand=[], arc_pool=[], arc_use=[], arc_cny=[])
+    assert solve_matching(lonely, method).objective == pytest.approx(300.0)
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_what_must_be_met_and_cannot_be_is_named(method: str) -> None:
+    must = small(unmet_cny=[np.inf, 20.0])
+    assert solve_matching(must, method).objective == pytest.approx(22.0)
+    short = small(unmet_cny=[np.inf, 20.0], arc_upper=[3.0, 4.0, np.inf, np.inf])
+    answer = solve_matching(short, method)
+    assert answer.status is Status.INFEASIBLE
+    assert not answer.solved
+    assert "demand [a] by 3" in answer.explanation
+    assert np.isnan(answer.flow).all()
+
+
+def test_methods_are_told_apart() -> None:
+    with pytest.raises(SolverError, match="there are auto"):
+        solve_matching(small(), "magic")
+    for part, why in (
+        ("power", "sites have power limits"), ("traffic", "links have limits"),
+        ("congestion", "fullness"), ((), "different amounts"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=why):
+            solve_matching(drawn(0, (part,) if part else ()), "transport")
+    with pytest.raises(SolverError, match="no time limit"):
+        solve_matching(small(), "transport", time_limit_s=1.0)
+    assert set(EXACT) < set(METHODS)
+
+
+@pytest.mark.parametrize("method", ["glop", "highs"])
+def test_a_time_limit_without_a_solution_is_said(method: str) -> None:
+    answer = solve_matching(drawn(0, (), demands=400), method, time_limit_s=0.0)
+    if answer.status is Status.NO_SOLUTION:
+        assert "time limit" in answer.explanation
+    else:
+        assert answer.solved
+
+
+# ---- transport -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_transport_agrees_and_its_prices_prove_it(seed: int) -> None:
+    problem = drawn(seed, ("upper",) if seed % 2 else ())
+    per_pool = np.random.default_rng(seed).uniform(0.5, 2.0, problem.n_pools)
+    problem = replace(problem, arc_use=per_pool[problem.arc_pool])
+    flow, linear = solve_matching(problem, "transport"), solve_matching(problem, "glop")
+    follows(problem, flow)
+    assert flow.objective == pytest.approx(linear.objective, rel=1e-7)
+    assert flow.gap <= 1e-7
+
+
+# ---- why demand stays unmet ------------------------------------------------------------------
+
+
+def test_why_demand_stays_unmet() -> None:
+    traffic = LinkTraffic([0, 1, -1, -1], np.ones(4), [0], [0, 1], [0], [0.0], [2.0])
+    power = SitePower([0, 1], np.ones(4), [np.inf, 3.0])
+    problem = small(
+        traffic=traffic, power=power, capacity=[4.0, 12.0], arc_upper=[np.inf] * 3 + [0.0],
+        link_names=("l",), site_names=("s", "t"),
+    )  # fmt: skip
+    answer = solve_matching(problem)
+    found = {item.demand: item for item in why_unmet(problem, answer)}
+    assert found["a"].amount + found["b"].amount == pytest.approx(11.0)
+    assert set(found["a"].reasons) >= {"pool x is full", "no path leads to pool y"}
+    assert set(found["b"].reasons) == {"pool x is full", "the way to pool y is closed"}
+    assert ("pool", "x") in {(item.kind, item.name) for item in binding_limits(problem, answer)}
+    dear = solve_matching(small(unmet_cny=[0.5, 20.0]))
+    assert why_unmet(small(unmet_cny=[0.5, 20.0]), dear)[0].reasons == (
+        "what is in reach costs more than leaving it unmet",
+    )
+    lonely = small(arc_demand=[], arc_pool=[], arc_use=[], arc_cny=[])
+    assert why_unmet(lonely, solve_matching(lonely))[0].reasons == ("no pool is in reach",)
+    assert why_unmet(small(), solve_matching(small())) == []
+
+
+# ---- epochs ----------------------------------------------------------------------------------
+
+
+def epochs(problem: MatchingProblem, count: int) -> list[MatchingProblem]:
+    """Return problems whose demand, costs, limits and closed arcs wander."""
+    rng = np.random.default_rng(5)
+    found = []
+    for _ in range(count):
+        assert problem.power is not None
+        assert problem.traffic is not None
+        assert problem.congestion is not None
+        closed = np.where(rng.uniform(size=problem.n_arcs) < 0.1, 0.0, np.inf)
+        problem = replace(
+            problem,
+            demand=problem.demand * rng.lognormal(0.0, 0.1, problem.n_demands),
+            arc_cny=problem.arc_cny + rng.normal(0.0, 0.1, problem.n_arcs),
+            unmet_cny=problem.unmet_cny * 1.05,
+            capacity=problem.capacity * rng.uniform(0.9, 1.1, problem.n_pools),
+            arc_upper=closed,
+            power=replace(problem.power, site_mw=problem.power.site_mw * rng.uniform(0.9, 1.1)),
+            traffic=replace(problem.traffic, path_cny=problem.traffic.path_cny * 1.1,
+                            link_gb_s=problem.traffic.link_gb_s * rng.uniform(0.8, 1.2)),
+            congestion=replace(problem.congestion, extra_cny=problem.congestion.extra_cny * 1.1),
+        )  # fmt: skip
+        found.append(problem)
+    return found
+
+
+@pytest.mark.parametrize("whole", [10_000, 0])
+def test_epochs_go_on_from_the_last_and_are_as_from_nothing(whole: int) -> None:
+    matcher = Matcher(whole=whole, gap=1e-9)
+    for problem in epochs(drawn(3), 12):
+        answer = matcher.solve(problem)
+        follows(problem, answer)
+        assert answer.objective == pytest.approx(optimum(problem), rel=1e-6)
+    assert matcher.rebuilt == 1
+    other = drawn(3, ("power",))
+    assert matcher.solve(other).objective == pytest.approx(optimum(other), rel=1e-6)
+    assert matcher.rebuilt == 2
+
+
+@pytest.mark.parametrize("whole", [10_000, 0])
+def test_an_epoch_that_cannot_be_met_does_not_spoil_the_next(whole: int) -> None:
+    matcher = Matcher(whole=whole)
+    must = small(unmet_cny=[np.inf, 20.0])
+    assert matcher.solve(must).objective == pytest.approx(22.0)
+    closed = replace(must, arc_upper=[0.0, 0.0, np.inf, np.inf])
+    assert matcher.solve(closed).status is Status.INFEASIBLE
+    assert matcher.solve(must).objective == pytest.approx(22.0)

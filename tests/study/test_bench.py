@@ -1,0 +1,231 @@
+"""Benchmarks: suites that are valid, figures that do not depend on workers, policies that join."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import computenet as cn
+from computenet.compiled import CompiledScenario
+from computenet.errors import InputError, RunError
+from computenet.policies import Plan, SystemView, make_policy
+from computenet.report.bench_page import render_bench
+from computenet.scenario.catalogue import suite_files
+from computenet.study.bench_setup import prepare_bench
+from computenet.study.suites import TRACES, load_suite
+
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "title": {"en": "Tiny <b>", "zh": "极小"},
+    "stresses": {"en": "nothing", "zh": "无"},
+    "scenario": "two-hubs",
+    "days": 0.1,
+    "seeds": [3, 4],
+    "policies": ["nearest", "cheapest"],
+}
+MINE = '''
+from computenet.policies.nearest import Nearest
+
+class Mine:
+    """What nearest does, with less headroom."""
+    def __init__(self):
+        self.inner = Nearest(0.6)
+    def reset(self, compiled, seed):
+        self.inner.reset(compiled, seed)
+    def plan(self, view):
+        print("a line that must not reach stdout")
+        return self.inner.plan(view)
+'''
+
+
+class Near:
+    """An object that is given from Python."""
+
+    def __init__(self) -> None:
+        self.inner = make_policy("nearest", {})
+
+    def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
+        self.inner.reset(compiled, seed)
+
+    def plan(self, view: SystemView) -> Plan:
+        return self.inner.plan(view)
+
+
+def figures(done: cn.Benchmark) -> dict[str, Any]:
+    """Everything but wall times."""
+
+    def without(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: without(v) for k, v in value.items() if k != "decision_ms"}
+        return [without(v) for v in value] if isinstance(value, list) else value
+
+    found: dict[str, Any] = without(done.details())
+    return found
+
+
+@pytest.fixture(scope="module")
+def policy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("policies") / "mine.py"
+    path.write_text(MINE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(policy_file: Path) -> cn.Benchmark:
+    return cn.bench(TINY, policy_files=[policy_file])
+
+
+@pytest.mark.parametrize("name", list(suite_files()))
+def test_built_in_suites_are_valid(name: str) -> None:
+    suite = load_suite(name)
+    assert suite.spec.name == name
+    if not any(case.traces for case in suite.cases):
+        prepared = prepare_bench(name)
+        assert prepared.runs == len(prepared.entrants[name]) * len(suite.cases) * len(
+            suite.spec.seeds
+        )
+
+
+def test_workers_change_no_figure(done: cn.Benchmark, policy_file: Path) -> None:
+    both = cn.bench(TINY, policy_files=[policy_file], workers=2)
+    assert figures(both) == figures(done)
+
+
+def test_policies_join_by_file_and_as_objects(done: cn.Benchmark) -> None:
+    assert list(done.suites["tiny"].policies) == ["nearest", "cheapest", "Mine"]
+    given = cn.bench(TINY, policies=["nearest", Near()], seeds=1)
+    policies = given.suites["tiny"].policies
+    assert list(policies) == ["nearest", "Near"]
+    assert policies["Near"].figures == policies["nearest"].figures
+    assert policies["Near"].decisions == policies["nearest"].decisions > 0
+
+
+def test_every_gap_is_above_the_bound(done: cn.Benchmark) -> None:
+    suite = done.suites["tiny"]
+    assert suite.bound_status == "optimal"
+    for one in suite.policies.values():
+        assert one.gap_to_bound is not None
+        assert one.gap_to_bound > 0.0
+        assert one.decision_ms is not None
+        assert one.decision_ms > 0.0
+
+
+def test_means_are_those_of_single_runs(done: cn.Benchmark) -> None:
+    cost = [
+        cn.simulate(cn.load("two-hubs", overrides={"days": 0.1, "seed": seed}), policy="cheapest")
+        .summary["cost"]["total_cny"]
+        for seed in (3, 4)
+    ]  # fmt: skip
+    found = done.suites["tiny"].policies["cheapest"].figures["cost_cny"]
+    assert found.mean == pytest.approx(np.mean(cost), rel=1e-12)
+
+
+def test_page_table_and_json_are_complete(done: cn.Benchmark, tmp_path: Path) -> None:
+    out = done.save(tmp_path / "out", lang="zh")
+    assert sorted(path.name for path in out.iterdir()) == ["bench.csv", "bench.html", "bench.json"]
+    assert json.loads((out / "bench.json").read_text("utf-8")) == done.details()
+    html = (out / "bench.html").read_text("utf-8")
+    assert "调度基准测试" in html
+    assert 'src="http' not in html
+    english = render_bench(done.details(), "en")
+    assert "Tiny &lt;b&gt;" in english
+    assert "Tiny <b>" not in english
+    assert "Mine" in english
+    with pytest.raises(InputError, match="exists already"):
+        done.save(out)
+
+
+def test_nothing_is_left_of_a_page_that_failed(
+    done: cn.Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("pandas.DataFrame.to_csv", fail)
+    with pytest.raises((OSError, RunError)):
+        done.save(tmp_path / "half")
+    assert not list(tmp_path.iterdir())
+
+
+def test_recorded_demand_is_left_out_saying_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TRACES, raising=False)
+    prepared = prepare_bench()
+    assert prepared.skipped == {"real-traces": f"{TRACES} is not set"}
+    with pytest.raises(InputError, match=f"{TRACES} is not set"):
+        prepare_bench("real-traces")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seeds": []}, "seeds"),
+        ({"seeds": [1, 1]}, "twice"),
+        ({"policies": ["nearst"]}, "did you mean"),
+        ({"policies": ["replay"]}, "nothing to compare"),
+        ({"dayz": 1}, "is not a known field"),
+        ({"overrides": {"workload.nothing": 1}}, "workload"),
+        ({"cases": [{"name": "a", "job_class": "x"}]}, "give traces"),
+    ],
+)
+def test_bad_suites_are_told(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        cn.bench({**TINY, **change})
+
+
+def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    code = "from computenet.cli.main import run\nif __name__ == '__main__': run()"
+    return subprocess.run(
+        [sys.executable, "-c", code, "bench", *map(str, words)],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+def test_command_prints_json_and_nothing_else(policy_file: Path, tmp_path: Path) -> None:
+    suite = tmp_path / "tiny.yaml"
+    suite.write_text(json.dumps(TINY), encoding="utf-8")
+    told = command(
+        suite, "--json", "--policy-file", policy_file, "--workers", "1", "--out", tmp_path / "out"
+    )
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    assert set(found) == {"suites"}
+    assert list(found["suites"]["tiny"]) == ["nearest", "cheapest", "Mine"]
+    for one in found["suites"]["tiny"].values():
+        assert list(one) == ["cost_cny", "gap_to_bound", "slo_attainment", "decision_ms"]
+        low, mean, high = one["cost_cny"]
+        assert low <= mean <= high
+    assert (tmp_path / "out" / "bench.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("class A:\n  def plan(self, view: return 1", "is not Python"),
+        ("x = 1", "defines no policy"),
+        ("class A:\n  def plan(self, view): return None", "reset"),
+        ("class A:\n  def reset(self, c, s): pass\n  def plan(self, v): return 3", "no Plan"),
+        ("1 / 0", "line 1"),
+    ],
+)
+def test_broken_policy_file_is_told(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        cn.bench(TINY, policy_files=[path])
+
+
+def test_broken_policy_file_is_one_block_and_exit_2(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text("import nothing_of_this_name\n", encoding="utf-8")
+    told = command("steady", "--policy-file", path, "--out", tmp_path / "out")
+    assert told.returncode == 2
+    assert told.stdout == ""
+    assert "line 1" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert not (tmp_path / "out").exists()
