@@ -38,7 +38,7 @@ JOB_ROOM, SERVING_ROOM = 0.95, 0.75
 #: Share of serving accelerators that is never lent.
 RESERVE = 0.2
 #: Share of the slack of a deadline after which a job is held no longer.
-SLACK_USED = 0.8
+SLACK_USED = 0.5
 #: A cheaper hour must save at least this share of the energy cost for a job to wait for it.
 LEAST_SAVING = 0.05
 #: A request that is not served costs this many times one that misses its objective.
