@@ -20,10 +20,10 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
 from computenet.kernels.pricing import PricedArcs, cheap_arcs, lowest_costs, soft_flows
+from computenet.optimization.descent import minimise_within
 from computenet.optimization.matching_model import path_of_hop, segment_limits
 from computenet.optimization.matching_problem import MatchingProblem
 
@@ -245,32 +245,34 @@ class ArcPricing:
     def approximate(self, start: F8, until_s: float, temperatures: tuple[float, ...]) -> F8:
         """Return prices near the best, found by climbing the soft bound at falling temperatures.
 
-        Limited-memory BFGS with bounds (Byrd, Lu, Nocedal and Zhu, *SIAM J. Sci. Comput.* 16,
-        1995) on an entropy-smoothed dual (Nesterov, *Math. Programming* 103, 2005). Every price is
-        scaled by the root of its limit, so that all directions are about as curved.
+        An entropy-smoothed dual (Nesterov, *Math. Programming* 103, 2005). Every price is scaled by
+        the root of its limit, so that all directions are about as curved.
+
+        Parameters
+        ----------
+        start
+            Prices to begin from.
+        until_s
+            Reading of the performance counter at which to stop.
+        temperatures
+            Over the typical cost of a unit.
         """
         scale = np.sqrt(np.where((self.limits > 0.0) & np.isfinite(self.limits), self.limits, 1.0))
         most = self.most_price * scale
         at = np.minimum(start * scale, most)
 
-        def climb(x: F8, temperature: float) -> tuple[float, F8]:
-            value, slope = self.soft(x / scale, temperature)
-            return -value, -slope / scale
-
-        def stop(x: F8) -> None:
-            if time.perf_counter() > until_s:
-                raise StopIteration
+        def late() -> bool:
+            return time.perf_counter() > until_s
 
         for temperature in temperatures:
-            if time.perf_counter() > until_s:
+            if late():
                 break
-            answer = minimize(  # type: ignore[call-overload]
-                climb, at, args=(temperature * self.typical_cny,), jac=True, method="L-BFGS-B",
-                bounds=list(zip(np.zeros(len(at)), most, strict=True)), callback=stop,
-                options={"maxiter": STEPS, "maxcor": 20},
-            )  # fmt: skip
-            if np.isfinite(answer.x).all():
-                at = np.maximum(answer.x, 0.0)
+
+            def fall(x: F8, warmth: float = temperature * self.typical_cny) -> tuple[float, F8]:
+                value, slope = self.soft(x / scale, warmth)
+                return -value, -slope / scale
+
+            at = minimise_within(fall, at, most, STEPS, late)
         return np.asarray(at / scale)
 
 

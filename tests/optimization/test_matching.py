@@ -360,6 +360,7 @@ def epochs(problem: MatchingProblem, count: int) -> list[MatchingProblem]:
         assert problem.power is not None
         assert problem.traffic is not None
         assert problem.congestion is not None
+        assert problem.power.excess_cny is not None
         closed = np.where(rng.uniform(size=problem.n_arcs) < 0.1, 0.0, np.inf)
         problem = replace(
             problem,
@@ -368,7 +369,8 @@ def epochs(problem: MatchingProblem, count: int) -> list[MatchingProblem]:
             unmet_cny=problem.unmet_cny * 1.05,
             capacity=problem.capacity * rng.uniform(0.9, 1.1, problem.n_pools),
             arc_upper=closed,
-            power=replace(problem.power, site_mw=problem.power.site_mw * rng.uniform(0.9, 1.1)),
+            power=replace(problem.power, site_mw=problem.power.site_mw * rng.uniform(0.9, 1.1),
+                          excess_cny=problem.power.excess_cny * rng.uniform(0.5, 1.2)),
             traffic=replace(problem.traffic, path_cny=problem.traffic.path_cny * 1.1,
                             link_gb_s=problem.traffic.link_gb_s * rng.uniform(0.8, 1.2)),
             congestion=replace(problem.congestion, extra_cny=problem.congestion.extra_cny * 1.1),
