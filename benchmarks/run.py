@@ -15,6 +15,9 @@ SUITES = (
     "bounds",
     "optimizer.fairness",
     "optimizer.gang",
+    "optimizer.matching",
+    "optimizer.dispatch",
+    "optimizer.routing",
 )
 
 

@@ -40,8 +40,8 @@ def test_national_topology_is_the_network_of_the_plan() -> None:
     assert len({site.hub.en for site in topology.sites if site.hub}) == 8
     assert len(topology.regions) == 31
     assert len(load_scenario("china-2025-cities").topology.sites) == 22
-    assert set(list_topologies()) == {"china-2025", "china-2025-cities", "two-hubs"}
-    assert set(list_workloads()) == {"national-week", "two-hubs"}
+    assert set(list_topologies()) == {"china-2025", "china-2025-cities", "four-hubs", "two-hubs"}
+    assert set(list_workloads()) == {"four-hubs", "national-week", "two-hubs"}
 
 
 def problems_of(overrides: dict[str, object], name: str = "two-hubs") -> dict[str, str]:
