@@ -31,7 +31,7 @@ def test_editable_install_reads_the_checkout() -> None:
     )
     lines = done.stdout.splitlines()
     assert lines[1] == str(ROOT)
-    assert lines[2] == "['china-2025', 'china-2025-cities', 'two-hubs']"
+    assert lines[2] == "['china-2025', 'china-2025-cities', 'four-hubs', 'two-hubs']"
 
 
 def test_wheel_stands_alone(tmp_path: Path) -> None:
@@ -55,6 +55,6 @@ def test_wheel_stands_alone(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith(str(target))
     assert lines[1] == str(target / "computenet" / "_data")
-    assert lines[2] == "['china-2025', 'china-2025-cities', 'two-hubs']"
+    assert lines[2] == "['china-2025', 'china-2025-cities', 'four-hubs', 'two-hubs']"
     assert lines[3] == "10"
     assert (target / "bin" / "computenet").is_file()
