@@ -49,9 +49,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.optimization.dispatch_blocks import Blocks, first_slot, pick
 from computenet.optimization.dispatch_layout import Layout
 from computenet.optimization.dispatch_problem import DispatchProblem
-from computenet.optimization.sparse import Block, ModelBuilder, SparseModel
+from computenet.optimization.dispatch_rules import add_data, add_peaks, add_zones
+from computenet.optimization.sparse import Block, SparseModel
 from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["DispatchModel", "build_model"]
@@ -70,58 +72,6 @@ class DispatchModel:
     rows: dict[str, Block]
 
 
-class _Build:
-    """Blocks of a model in the making."""
-
-    def __init__(self, problem: DispatchProblem, layout: Layout) -> None:
-        self.problem, self.layout = problem, layout
-        self.builder = ModelBuilder()
-        self.columns: dict[str, Block] = {}
-        self.rows: dict[str, Block] = {}
-        self.t = np.arange(problem.slots)[:, None]
-        self.h = problem.hours[:, None]
-        self.slot_names = tuple(f"slot {t}" for t in range(problem.slots))
-
-    def column(self, key: str, width: int, **bounds: object) -> Block:
-        """Add a variable of every slot."""
-        block = self.builder.add_columns(key, (self.problem.slots, width), **bounds)  # type: ignore[arg-type]
-        self.columns[key] = block
-        return block
-
-    def row(self, key: str, name: str, items: tuple[str, ...], **bounds: object) -> Block:
-        """Add a constraint of every slot and item."""
-        shape = (self.problem.slots, len(items))
-        axes = (self.slot_names, items)
-        block = self.builder.add_rows(name, shape, axes=axes, **bounds)  # type: ignore[arg-type]
-        self.rows[key] = block
-        return block
-
-    def terms(self, row: Block, at: I8, column: Block, values: object) -> None:
-        """Add terms of column ``[t, n]`` in row ``[t, at[n]]`` for all slots."""
-        width = np.arange(column.shape[1])
-        self.builder.add_terms(row.index(self.t, at), column.index(self.t, width), values)  # type: ignore[arg-type]
-
-    def chain(self, row: Block, column: Block, at: I8 | None = None) -> None:
-        """Add ``column[t] - column[t-1]`` to the rows."""
-        n = np.arange(column.shape[1])
-        where = n if at is None else at
-        self.builder.add_terms(row.index(self.t, where), column.index(self.t, n), 1.0)
-        later = self.t[1:]
-        if len(later):
-            self.builder.add_terms(row.index(later, where), column.index(later - 1, n), -1.0)
-
-
-def _pick(names: tuple[str, ...], at: I8) -> tuple[str, ...]:
-    return tuple(names[int(k)] for k in at)
-
-
-def _first(shape: tuple[int, int], start: F8) -> F8:
-    """Return zeros of a block with `start` in the first slot."""
-    values = np.zeros(shape)
-    values[0] = start
-    return values
-
-
 def build_model(problem: DispatchProblem, layout: Layout) -> DispatchModel:
     """Return the model of a window; its blocks have the same shapes for every window of a layout.
 
@@ -130,21 +80,21 @@ def build_model(problem: DispatchProblem, layout: Layout) -> DispatchModel:
     ValueError
         A coefficient or price is not a number.
     """
-    build = _Build(problem, layout)
+    build = Blocks(problem, layout)
     _power(build)
     _pools(build)
     _work(build)
     _requests(build)
     if layout.ship_stream.size:
-        _data(build)
+        add_data(build)
     if layout.charged.size:
-        _peak(build)
+        add_peaks(build)
     if problem.green is not None:
-        _zones(build)
+        add_zones(build)
     return DispatchModel(build.builder.build(), layout, build.columns, build.rows)
 
 
-def _power(b: _Build) -> None:
+def _power(b: Blocks) -> None:
     """Balance of every site and slot, import, generation, storage."""
     problem, layout = b.problem, b.layout
     power, green, sites = problem.power, problem.green, problem.fleet.sites
@@ -175,14 +125,14 @@ def _power(b: _Build) -> None:
             "green import", len(at), cost=b.h * (green.premium_cny_per_mwh[:, at] - spared),
             upper=green.green_limit_mw[:, at],
         )  # fmt: skip
-        bought = b.row("bought", "green import is import", _pick(sites, at), upper=0.0)
+        bought = b.row("bought", "green import is import", pick(sites, at), upper=0.0)
         b.terms(bought, np.arange(len(at)), gg, 1.0)
         b.builder.add_terms(bought.index(), m.index(b.t, at), -1.0)
     if layout.battery.size:
         _storage(b, balance, per_pue)
 
 
-def _storage(b: _Build, balance: Block, per_pue: F8) -> None:
+def _storage(b: Blocks, balance: Block, per_pue: F8) -> None:
     """Store: ``st[t] = st[t-1] + h (eta ch - dis / eta)``."""
     power, at = b.problem.power, b.layout.battery
     n = np.arange(len(at))
@@ -196,14 +146,14 @@ def _storage(b: _Build, balance: Block, per_pue: F8) -> None:
     st = b.column("stored", len(at), cost=value, upper=power.battery_mwh[at])
     b.terms(balance, at, dis, per_pue[:, at])
     b.terms(balance, at, ch, -per_pue[:, at])
-    start = _first(st.shape, np.minimum(b.problem.carry.stored_mwh, power.battery_mwh)[at])  # type: ignore[arg-type]
-    store = b.row("store", "store", _pick(b.problem.fleet.sites, at), lower=start, upper=start)
+    start = first_slot(st.shape, np.minimum(b.problem.carry.stored_mwh, power.battery_mwh)[at])  # type: ignore[arg-type]
+    store = b.row("store", "store", pick(b.problem.fleet.sites, at), lower=start, upper=start)
     b.chain(store, st)
     b.terms(store, n, ch, -b.h * eta)
     b.terms(store, n, dis, b.h / eta)
 
 
-def _pools(b: _Build) -> None:
+def _pools(b: Blocks) -> None:
     """Accelerators of jobs and of serving, and those lent between them."""
     problem, layout, fleet = b.problem, b.layout, b.problem.fleet
     share = fleet.serving_utilisation
@@ -222,14 +172,14 @@ def _pools(b: _Build) -> None:
     down = b.column("down", n, cost=fleet.switch_cny[at])
     b.terms(b.rows["jobs"], at, lent, -1.0)
     b.terms(serving, at, lent, share[at])
-    start = _first((problem.slots, n), problem.carry.lent[at])
-    switch = b.row("switch", "lent accelerators", _pick(fleet.pools, at), lower=start, upper=start)
+    start = first_slot((problem.slots, n), problem.carry.lent[at])
+    switch = b.row("switch", "lent accelerators", pick(fleet.pools, at), lower=start, upper=start)
     b.chain(switch, lent)
     b.terms(switch, np.arange(n), up, -1.0)
     b.terms(switch, np.arange(n), down, 1.0)
 
 
-def _work(b: _Build) -> None:
+def _work(b: Blocks) -> None:
     """Deferrable work and what is left of it."""
     problem, layout, work = b.problem, b.layout, b.problem.work
     streams = len(work.names)
@@ -245,7 +195,7 @@ def _work(b: _Build) -> None:
         "late", streams, cost=wait + b.h * np.where(never, 0.0, dear),
         upper=np.where(never, 0.0, np.inf),
     )  # fmt: skip
-    change = work.arrivals_accelerator_h + _first(
+    change = work.arrivals_accelerator_h + first_slot(
         (problem.slots, streams), problem.carry.backlog_accelerator_h
     )
     row = b.row("work", "work", work.names, lower=change, upper=change)
@@ -259,7 +209,7 @@ def _work(b: _Build) -> None:
         b.terms(most, j, x, 1.0)
 
 
-def _requests(b: _Build) -> None:
+def _requests(b: Blocks) -> None:
     """Requests to groups, or unmet."""
     problem, layout, requests = b.problem, b.layout, b.problem.requests
     if not layout.rows:
@@ -289,7 +239,7 @@ def _requests(b: _Build) -> None:
     if layout.groups.size:
         share = problem.fleet.serving_utilisation[requests.group_pool[layout.groups]]
         most = b.row(
-            "group", "accelerators of", _pick(requests.groups, layout.groups),
+            "group", "accelerators of", pick(requests.groups, layout.groups),
             upper=share * requests.group_accelerators[:, layout.groups],
         )  # fmt: skip
         place = np.full(len(requests.groups), -1)
@@ -299,118 +249,3 @@ def _requests(b: _Build) -> None:
             most.index(b.t, place[group[inside]]), y.index(b.t, inside),
             requests.arc_accelerator_s[arcs[inside]],
         )  # fmt: skip
-
-
-def _data(b: _Build) -> None:
-    """Data shipped, there, and used up by the work."""
-    problem, layout, work, data = b.problem, b.layout, b.problem.work, b.problem.data
-    assert data is not None
-    j, i = layout.ship_stream, layout.ship_site
-    pairs = len(j)
-    here = data.here[j, i]
-    w = b.column(
-        "shipped", pairs, cost=data.price_cny_per_gb[j, i],
-        upper=np.where(data.open[j, i] & ~here, np.inf, 0.0),
-    )  # fmt: skip
-    f = b.column(
-        "buffer", pairs, cost=b.h * data.holding_cny_per_gb_h, upper=np.where(here, 0.0, np.inf)
-    )
-    names = tuple(
-        f"{work.names[int(a)]} at {problem.fleet.sites[int(c)]}" for a, c in zip(j, i, strict=True)
-    )
-    start = _first((problem.slots, pairs), np.where(here, 0.0, problem.carry.buffer_gb[j, i]))
-    row = b.row("data", "data", names, upper=np.where(here, np.inf, start))
-    b.chain(row, f)
-    b.terms(row, np.arange(pairs), w, -1.0)
-    needs = np.flatnonzero(layout.ship_of_work >= 0)
-    a, p = layout.work_stream[needs], layout.work_pool[needs]
-    used = b.h * (data.gb_per_accelerator_h[a] * work.speed[a, p])
-    b.builder.add_terms(
-        row.index(b.t, layout.ship_of_work[needs]), b.columns["work"].index(b.t, needs), used
-    )
-    streams = np.unique(j)
-    place = np.zeros(len(work.names), dtype=np.int64)
-    place[streams] = np.arange(len(streams))
-    release = b.row("release", "data of released work", _pick(work.names, streams), upper=0.0)
-    b.terms(release, place[j], f, 1.0)
-    for left in ("on time", "late"):
-        b.builder.add_terms(
-            release.index(),
-            b.columns[left].index(b.t, streams),
-            -data.gb_per_accelerator_h[streams],
-        )
-    if data.links and layout.routes.size:
-        link = b.row("link", "link", data.links, upper=data.link_gb)
-        at = data.route_link[layout.routes]
-        b.builder.add_terms(link.index(b.t, at), w.index(b.t, layout.route_pair), 1.0)
-
-
-def _peak(b: _Build) -> None:
-    """Highest import of each month beyond what it was before the window."""
-    problem, layout, power = b.problem, b.layout, b.problem.power
-    at, months = layout.charged, layout.months
-    share = np.zeros(months)
-    share[: len(power.month_share)] = power.month_share
-    k = b.builder.add_columns(
-        "peak", (months, len(at)), cost=share[:, None] * power.demand_charge_cny_per_mw[at]
-    )
-    b.columns["peak"] = k
-    so_far = np.where((power.month_of_slot == 0)[:, None], problem.carry.peak_mw[at], 0.0)
-    row = b.row("peak", "peak of the month", _pick(problem.fleet.sites, at), upper=so_far)
-    b.builder.add_terms(row.index(), b.columns["import"].index(b.t, at), 1.0)
-    b.builder.add_terms(
-        row.index(), k.index(power.month_of_slot[:, None], np.arange(len(at))), -1.0
-    )
-
-
-def _zones(b: _Build) -> None:
-    """Green share and carbon cap of zones, over the window and what was before it."""
-    problem, layout, green, carry = b.problem, b.layout, b.problem.green, b.problem.carry
-    assert green is not None
-    m, gen = b.columns["import"], b.columns["generation"]
-
-    def over_sites(row: Block, zones: I8, column: Block, sites: I8, values: F8) -> None:
-        place = np.full(len(green.zones), -1)
-        place[zones] = np.arange(len(zones))
-        inside = np.flatnonzero(place[green.zone[sites]] >= 0)
-        b.builder.add_terms(
-            row.index(place[green.zone[sites[inside]]]), column.index(b.t, inside),
-            np.broadcast_to(values, (problem.slots, len(sites)))[:, inside],
-        )  # fmt: skip
-
-    every = np.arange(len(problem.fleet.sites))
-    told = layout.green_import
-    if layout.targets.size:
-        at = layout.targets
-        g = green.share_min
-        row = b.builder.add_rows(
-            "green share", (len(at),), axes=(_pick(green.zones, at),),
-            lower=g[at] * carry.consumed_mwh[at] - carry.green_mwh[at],
-        )  # fmt: skip
-        b.rows["green"] = row
-        of_site = g[green.zone]
-        over_sites(row, at, gen, every, b.h * (1.0 - of_site))
-        over_sites(row, at, m, every, -b.h * of_site)
-        over_sites(row, at, b.columns["green import"], told, b.h)
-        _slack(b, "green short", row, problem.green_short_cny_per_mwh, 1.0)
-    if layout.caps.size:
-        at = layout.caps
-        row = b.builder.add_rows(
-            "carbon cap", (len(at),), axes=(_pick(green.zones, at),),
-            upper=green.carbon_cap_kg[at] - carry.carbon_kg[at],
-        )  # fmt: skip
-        b.rows["carbon"] = row
-        over_sites(row, at, m, every, b.h * green.emission_kg_per_mwh)
-        if green.market_based:
-            spared = -b.h * green.emission_kg_per_mwh[:, told]
-            over_sites(row, at, b.columns["green import"], told, spared)
-        _slack(b, "carbon over", row, problem.carbon_over_cny_per_kg, -1.0)
-
-
-def _slack(b: _Build, key: str, row: Block, price: float, sign: float) -> None:
-    hard = np.isinf(price)
-    column = b.builder.add_columns(
-        key, row.shape, cost=0.0 if hard else price, upper=0.0 if hard else np.inf
-    )
-    b.columns[key] = column
-    b.builder.add_terms(row.index(), column.index(), sign)
