@@ -13,7 +13,6 @@ SUITES = (
     "readers",
     "runs",
     "bounds",
-    "optimizer.dispatch",
     "optimizer.fairness",
     "optimizer.gang",
     "optimizer.matching",

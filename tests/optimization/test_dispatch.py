@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from dispatch_cases import problem, requests, solved, work
 
 from computenet.optimization.dispatch import (
     Carry,
@@ -13,7 +14,6 @@ from computenet.optimization.dispatch import (
     solve_dispatch,
 )
 from computenet.optimization.solvers import Status
-from tests.optimization.dispatch_cases import problem, requests, solved, work
 
 # ---- requests -----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from dispatch_cases import problem, solved, work
 
 from computenet.optimization.dispatch import (
     Carry,
@@ -11,7 +12,6 @@ from computenet.optimization.dispatch import (
     solve_dispatch,
 )
 from computenet.optimization.solvers import Status
-from tests.optimization.dispatch_cases import problem, solved, work
 
 # ---- power --------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from dispatch_cases import problem, requests, solved, work
 
 from benchmarks.optimizer.dispatch_case import network
 from computenet.energy import Battery, balance_sites
@@ -18,7 +19,6 @@ from computenet.optimization.dispatch import (
     facility_mw,
     solve_dispatch,
 )
-from tests.optimization.dispatch_cases import problem, requests, solved, work
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from dispatch_cases import problem, work
 
 from benchmarks.optimizer.dispatch_case import network
 from computenet.optimization.dispatch import (
@@ -19,7 +20,6 @@ from computenet.optimization.dispatch import (
     window,
 )
 from computenet.optimization.solvers import Status
-from tests.optimization.dispatch_cases import problem, work
 
 DECISIONS = (
     "served_per_s", "unmet_per_s", "training", "shipped_gb", "buffer_gb", "import_mw",
