@@ -13,6 +13,7 @@ SUITES = (
     "readers",
     "runs",
     "bounds",
+    "optimizer.clearing",
     "optimizer.fairness",
     "optimizer.gang",
     "optimizer.matching",

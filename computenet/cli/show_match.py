@@ -27,7 +27,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "prices": ("prices of pools, CNY per accelerator-hour", "资源池价格,元/卡时"),
     "binding": ("limits that bind", "起约束作用的限制"),
     "settlement": ("settlement, CNY", "结算,元"),
-    "relief": ("served more if one kind of limit were lifted for all", "单独取消某类限制可多满足"),
+    "relief": ("if one kind of limit were lifted for everybody", "若单独取消某类限制"),
+    "more": ("served more", "多满足"),
+    "gain": ("saves, CNY per hour", "每小时节省,元"),
     "demand": ("demand", "需求"),
     "tenant": ("tenant", "租户"),
     "region": ("region", "区域"),
@@ -49,12 +51,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "name": ("where", "位置"),
     "saves": ("one more saves, CNY", "每增一单位节省,元"),
     "accelerator_h": ("accelerator-h", "卡时"),
-    "rents": ("scarcity rents", "稀缺租金"),
     "uplift": ("uplift", "补偿"),
     "paid": ("paid", "实付"),
     "total": ("total", "合计"),
     "degenerate": ("(degenerate)", "(退化)"),
-    "more": ("… and {n:,} rows more", "… 另有 {n:,} 行"),
+    "rest": ("… and {n:,} rows more", "… 另有 {n:,} 行"),
     "sum": (
         "served {served} of {wanted} accelerators; cost {cost} CNY, charged {charge}",
         "已满足 {served} / {wanted} 卡;成本 {cost} 元,应付 {charge} 元",
@@ -95,7 +96,7 @@ def print_match(outcome: MatchOutcome, out: Path | None, lang: str) -> None:
             table.add_row(*[escape(cell) for cell in row])
         console.print(table)
         if len(kept) < len(rows):
-            console.print(word("more").format(n=len(rows) - len(kept)))
+            console.print(word("rest").format(n=len(rows) - len(kept)))
         console.print()
 
     show(
@@ -130,8 +131,11 @@ def print_match(outcome: MatchOutcome, out: Path | None, lang: str) -> None:
     )  # fmt: skip
     show(
         word("relief"),
-        [word("limit"), word("accelerators")],
-        [[LIMITS[name][tongue], _amount(value)] for name, value in summary["relief"].items()],
+        [word(key) for key in ("limit", "more", "gain")],
+        [
+            [LIMITS[name][tongue], _amount(brings["served"]), _money(brings["saved_cny_per_h"])]
+            for name, brings in summary["relief"].items()
+        ],
     )
     settled = _rows(outcome.settlement, lambda r: [
         r.tenant, r.region, _amount(r.accelerator_h),
@@ -147,7 +151,7 @@ def print_match(outcome: MatchOutcome, out: Path | None, lang: str) -> None:
     show(
         word("settlement"),
         [word(key) for key in
-         ("tenant", "region", "accelerator_h", "cost", "rents", "charge", "uplift", "paid")],
+         ("tenant", "region", "accelerator_h", "cost", "rent", "charge", "uplift", "paid")],
         settled, last=1,
     )  # fmt: skip
     console.print(

@@ -104,3 +104,64 @@ def test_templates_run_as_they_are(tmp_path: Path, topology: str | None) -> None
     )  # fmt: skip
     assert outcome.summary["served"] > 0.0
     assert outcome.settlement["charge_cny"].notna().all()
+
+
+def test_help_of_the_tables_is_printed_or_written(tmp_path: Path) -> None:
+    run = CliRunner().invoke(app, ["match", "--template"])
+    assert run.exit_code == 0
+    for name in ("SUPPLY.csv", "DEMAND.csv", "PATHS.csv", "# must_run: ", "# site_power_mw: "):
+        assert name in run.stdout
+    desk = tmp_path / "desk"
+    run = CliRunner().invoke(app, ["match", "--template", str(desk)])
+    assert sorted(path.name for path in desk.iterdir()) == ["DEMAND.csv", "PATHS.csv", "SUPPLY.csv"]
+    again = CliRunner().invoke(app, ["match", "--template", str(desk)])
+    assert isinstance(again.exception, InputError)
+    assert len(again.exception.problems) == 3
+    words = [str(desk / "SUPPLY.csv"), str(desk / "DEMAND.csv"), "--paths", str(desk / "PATHS.csv")]
+    for lang, heading in (("en", "unmet demand"), ("zh", "未满足需求")):
+        run = CliRunner().invoke(app, ["match", *words, "--lang", lang])
+        assert run.exit_code == 0
+        assert heading in run.stdout
+        assert "nan" not in run.stdout.replace("tenant", "")
+
+
+def test_json_stands_alone_on_stdout(tables: tuple[Path, Path], tmp_path: Path) -> None:
+    # A type that nobody has is a note, which goes to stderr.
+    tables[1].write_text(DEMAND.replace("hours", "hours,types", 1).replace(",1,", ",1,a|aa,"))
+    run = CliRunner().invoke(app, ["match", str(tables[0]), str(tables[1]), "--json"])
+    assert set(json.loads(run.stdout)) == {"served", "unmet", "cost_cny", "prices", "binding"}
+    assert "did you mean 'a'" in run.stderr
+
+
+def test_bad_input_writes_nothing(tables: tuple[Path, Path], tmp_path: Path) -> None:
+    out, bad = tmp_path / "out", tmp_path / "bad.csv"
+    bad.write_text("site;accelerator\n")
+    for words in (
+        [bad, tables[1], "--out", out],
+        [tables[0], "--out", out],
+        [*tables, "--overwrite"],
+        [*tables, "--time-limit", "0"],
+        [*tables, "--lang", "fr"],
+        [*tables, "--topology", "china-2052"],
+        [*tables, "--max-price", "-1"],
+        ["--template", "--json"],
+        ["--template", "--overwrite"],
+    ):
+        run = CliRunner().invoke(app, ["match", *map(str, words)])
+        assert isinstance(run.exception, InputError), words
+        assert run.exception.exit_code == 2
+        assert run.stdout == ""
+    assert not out.exists()
+
+
+def test_an_earlier_result_is_replaced_only_when_asked(
+    tables: tuple[Path, Path], tmp_path: Path
+) -> None:
+    words = ["match", *map(str, tables), "--out", str(tmp_path / "out")]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert isinstance(CliRunner().invoke(app, words).exception, InputError)
+    assert CliRunner().invoke(app, [*words, "--overwrite"]).exit_code == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {
+        "allocation.csv", "unmet.csv", "prices.csv", "settlement.csv", "summary.json",
+    }  # fmt: skip

@@ -76,11 +76,15 @@ def kinds_of(
     ignore
         Reasons that are not to block, of `TYPE`, `WAY`, `LATENCY`, `HOURS`.
     """
-    matters = bool(np.isfinite(supply.free_h).any())
+    none = np.zeros(len(demand.hours))
+    # Demands that differ only in what plays no part here are of one kind.
+    timed = bool(np.isfinite(supply.free_h).any())
+    carried = bool(ways.price_cny_per_gb.any() or np.isfinite(ways.link_gbps).any())
+    gb_per_h = demand.gb_per_unit_h if carried else none
     keys = np.stack(
         [
-            demand.region, demand.accepted_of, demand.class_of, demand.latency_ms,
-            demand.gb_per_unit_h, demand.hours if matters else np.zeros(len(demand.hours)),
+            demand.region, demand.accepted_of, demand.class_of, demand.latency_ms, gb_per_h,
+            demand.hours if timed else none,
         ],
         axis=1,
     )  # fmt: skip
@@ -104,7 +108,7 @@ def kinds_of(
     blocked[~no_way & (ms > demand.latency_ms[first][:, None] + 1e-9)] |= LATENCY
     blocked[demand.hours[first][:, None] > supply.free_h + 1e-9] |= HOURS
     blocked &= np.uint8(255 - ignore)
-    gb = demand.gb_per_unit_h[first]
+    gb = gb_per_h[first]
     mw = use * supply.facility_kw / KWH_PER_MWH
     kg = mw * supply.emission_kg_per_mwh
     return Kinds(
@@ -236,15 +240,13 @@ def _groups(demand: Demand, kinds: Kinds) -> tuple[I8, I8, F8]:
 
 
 def _group_names(demand: Demand, group_of: I8, count: int) -> tuple[str, ...]:
-    """Return names of groups for messages: what must run, else the first demand."""
+    """Return names of groups for messages: those of their first demands."""
     size = np.bincount(group_of, minlength=count)
     names = [""] * count
-    for rows in (np.flatnonzero(demand.must_run), np.arange(len(group_of))):
-        for row in rows.tolist():
-            g = int(group_of[row])
-            if not names[g]:
-                more = f" and {size[g] - 1} like it" if size[g] > 1 else ""
-                names[g] = f"{demand.ids[row]}{more}"
+    for row, group in enumerate(group_of.tolist()):
+        if not names[group]:
+            more = f" and {size[group] - 1} like it" if size[group] > 1 else ""
+            names[group] = f"{demand.ids[row]}{more}"
     return tuple(names)
 
 

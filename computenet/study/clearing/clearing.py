@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from computenet.errors import InputError, Problem, RunError, nearest
+from computenet.errors import InputError, Problem, RunError
 from computenet.optimization.clearing import Cleared, clear
 from computenet.optimization.solvers import Status
 from computenet.scenario import Scenario, load_scenario
-from computenet.study.clearing.arcs import BLOCK_MARKS, Arcs, Kinds, kinds_of, make_arcs
+from computenet.study.clearing.arcs import BLOCK_MARKS, Arcs, kinds_of, make_arcs
 from computenet.study.clearing.figures import (
     allocation,
     binding,
@@ -21,19 +21,19 @@ from computenet.study.clearing.figures import (
     settlement,
     unmet_table,
 )
+from computenet.study.clearing.inputs import check_must_run, read_all, unknown_types
 from computenet.study.clearing.outcome import MatchOutcome
 from computenet.study.clearing.reasons import Unmet, rents_of, why_unmet
-from computenet.study.clearing.schema import DEMAND, PATHS, SUPPLY
-from computenet.study.clearing.sides import Demand, Supply, read_demand, read_supply
-from computenet.study.clearing.tables import Faults, Table, TableSource, read_table
+from computenet.study.clearing.sides import Demand, Supply
+from computenet.study.clearing.tables import TableSource
 from computenet.study.clearing.topology import TopologyFacts, topology_facts
-from computenet.study.clearing.ways import Ways, find_ways
+from computenet.study.clearing.ways import Ways
+from computenet.study.clearing.words import note
 
 __all__ = ["match"]
 
 #: Arcs up to which classes of constraints are relaxed one by one to see what each would bring.
 RELIEF_ARCS = 50_000
-NOTHING = "nothing was cleared"
 
 
 def match(
@@ -84,11 +84,12 @@ def match(
     if topology is not None:
         loaded = topology if isinstance(topology, Scenario) else load_scenario(topology)
         facts, _ = topology_facts(loaded)
-    sold, wanted, ways, notes = _read(
+    sold, wanted, ways = read_all(
         supply, demand, paths, facts, max_price_cny_per_accelerator_h, carbon_cny_per_t
     )
+    notes = unknown_types(wanted, sold, facts, lang)
     kinds = kinds_of(wanted, sold, ways, facts, carbon_cny_per_t)
-    _check_must_run(wanted, sold, kinds)
+    check_must_run(wanted, sold, kinds)
     arcs = make_arcs(wanted, sold, ways, kinds)
     cleared = clear(arcs.problem, arcs.bids, gap=gap, time_limit_s=time_limit_s)
     _check_solved(cleared, time_limit_s)
@@ -97,7 +98,7 @@ def match(
     relief = _relief(
         reasons, arcs, cleared,
         lambda name: _relaxed(name, wanted, sold, ways, facts, carbon_cny_per_t),
-        gap, time_limit_s, notes,
+        gap, time_limit_s, lang, notes,
     )  # fmt: skip
     placed = place(arcs, cleared, wanted)
     tables = (
@@ -107,121 +108,12 @@ def match(
         settlement(placed, wanted, kinds, rents),
     )
     bound = binding(sold, ways, arcs, cleared)
-    _note_prices(cleared, tables[2], notes)
+    _note_prices(cleared, tables[2], lang, notes)
     summary = _summary(tables, bound, relief, wanted, cleared)
     return MatchOutcome(*tables, summary={**summary, "notes": notes}, notes=tuple(notes))
 
 
-# ---- input --------------------------------------------------------------------------------
-
-
-def _read(
-    supply: TableSource,
-    demand: TableSource,
-    paths: TableSource | None,
-    facts: TopologyFacts | None,
-    max_price: float | None,
-    carbon: float,
-) -> tuple[Supply, Demand, Ways, list[str]]:
-    """Read every table; all faults of all of them are told at once."""
-    faults = Faults()
-    for name, value in (("max_price", max_price), ("carbon_price", carbon)):
-        if value is not None and not 0.0 <= value < np.inf:
-            option = f"--{name.replace('_', '-')}"
-            faults.problems.append(
-                Problem(option, value, "is out of range", "a number of at least 0")
-            )
-    tables = [
-        None if source is None else read_table(source, name, columns, faults)
-        for source, name, columns in (
-            (supply, "supply", SUPPLY), (demand, "demand", DEMAND), (paths, "paths", PATHS),
-        )
-    ]  # fmt: skip
-    sold = None if tables[0] is None else read_supply(tables[0], facts, faults)
-    wanted = None
-    if sold is not None and tables[1] is not None:
-        wanted = read_demand(tables[1], facts, max_price, faults)
-    if sold is None or wanted is None:
-        raise InputError(faults.all(), NOTHING)
-    ways = find_ways(
-        list(wanted.regions), list(sold.sites), wanted.at, sold.at, facts, tables[2], faults
-    )
-    _check_names(tables, sold, wanted, facts, ways, faults)
-    if faults.problems:
-        raise InputError(faults.all(), NOTHING)
-    return sold, wanted, ways, _unknown_types(wanted, sold, facts)
-
-
-def _check_names(
-    tables: list[Table | None],
-    sold: Supply,
-    wanted: Demand,
-    facts: TopologyFacts | None,
-    ways: Ways,
-    faults: Faults,
-) -> None:
-    """Complain of regions and sites of which the network knows nothing."""
-    supply, demand, paths = tables
-    assert supply is not None
-    assert demand is not None
-    if not ways.known:
-        for row in np.flatnonzero(np.isfinite(wanted.latency_ms)).tolist():
-            faults.add(
-                demand, row, "latency_ms", float(wanted.latency_ms[row]),
-                "cannot be checked: nothing is known of the network",
-                "--paths, --topology, or latitude and longitude in both tables",
-            )  # fmt: skip
-        return
-    for table, column, index, names, at, of_facts in (
-        (demand, "region", wanted.region, wanted.regions, wanted.at,
-         None if facts is None else facts.region_index),
-        (supply, "site", sold.site, sold.sites, sold.at,
-         None if facts is None else facts.site_index),
-    ):  # fmt: skip
-        known = dict.fromkeys([*(of_facts or ()), *(paths.texts(column) if paths else ())])
-        first = {int(i): row for row, i in reversed(list(enumerate(index.tolist())))}
-        for i, name in enumerate(names):
-            if name not in known and np.isnan(at[i]).any():
-                faults.add(
-                    table, first[i], column, name, "is not in the network",
-                    ", ".join(known) or "one with latitude and longitude", nearest(name, known),
-                )  # fmt: skip
-
-
-def _unknown_types(wanted: Demand, sold: Supply, facts: TopologyFacts | None) -> list[str]:
-    """Say which accepted types nobody offers, with what may have been meant."""
-    offered = dict.fromkeys([*sold.accelerator, *(facts.kw if facts is not None else ())])
-    notes = []
-    for kind in dict.fromkeys(kind for item in wanted.accepted for kind in item.speeds):
-        if kind not in offered:
-            near = nearest(kind, offered)
-            notes.append(
-                f"demand accepts {kind!r}, which no pool has"
-                + (f"; did you mean {near!r}?" if near else "")
-            )
-    return notes
-
-
-# ---- no solution --------------------------------------------------------------------------
-
-
-def _check_must_run(wanted: Demand, sold: Supply, kinds: Kinds) -> None:
-    """Raise for demands that must run and may not go to any pool."""
-    problems = []
-    for row in np.flatnonzero(wanted.must_run & (wanted.amount > 0.0)).tolist():
-        blocked = kinds.blocked[kinds.of_demand[row]]
-        if (blocked == 0).any():
-            continue
-        against = [name for name, mark in BLOCK_MARKS.items() if (blocked & mark).any()]
-        problems.append(
-            Problem(
-                f"demand {wanted.ids[row]}", float(wanted.amount[row]),
-                "must run, but no pool may serve it: "
-                + (" and ".join(name.replace("_", " ") for name in against) or "there is no pool"),
-            )
-        )  # fmt: skip
-    if problems:
-        raise InputError(problems, "demand that must run cannot be met")
+# ---- what is said of the solution ---------------------------------------------------------
 
 
 def _check_solved(cleared: Cleared, time_limit_s: float | None) -> None:
@@ -232,9 +124,6 @@ def _check_solved(cleared: Cleared, time_limit_s: float | None) -> None:
         )
     if not cleared.solved:
         raise RunError(f"no allocation was found within {time_limit_s:g} s: {cleared.status}")
-
-
-# ---- what is said of the solution ---------------------------------------------------------
 
 
 def _relaxed(
@@ -263,48 +152,44 @@ def _relief(
     relaxed: Any,
     gap: float,
     time_limit_s: float | None,
+    lang: str,
     notes: list[str],
-) -> dict[str, float]:
-    """Return how much more is served when one class of constraints is relaxed for everybody."""
+) -> dict[str, dict[str, float]]:
+    """Return what relaxing one class of constraints for everybody would bring.
+
+    The aim is the least cost, so less may be served for it: others are pushed out.
+    """
     named = {name for item in reasons for name in (*item.helps, *item.blocks, item.reason)}
     classes = [name for name in (*BLOCK_MARKS, "capacity", "site_power", "link") if name in named]
     if classes and arcs.problem.n_arcs > RELIEF_ARCS:
-        notes.append(
-            f"what relaxing a class of constraints for everybody would bring was not computed: "
-            f"there are more than {RELIEF_ARCS:,} combinations of demand and pool"
-        )
+        notes.append(note("no_relief", lang, n=RELIEF_ARCS))
         return {}
-    out = {}
+    out: dict[str, dict[str, float]] = {}
     for name in classes:
         other = relaxed(name)
         answer = clear(other.problem, other.bids, gap=gap, time_limit_s=time_limit_s, ranges=False)
         if answer.solved:
-            out[name] = float(cleared.unmet.sum() - answer.unmet.sum())
+            out[name] = {
+                "served": float(cleared.unmet.sum() - answer.unmet.sum()),
+                "saved_cny_per_h": float(cleared.objective - answer.objective),
+            }
     return out
 
 
-def _note_prices(cleared: Cleared, table: pd.DataFrame, notes: list[str]) -> None:
+def _note_prices(cleared: Cleared, table: pd.DataFrame, lang: str, notes: list[str]) -> None:
     if cleared.fixed:
-        notes.append(
-            "some demands take all or nothing: prices hold for the others once those are decided"
-        )
+        notes.append(note("fixed", lang))
     if cleared.status is not Status.OPTIMAL:
-        notes.append(
-            "the time limit was reached: the allocation is feasible, and at most "
-            f"{cleared.objective - cleared.bound:,.6g} CNY an hour dearer than the best"
-        )
+        notes.append(note("limit", lang, gap=cleared.objective - cleared.bound))
     count = int(table["degenerate"].sum())
     if count:
-        notes.append(
-            f"{count} price{'s are' if count > 1 else ' is'} degenerate: any value of the range "
-            "supports the allocation"
-        )
+        notes.append(note("degenerate", lang, n=count))
 
 
 def _summary(
     tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame],
     bound: list[dict[str, Any]],
-    relief: dict[str, float],
+    relief: dict[str, dict[str, float]],
     wanted: Demand,
     cleared: Cleared,
 ) -> dict[str, Any]:

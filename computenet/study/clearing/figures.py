@@ -180,9 +180,7 @@ def binding(supply: Supply, ways: Ways, arcs: Arcs, cleared: Cleared) -> list[di
     problem, flow = arcs.problem, cleared.flow
     out: list[dict[str, Any]] = []
 
-    def add(
-        kind: str, names: tuple[str, ...], used: Any, limit: Any, price: Any, unit: str
-    ) -> None:
+    def add(kind: str, names: tuple[str, ...], used: Any, limit: F8, price: Any, unit: str) -> None:
         reached = (used >= limit * (1.0 - FULL)) & np.isfinite(limit) & ((used > 0.0) | (price > 0))
         out.extend(
             {"constraint": kind, "name": names[i], "used": float(used[i]),

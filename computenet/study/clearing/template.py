@@ -76,10 +76,10 @@ def match_template(topology: str | Scenario | None = None) -> Template:
             "computenet match SUPPLY.csv DEMAND.csv --paths PATHS.csv",
         )
     scenario = topology if isinstance(topology, Scenario) else load_scenario(topology)
+    name = topology if isinstance(topology, str) else scenario.name
     return Template(
         {"SUPPLY.csv": _supply_of(scenario), "DEMAND.csv": _demand_of(scenario)},
-        "computenet match SUPPLY.csv DEMAND.csv --topology "
-        + (topology if isinstance(topology, str) else scenario.name),
+        f"computenet match SUPPLY.csv DEMAND.csv --topology {name}",
     )
 
 
@@ -101,11 +101,11 @@ _SUPPLY: list[Row] = [
     {"pool": "delta-h20", "site": "delta", "accelerator": "h20", "count": 400,
      "price_cny_per_accelerator_h": 4.0, "kw_per_accelerator": 0.7, "pue": 1.3,
      "electricity_cny_per_mwh": 690, "emission_kg_per_mwh": 574, "speed": 0.5,
-     "site_power_mw": 0.5},
+     "site_power_mw": 0.42},
     {"pool": "delta-a800", "site": "delta", "accelerator": "a800", "count": 200,
      "price_cny_per_accelerator_h": 5.0, "kw_per_accelerator": 0.8, "pue": 1.3,
      "electricity_cny_per_mwh": 690, "emission_kg_per_mwh": 574, "speed": 1,
-     "site_power_mw": 0.5},
+     "site_power_mw": 0.42},
     {"pool": "west-a800", "site": "west", "accelerator": "a800", "count": 600,
      "price_cny_per_accelerator_h": 3.5, "kw_per_accelerator": 0.8, "pue": 1.2,
      "electricity_cny_per_mwh": 360, "emission_kg_per_mwh": 619, "speed": 1, "free_h": 720},
@@ -130,7 +130,7 @@ _DEMAND: list[Row] = [
 _PATHS: list[Row] = [
     {"region": "shanghai", "site": "delta", "latency_ms": 1.5, "capacity_gbps": 400,
      "price_cny_per_gb": 0.02},
-    {"region": "shanghai", "site": "west", "latency_ms": 15, "capacity_gbps": 2,
+    {"region": "shanghai", "site": "west", "latency_ms": 15, "capacity_gbps": 1.2,
      "price_cny_per_gb": 0.08},
     {"region": "beijing", "site": "delta", "latency_ms": 11, "capacity_gbps": 100,
      "price_cny_per_gb": 0.08},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from computenet.study.clearing.reasons import Unmet
 from computenet.study.clearing.sides import Demand, Supply
 
-__all__ = ["CLASSES", "sentence"]
+__all__ = ["CLASSES", "note", "sentence"]
 
 #: Classes of constraints in a user's words.
 CLASSES: dict[str, tuple[str, str]] = {
@@ -28,7 +28,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "没有可用芯片类型的空闲资源池;{pool} 的芯片为 {kind}",
     ),
     "no_way": (
-        "no way leads from {region} to a pool that will do", "{region} 到可用资源池无网络路径"
+        "no way leads from {region} to a pool that will do",
+        "{region} 到可用资源池无网络路径",
     ),
     "latency": (
         "every pool that will do is more than {ms:g} ms away",
@@ -66,6 +67,36 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "须整体分配,而整体接入的收益低于被挤出的需求",
     ),
 }  # fmt: skip
+_NOTES: dict[str, tuple[str, str]] = {
+    "unknown_type": (
+        "demand accepts {kind!r}, which no pool has",
+        "需求接受的 {kind!r} 无资源池提供",
+    ),
+    "meant": ("; did you mean {kind!r}?", ";是否指 {kind!r}?"),
+    "no_relief": (
+        "what relaxing a class of limits for everybody would bring was not computed: there are "
+        "more than {n:,} combinations of demand and pool",
+        "需求与资源池组合超过 {n:,},未逐类计算取消限制的效果",
+    ),
+    "fixed": (
+        "some demands take all or nothing: prices hold for the others once those are decided",
+        "部分需求须整体分配:价格为其取舍确定之后的价格",
+    ),
+    "limit": (
+        "the time limit was reached: the allocation is feasible, and at most {gap:,.6g} CNY an "
+        "hour dearer than the best",
+        "已达时间上限:分配可行,每小时成本至多比最优高 {gap:,.6g} 元",
+    ),
+    "degenerate": (
+        "degenerate prices: {n}; any value of their range supports the allocation",
+        "退化价格:{n} 个;其区间内任一值均支持该分配",
+    ),
+}  # fmt: skip
+
+
+def note(name: str, lang: str = "en", **values: object) -> str:
+    """Return something a reader should know."""
+    return _NOTES[name][1 if lang == "zh" else 0].format(**values)
 
 
 def sentence(unmet: Unmet, demand: Demand, supply: Supply, lang: str = "en") -> str:
