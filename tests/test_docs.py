@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,23 @@ def test_every_column_is_documented() -> None:
         assert section, name
         documented = re.findall(r"^\| `(\w+)`", section.group(1), re.M)
         assert documented == list(table.columns), name
+
+
+def test_the_guide_to_benchmarks_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    policy, use = blocks("docs/bench.md")
+    text = (ROOT / "docs" / "bench.md").read_text(encoding="utf-8")
+    (suite,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    # The same on the small example, so that the test stays short.
+    small = suite.replace("four-hubs", "two-hubs").replace("days: 1", "days: 0.1")
+    small = small.replace("link: north-west, at_h: 9", "link: east-west, at_h: 1")
+    (tmp_path / "mine.yaml").write_text(small, encoding="utf-8")
+    (tmp_path / "my_policy.py").write_text(policy, encoding="utf-8")
+    joined = cn.bench("mine.yaml", policy_files=["my_policy.py"], seeds=1)
+    assert list(joined.suites["mine"].policies) == ["nearest", "matching", "CleanAndNear"]
+    code = use.replace('"diurnal"', '"mine.yaml"').replace("workers=2", "workers=1, seeds=1")
+    assert code.count("mine.yaml") == code.count("workers=1") == 1
+    exec(compile(code, "docs/bench.md", "exec"), {"__name__": "__main__"})
+    assert (tmp_path / "bench" / "bench.html").is_file()
+    monkeypatch.delitem(sys.modules, "my_policy")

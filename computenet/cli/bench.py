@@ -23,6 +23,8 @@ from computenet.cli.options import (
 from computenet.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from computenet.study import Benchmark
     from computenet.study.benching import SuiteResult
 
@@ -124,20 +126,44 @@ def _print(done: Benchmark, out: Path | None) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     for suite in done.suites.values():
         _print_suite(console, suite)
+    if len(done.suites) > 1:
+        _print_overview(console, done)
     console.print(
         "± half the 95 % interval of the mean over seeds; ~ the difference from the first policy "
-        "cannot be told from 0"
+        "cannot be told from 0;\ngap: cost above the least possible for the same work; above idle: "
+        "the same without what a network pays that does nothing"
     )
     if out is not None:
         console.print(f"page: {escape(str(out / 'bench.html'))}")
 
 
-def _print_suite(console: object, suite: SuiteResult) -> None:
-    from rich.console import Console
+def _print_overview(console: Console, done: Benchmark) -> None:
+    """Print the cost of every policy on every suite, against the first policy."""
     from rich.markup import escape
     from rich.table import Table
 
-    assert isinstance(console, Console)
+    table = Table("policy", title="cost against the first policy", title_justify="left", box=None)
+    for suite in done.suites:
+        table.add_column(escape(suite), justify="right", overflow="fold")
+    names = dict.fromkeys(name for suite in done.suites.values() for name in suite.policies)
+    for name in names:
+        table.add_row(escape(name), *(_against(suite, name) for suite in done.suites.values()))
+    console.print(table)
+    console.print()
+
+
+def _against(suite: SuiteResult, name: str) -> str:
+    """Return how much more a policy costs than the baseline; ~ where that cannot be told from 0."""
+    told = suite.policies[name].against.get("cost_cny") if name in suite.policies else None
+    if told is None or told.relative is None:
+        return "-"
+    return f"{told.relative:+.1%}{'~' if told.significant is False else ''}"
+
+
+def _print_suite(console: Console, suite: SuiteResult) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
     spec = suite.suite.spec
     table = Table(
         "policy", title=f"{escape(spec.name)}: {escape(spec.title.en)}", title_justify="left",
@@ -154,8 +180,8 @@ def _print_suite(console: object, suite: SuiteResult) -> None:
 
 
 _HEAD = (
-    "cost, CNY", "against first", "gap", "SLO", "carbon, kg", "wait, s", "deadlines", "completed",
-    "decision, ms",
+    "cost, CNY", "against first", "gap", "above idle", "SLO", "carbon, kg", "wait, s", "deadlines",
+    "completed", "decision, ms",
 )  # fmt: skip
 
 
@@ -177,12 +203,11 @@ def _cells(suite: SuiteResult, name: str) -> list[str]:
         text = "-" if mean is None else f"{mean:{spec}}"
         return text + ("" if more is None else f" ± {more:{spec}}") + mark(key)
 
-    cost = one.against.get("cost_cny")
-    relative = None if cost is None else cost.relative
     return [
         number("cost_cny", ",.0f"),
-        "-" if relative is None else f"{relative:+.1%}{mark('cost_cny')}",
+        _against(suite, name),
         "-" if one.gap_to_bound is None else f"{one.gap_to_bound:.1%}",
+        "-" if one.gap_above_idle is None else f"{one.gap_above_idle:.0%}",
         number("slo_attainment", ".1%"),
         number("carbon_kg", ",.0f"),
         number("wait_s", ",.0f"),

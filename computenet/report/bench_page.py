@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -23,15 +23,18 @@ _EN = {
     "read_note": (
         "Figures are means over seeds, ± half of the {level} % confidence interval (Student's t). "
         "“Against” is the difference of cost from the first policy over the same seeds; ~ marks a "
-        "difference that cannot be told from 0 (paired t). “Gap” is cost above a lower bound that "
-        "no policy with the same work can beat, even with perfect foresight; nothing says that it "
-        "can be reached. Read cost together with completed work: a policy that leaves work undone "
-        "pays less for energy. Decision times are wall time on the machine that ran."
+        "difference that cannot be told from 0 (paired t). “Gap” is cost above the least that the "
+        "work a run did can cost, even with perfect foresight; nothing says that it can be "
+        "reached. “Above idle” is the same without what a network pays that does no work. "
+        "Read cost together with completed work: a policy that leaves work undone pays less for "
+        "energy. Decision times are wall time on the machine that ran."
     ),
+    "overview": "Cost by suite, against the first policy",
     "policy": "policy",
     "cost_cny": "cost, CNY",
     "against": "against {baseline}",
     "gap_to_bound": "gap to bound",
+    "gap_above_idle": "gap above idle",
     "slo_attainment": "SLO met",
     "ttft_p99_ms": "TTFT p99, ms",
     "carbon_kg": "CO₂, kg",
@@ -54,13 +57,15 @@ _ZH = {
     "read_note": (
         "各数值为多个随机种子的均值，± 为 {level}% 置信区间的半宽（t 分布）。“相对”为同一组种子下与"
         "首个策略的成本差；~ 表示该差异与 0 无法区分（配对 t 检验）。“差距”为成本高出下界的比例："
-        "完成同样工作的任何策略，即使完全预知需求，成本也不会低于下界，但下界未必可达。成本应与作业"
-        "完成率一并阅读：少完成工作，用电自然少。决策时间为运行机器上的实际耗时。"
+        "即使完全预知需求，完成该次运行同样的工作，成本也不会低于下界，但下界未必可达。“空载以上差距”"
+        "不计网络空载也要支付的部分。成本应与作业完成率一并阅读：少完成工作，用电自然少。决策时间为运行机器上的实际耗时。"
     ),
+    "overview": "各套件相对首个策略的成本",
     "policy": "策略",
     "cost_cny": "成本（元）",
     "against": "相对 {baseline}",
     "gap_to_bound": "与下界差距",
+    "gap_above_idle": "空载以上差距",
     "slo_attainment": "SLO 达成率",
     "ttft_p99_ms": "首字延迟 p99（毫秒）",
     "carbon_kg": "碳排放（千克）",
@@ -76,6 +81,10 @@ _ZH = {
     "axis_slo": "满足 SLO 的请求（%）",
     "no_script": "图形需要 JavaScript，表格不需要。",
 }
+#: Many columns on one page: long heads are broken.
+MORE_CSS = "th,td{padding:5px 6px;font-size:13px}th{white-space:normal;vertical-align:bottom}"
+#: Marks that differ without their colours.
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x", "pentagon")
 _TEXT: dict[Lang, dict[str, str]] = {"en": _EN, "zh": _ZH}
 #: Columns from `figures`, with how a value is shown.
 _COLUMNS = {
@@ -101,7 +110,10 @@ def render_bench(details: Mapping[str, Any], lang: Lang = "en") -> str:
     text = _TEXT[lang]
     suites: Mapping[str, Any] = details["suites"]
     level = f"{100.0 * details['confidence']:.0f}"
-    parts = [section("read", text["read"], "", note=text["read_note"].format(level=level))]
+    parts = [
+        section("read", text["read"], "", note=text["read_note"].format(level=level)),
+        section("overview", text["overview"], _overview(suites, lang)),
+    ]
     parts += [_suite(number, name, suite, lang) for number, (name, suite) in _numbered(suites)]
     if details["skipped"]:
         rows = "".join(
@@ -118,7 +130,7 @@ def render_bench(details: Mapping[str, Any], lang: Lang = "en") -> str:
         f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}"><head>'
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{text['title']} · computenet</title>"
-        f"<style>:root{{--font:{FONT[lang]}}}{CSS}</style>"
+        f"<style>:root{{--font:{FONT[lang]}}}{CSS}{MORE_CSS}</style>"
         f"<script>{get_plotlyjs()}</script></head><body>"
         f"<header><h1>{text['title']}</h1><p>{heading} · computenet "
         f"{escape(details['computenet'])}</p></header><nav>{nav}</nav>"
@@ -146,25 +158,50 @@ def _suite(number: int, name: str, suite: Mapping[str, Any], lang: Lang) -> str:
     return section(f"suite-{number}", title, body, note=suite["stresses"][lang], foot=foot)
 
 
+def _overview(suites: Mapping[str, Any], lang: Lang) -> str:
+    """Return the cost of every policy on every suite against the baseline."""
+    names = dict.fromkeys(name for suite in suites.values() for name in suite["policies"])
+    rows = [
+        [name, *(_against(suite["policies"].get(name)) for suite in suites.values())]
+        for name in names
+    ]
+    return _grid(_TEXT[lang]["policy"], [suite["title"][lang] for suite in suites.values()], rows)
+
+
+def _against(one: Mapping[str, Any] | None) -> str:
+    """Return how much more a policy costs than the baseline; ~ where it cannot be told from 0."""
+    told = {} if one is None else one["against_baseline"].get("cost_cny", {})
+    if told.get("relative") is None:
+        return "–"
+    return f"{told['relative']:+.1%}{' ~' if told['significant'] is False else ''}"
+
+
+def _grid(corner: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of text; the first column is of words, the others of figures."""
+    head = f'<th class="t">{escape(corner)}</th>' + "".join(f"<th>{escape(h)}</th>" for h in heads)
+    body = "".join(
+        f'<tr><td class="t">{escape(row[0])}</td>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        "</div>"
+    )
+
+
 def _table(suite: Mapping[str, Any], text: Mapping[str, str]) -> str:
     heads = [
         text["cost_cny"],
         text["against"].format(baseline=suite["baseline"]),
         text["gap_to_bound"],
+        text["gap_above_idle"],
         *(text[key] for key in _COLUMNS),
         text["decision_ms"],
     ]
-    head = f'<th class="t">{text["policy"]}</th>' + "".join(f"<th>{escape(h)}</th>" for h in heads)
-    rows = "".join(
-        f'<tr><td class="t">{escape(name)}</td>'
-        + "".join(f"<td>{cell}</td>" for cell in _cells(one))
-        + "</tr>"
-        for name, one in suite["policies"].items()
-    )
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    rows = [[name, *_cells(one)] for name, one in suite["policies"].items()]
+    return _grid(text["policy"], heads, rows)
 
 
 def _cells(one: Mapping[str, Any]) -> list[str]:
@@ -181,12 +218,12 @@ def _cells(one: Mapping[str, Any]) -> list[str]:
         half = "" if low is None else f" ± {(high - low) / 2.0:{spec}}"
         return f"{mean:{spec}}{half}{mark(key)}"
 
-    cost = against.get("cost_cny", {}).get("relative")
-    gap, decision = one["gap_to_bound"], one["decision_ms"]
+    gap, idle, decision = one["gap_to_bound"], one["gap_above_idle"], one["decision_ms"]
     return [
         interval("cost_cny", ",.0f"),
-        "–" if cost is None else f"{cost:+.1%}{mark('cost_cny')}",
+        _against(one),
         "–" if gap is None else f"{gap:.1%}",
+        "–" if idle is None else f"{idle:.0%}",
         *(interval(key, spec) for key, spec in _COLUMNS.items()),
         "–" if decision is None else f"{decision:,.2f}",
     ]
@@ -201,15 +238,15 @@ def _scatter(suite: Mapping[str, Any], text: Mapping[str, str]) -> go.Figure | N
             continue
         colour = PALETTE[number % len(PALETTE)]
         figure.add_scatter(
-            x=[cost["mean"]], y=[100.0 * slo["mean"]], name=escape(name), mode="markers+text",
-            text=[escape(name)], textposition="top center",
-            marker={"size": 11, "color": colour},
+            x=[cost["mean"]], y=[100.0 * slo["mean"]], name=escape(name), mode="markers",
+            marker={"size": 11, "color": colour, "symbol": SYMBOLS[number % len(SYMBOLS)]},
             error_x=_bar(cost, 1.0, colour), error_y=_bar(slo, 100.0, colour),
             hovertemplate="%{x:,.0f} CNY<br>%{y:.2f} %",
         )  # fmt: skip
     if not figure.data:
         return None
-    style(figure, 340, showlegend=False)
+    style(figure, 360, showlegend=True)
+    figure.update_layout(legend={"y": -0.22})
     figure.update_xaxes(title=text["axis_cost"], tickformat=",.0f")
     figure.update_yaxes(title=text["axis_slo"])
     return figure

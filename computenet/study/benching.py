@@ -39,8 +39,8 @@ class PolicyResult:
         Mean and 95 % interval over seeds by figure, see `FIGURES`.
     against
         Differences from the baseline over the same seeds; empty for the baseline itself.
-    gap_to_bound
-        Mean over all runs; ``None`` without a bound.
+    gap_to_bound, gap_above_idle
+        Means over all runs, see `Run`; ``None`` without a bound.
     decisions, decision_ms
         Plans made in all, and the median over runs of a plan's median wall time.
     """
@@ -48,6 +48,7 @@ class PolicyResult:
     figures: dict[str, Interval]
     against: dict[str, Difference]
     gap_to_bound: float | None
+    gap_above_idle: float | None
     decisions: int
     decision_ms: float | None
 
@@ -102,6 +103,7 @@ class SuiteResult:
             "policies": {
                 name: {
                     **one.as_dict(),
+                    "gap_above_idle": one.gap_above_idle,
                     "decisions": one.decisions,
                     "figures": {key: value.as_dict() for key, value in one.figures.items()},
                     "against_baseline": {
@@ -155,7 +157,11 @@ class Benchmark:
                         f"{key}_difference": told.interval.mean if told else None,
                         f"{key}_significant": told.significant if told else None,
                     }
-                row |= {"gap_to_bound": one.gap_to_bound, "decision_ms": one.decision_ms}
+                row |= {
+                    "gap_to_bound": one.gap_to_bound,
+                    "gap_above_idle": one.gap_above_idle,
+                    "decision_ms": one.decision_ms,
+                }
                 rows.append(row)
         return rows
 
@@ -269,6 +275,7 @@ def _summed(
                 for key, values in by_seed[name].items()
             },
             gap_to_bound=_mean([run.gap_to_bound for run in own]),
+            gap_above_idle=_mean([run.gap_above_idle for run in own]),
             decisions=sum(run.decisions for run in own),
             decision_ms=statistics.median(decision) if decision else None,
         )  # fmt: skip

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 import computenet as cn
@@ -114,6 +119,43 @@ def test_every_gap_is_above_the_bound(done: cn.Benchmark) -> None:
         assert one.gap_to_bound > 0.0
         assert one.decision_ms is not None
         assert one.decision_ms > 0.0
+
+
+def test_a_gap_does_not_depend_on_who_else_takes_part(done: cn.Benchmark) -> None:
+    alone = cn.bench(TINY, policies=["cheapest"]).suites["tiny"].policies["cheapest"]
+    among = done.suites["tiny"].policies["cheapest"]
+    assert alone.gap_to_bound == among.gap_to_bound
+    assert alone.gap_above_idle == among.gap_above_idle
+    assert among.gap_above_idle is not None
+    assert among.gap_to_bound is not None
+    assert among.gap_above_idle > among.gap_to_bound
+
+
+class Never:
+    """Holds every job back for good."""
+
+    def __init__(self) -> None:
+        self.inner = make_policy("nearest", {})
+
+    def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
+        self.inner.reset(compiled, seed)
+
+    def plan(self, view: SystemView) -> Plan:
+        return replace(self.inner.plan(view), hold=np.ones(len(view.job_load_accelerators)))
+
+
+def test_jobs_left_undone_have_missed_their_deadlines() -> None:
+    suite = {
+        **TINY,
+        "seeds": [3],
+        "overrides": {"workload.job_classes.short.deadline_h": 0.5},
+    }
+    found = cn.bench(suite, policies=["nearest", Never()]).suites["tiny"].policies
+    kept, held = (found[name].figures["deadlines_met"].mean for name in ("nearest", "Never"))
+    assert kept is not None
+    assert kept > 0.9
+    assert held == 0.0
+    assert found["Never"].figures["completed_share"].mean == 0.0
 
 
 def test_means_are_those_of_single_runs(done: cn.Benchmark) -> None:
@@ -229,3 +271,30 @@ def test_broken_policy_file_is_one_block_and_exit_2(tmp_path: Path) -> None:
     assert "line 1" in told.stderr
     assert "Traceback" not in told.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_interrupt_stops_workers_and_leaves_nothing(tmp_path: Path) -> None:
+    code = "from computenet.cli.main import run\nif __name__ == '__main__': run()"
+    script = tmp_path / "script.py"
+    script.write_text(code, encoding="utf-8")
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, script, "bench", "steady", "--seeds", "500", "--workers", "2",
+         "--out", str(out / "bench")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    parent = psutil.Process(process.pid)
+    workers: list[psutil.Process] = []
+    # By their own clocks both are under way then, however busy the machine is.
+    while process.poll() is None and len(workers) < 2:
+        time.sleep(0.1)
+        workers = [p for p in parent.children() if p.cpu_times().user > 2.0]
+    os.killpg(process.pid, signal.SIGINT)
+    printed, errors = process.communicate(timeout=120)
+    assert process.returncode in (1, 130)
+    assert printed == ""
+    assert "Traceback" not in errors
+    assert len(errors.splitlines()) <= 1
+    assert not out.exists()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
