@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.kernels.gang_search import descend, fill_greedily, move_log, search
+from computenet.kernels.gang_moves import descend, move_log
+from computenet.kernels.gang_search import fill_greedily, search
 from computenet.kernels.gang_state import GangArcs, gang_arcs, gang_state, load_state
 from computenet.kernels.random_streams import make_streams
 from computenet.optimization.gang_bound import gang_prices
@@ -41,7 +42,7 @@ METHODS = ("auto", "search", "highs", "cp-sat")
 #: Most jobs that ``auto`` gives to an integer programme.
 EXACT = 200
 #: Nodes of branch and bound, or deterministic seconds of CP-SAT, if nothing else is said.
-EFFORT = {"highs": 2_000.0, "cp-sat": 20.0}
+EFFORT = {"highs": 500.0, "cp-sat": 20.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def place_gangs(
     method
         One of `METHODS`. ``auto`` solves up to 200 jobs exactly with HiGHS and searches above.
     iterations
-        Of local search; by default six million over the number of jobs, 200 to 20,000.
+        Of local search; by default ``1.5e8 / J**1.5``, but 200 to 20,000.
     starts
         Greedy fillings that the search starts from. Each is given an equal part of half the
         iterations, the best of them the other half.
@@ -138,7 +139,7 @@ def place_gangs(
     if method == "auto":
         method = "highs" if problem.n_jobs <= EXACT else "search"
     if iterations is None:
-        iterations = int(np.clip(6_000_000 // max(problem.n_jobs, 1), 200, 20_000))
+        iterations = int(np.clip(1.5e8 / max(problem.n_jobs, 1) ** 1.5, 200, 20_000))
     taken, done = _searched(table, prices.price_cny, iterations, max(starts, 1), seed)
     bound, proven, note = prices.bound_cny, False, ""
     if method != "search":
@@ -151,6 +152,7 @@ def place_gangs(
     bound = max(bound, objective)
     scale = max(abs(bound), abs(objective), 1e-300)
     relative = (bound - objective) / scale
+    proven = proven or relative <= 1e-9
     pool = np.full(problem.n_jobs, -1, dtype=np.int64)
     pool[table.job[taken]] = table.pool[taken]
     runs = problem.jobs.pool >= 0
@@ -163,12 +165,12 @@ def place_gangs(
         objective_cny=objective,
         bound_cny=bound,
         gap=relative,
-        status=Status.OPTIMAL if proven or relative <= 1e-9 else Status.FEASIBLE,
+        status=Status.OPTIMAL if proven else Status.FEASIBLE,
         method=method,
         seconds=time.perf_counter() - began,
         iterations=done,
         price_cny=prices.price_cny,
-        note=note,
+        note="" if proven else note,
     )
 
 
@@ -226,28 +228,21 @@ def _searched(
 def _order(arcs: GangArcs, start: int, seed: int) -> I8:
     """Return the order in which a greedy filling takes the jobs.
 
-    By gain over price of the best-ranked arc; by its profit per server; by its profit; by its
-    servers, those that gain at the prices before the rest; then by the first with log-normal
-    noise.
+    Even starts: jobs whose best-ranked arc gains at the prices, the largest first, then the rest
+    by gain over price; odd ones: all by gain over price. From the third on with log-normal noise.
     """
     first = np.minimum(arcs.job_first[:-1], len(arcs.job) - 1)
     some = np.diff(arcs.job_first) > 0
-    profit, weight = arcs.profit[first], arcs.weight[first]
+    profit, weight = np.maximum(arcs.profit[first], 0.0), arcs.weight[first]
     paid = arcs.price[arcs.pool[first]] * weight
-    # Where servers are free the gain alone orders the jobs.
-    least = 1e-9 * max(paid.max(initial=0.0), profit.max(initial=0.0), 1e-9)
-    ratio = np.maximum(profit, 0.0) / np.maximum(paid, least)
-    if start == 0:
-        merit = ratio
-    elif start == 1:
-        merit = profit / weight
-    elif start == 2:
-        merit = profit
-    elif start == 3:
-        merit = weight + np.where(profit > paid, weight.max(initial=0), 0.0)
-    else:
-        noise = np.random.default_rng([seed, start]).normal(0.0, 0.2, len(ratio))
-        merit = ratio * np.exp(noise)
+    least = 1e-12 * max(float(profit.max()), 1e-300)
+    # Between 0 and 1; a half where a job is worth just what it pays.
+    merit = profit / np.maximum(profit + paid, least)
+    if start >= 2:
+        noise = np.random.default_rng([seed, start]).normal(0.0, 0.1, len(merit))
+        merit = merit * np.exp(noise)
+    if start % 2 == 0:
+        merit = np.where(merit > 0.5, 1.0 + weight, merit)
     return np.argsort(np.where(some, -merit, np.inf), kind="stable")
 
 

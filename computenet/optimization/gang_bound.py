@@ -23,8 +23,10 @@ __all__ = ["GangPrices", "gang_dual", "gang_prices"]
 
 F8 = NDArray[np.float64]
 
-#: Levels of smoothing, each tenth of the last; Newton steps at each; halvings of a step.
-LEVELS, STEPS, HALVINGS = (0.1, 0.01, 1e-3, 1e-4, 1e-5), 12, 8
+#: Levels of smoothing, each a quarter of the last; Newton steps at each; halvings of a step.
+LEVELS, STEPS, HALVINGS = tuple(0.05 * 0.25**n for n in range(8)), 8, 20
+#: Least damping of a step; length below which a step is short.
+DAMPING, SHORT = 1e-9, 0.1
 
 
 class GangPrices(NamedTuple):
@@ -67,15 +69,15 @@ def gang_prices(arcs: GangArcTable) -> GangPrices:
         return float(exact), float(smooth)
 
     price = 0.5 * most
-    best, least, evaluations = price, np.inf, 0
+    best, least, evaluations, damping = price, np.inf, 0, DAMPING
     for level in LEVELS:
         for _ in range(STEPS):
             exact, smooth = dual(price, level, True)
             evaluations += 1
             if exact < least:
                 best, least = price, exact
-            step, fall = _newton(price, most, slope, curvature)
-            if fall <= 1e-3 * level * abs(smooth):
+            step, fall = _newton(price, most, slope, curvature, damping)
+            if fall <= 1e-9 * abs(smooth):
                 break
             before, length = slope.copy(), 1.0
             for _ in range(HALVINGS):
@@ -87,24 +89,38 @@ def gang_prices(arcs: GangArcTable) -> GangPrices:
                 if value <= smooth + 1e-4 * float(before @ (tried - price)):
                     break
                 length *= 0.5
+            if length == 1.0:
+                damping = max(0.1 * damping, DAMPING)
+            elif length < SHORT:
+                damping = min(1e3 * damping, 1.0)
             price = tried
     return GangPrices(best, gang_dual(arcs, best), evaluations)
 
 
-def _newton(price: F8, most: F8, slope: F8, curvature: F8) -> tuple[F8, float]:
-    """Return a Newton step over the prices that are free to move, and the fall it promises."""
+def _newton(price: F8, most: F8, slope: F8, curvature: F8, damping: float) -> tuple[F8, float]:
+    """Return a Newton step over the prices that are free to move, and the fall it promises.
+
+    The diagonal is raised by a part `damping` (Levenberg 1944), more after steps that had to be
+    shortened much: where hardly a job hesitates the smoothed dual is nearly straight.
+    """
     free = ~(((price <= 0.0) & (slope >= 0.0)) | ((price >= most) & (slope <= 0.0)))
     step = np.zeros(len(price))
     if not free.any():
         return step, 0.0
     square = curvature[np.ix_(free, free)].copy()
     diagonal = np.diagonal(square)
-    # Where no job hesitates the smoothed dual is straight; the damping keeps steps finite there.
-    square[np.diag_indices_from(square)] += 1e-6 * diagonal + 1e-9 * diagonal.max(initial=0.0)
-    square[np.diag_indices_from(square)] += np.where(diagonal <= 0.0, 1.0, 0.0)
+    raised = damping * diagonal + 1e-9 * diagonal.max(initial=0.0)
+    square[np.diag_indices_from(square)] += np.where(diagonal > 0.0, raised, 1.0)
     try:
         step[free] = -np.linalg.solve(square, slope[free])
     except np.linalg.LinAlgError:
         step[free] = -slope[free]
     step = np.clip(price + step, 0.0, most) - price
-    return step, max(-float(step @ slope), 0.0)
+    fall = -float(step @ slope)
+    if fall <= 1e-9 * float(np.abs(step) @ np.abs(slope)):
+        # Cut off at its limits the step leads nowhere; along each price alone it does not.
+        scale = np.where(diagonal > 0.0, diagonal, 1.0)
+        step[free] = -slope[free] / scale
+        step = np.clip(price + step, 0.0, most) - price
+        fall = -float(step @ slope)
+    return step, fall

@@ -283,39 +283,46 @@ class GangProblem:
         jobs, pools = self.jobs, self.pools
         ratio = np.ones_like(self.speed) if self.ratio is None else self.ratio
         capacity = np.floor(pools.free / pools.per_server + _WHOLE).astype(np.int64)
-        speed = self.speed[jobs.job_class]
         gang = np.ceil(jobs.accelerators[:, None] * ratio[jobs.job_class] - _WHOLE)
         servers = np.ceil(gang / pools.per_server - _WHOLE)
-        runs = jobs.pool >= 0
-        j, p = np.nonzero((speed > 0.0) & (servers >= 1.0) & (servers <= capacity))
-        job, pool, gang_at, run_s = j, p, gang[j, p], jobs.work_s[j] / speed[j, p]
-        data_site = jobs.data_site.copy()
-        data_site[runs] = pools.site[jobs.pool[runs]]
-        moves = runs[j] & (jobs.pool[j] != p)
-        moved_gb = np.where(data_site[j] >= 0, jobs.data_gb[j], 0.0)
-        moved_gb = moved_gb + np.where(moves, jobs.checkpoint_gb[j], 0.0)
-        moved_gb[runs[j] & ~moves] = 0.0
-        way = (np.maximum(data_site[j], 0), pools.site[p])
-        transfer_cny = _times(moved_gb, self.transfer_cny_per_gb, way)
-        end_s = run_s + _times(moved_gb, self.transfer_s_per_gb, way)
-        restart_s = np.where(moves, jobs.restart_s[j], 0.0)
-        late_cny = jobs.late_cny_per_s[j] * np.maximum(end_s + restart_s - jobs.slack_s[j], 0.0)
-        restart_cny = restart_s * gang_at * pools.accelerator_cny_per_s[p]
-        energy_cny = gang_at * pools.mw[p] * run_s / SECONDS_PER_HOUR * pools.price_cny_per_mwh[p]
+        runs = self.speed[jobs.job_class] > 0.0
+        job, pool = np.nonzero(runs & (servers >= 1.0) & (servers <= capacity))
         stop_cny = np.zeros(self.n_jobs)
-        at = np.flatnonzero(runs)
-        where = jobs.pool[at]
-        held = gang[at, where] * pools.accelerator_cny_per_s[where]
+        at = np.flatnonzero(jobs.pool >= 0)
+        held = gang[at, jobs.pool[at]] * pools.accelerator_cny_per_s[jobs.pool[at]]
         stop_cny[at] = (jobs.lost_s[at] + jobs.restart_s[at]) * held
-        profit = jobs.value_cny[j] - energy_cny - transfer_cny - late_cny - restart_cny
-        profit = profit + stop_cny[j]
-        kept = np.isfinite(profit) & np.isfinite(end_s)
+        cost = self._cost(job, pool, gang[job, pool])
+        profit = jobs.value_cny[job] + stop_cny[job] - cost
+        kept = np.isfinite(cost)
         job, pool = job[kept].astype(np.int64), pool[kept].astype(np.int64)
-        weight = servers[j, p][kept].astype(np.int64)
         size, tail, fragment_cny = self._fragments()
         return GangArcTable(
-            job, pool, weight, profit[kept], capacity, stop_cny, size, tail, fragment_cny
-        )
+            job, pool, servers[job, pool].astype(np.int64), profit[kept], capacity, stop_cny, size,
+            tail, fragment_cny,
+        )  # fmt: skip
+
+    def _cost(self, job: I8, pool: I8, gang: F8) -> F8:
+        """Return the cost of each arc, infinite where there is no way; see `arcs`."""
+        jobs, pools = self.jobs, self.pools
+        now = jobs.pool[job]
+        stays, moves = now == pool, (now >= 0) & (now != pool)
+        origin = np.where(now >= 0, pools.site[now], jobs.data_site[job]) if len(job) else now
+        moved_gb = np.where((origin >= 0) & ~stays, jobs.data_gb[job], 0.0)
+        moved_gb += np.where(moves, jobs.checkpoint_gb[job], 0.0)
+        way = (np.maximum(origin, 0), pools.site[pool])
+        restart_s = np.where(moves, jobs.restart_s[job], 0.0)
+        run_s = jobs.work_s[job] / self.speed[jobs.job_class[job], pool]
+        wait_s = _times(moved_gb, self.transfer_s_per_gb, way)
+        late_s = np.maximum(wait_s + restart_s + run_s - jobs.slack_s[job], 0.0)
+        energy_mwh = gang * pools.mw[pool] * run_s / SECONDS_PER_HOUR
+        cost = energy_mwh * pools.price_cny_per_mwh[pool]
+        cost += _times(moved_gb, self.transfer_cny_per_gb, way)
+        cost += restart_s * gang * pools.accelerator_cny_per_s[pool]
+        closed = np.isinf(wait_s)
+        late_s[closed] = 0.0
+        cost += jobs.late_cny_per_s[job] * late_s
+        cost[closed] = np.inf
+        return cost
 
     def _fragments(self) -> tuple[I8, F8, F8]:
         pools, to_come = self.pools, self.fragmentation

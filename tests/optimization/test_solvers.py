@@ -167,3 +167,20 @@ def test_highs_prints_nothing() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == ""
+
+
+def test_effort_limits_whole_number_models_and_nothing_else() -> None:
+    rng = np.random.default_rng(3)
+    builder = ModelBuilder()
+    x = builder.add_columns("x", (30,), cost=-rng.random(30), upper=1.0, integer=True)
+    row = builder.add_rows("weight", (3,), upper=3.0)
+    builder.add_terms(row.index()[:, None], x.index()[None, :], rng.random((3, 30)))
+    model = builder.build()
+    best = solve(model, "highs")
+    for solver, effort in (("highs", 1e6), ("cp-sat", 100.0)):
+        whole = solve(model, solver, effort=effort)
+        assert whole.objective == pytest.approx(best.objective, rel=1e-6)
+        small = solve(model, solver, effort=1e-3)
+        assert small.bound <= best.objective + 1e-6 <= small.objective + 2e-6
+    with pytest.raises(SolverError, match="no limit of effort"):
+        solve(diet(), "glop", effort=1.0)
