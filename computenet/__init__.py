@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from computenet.policies import Plan, Policy, SystemView, check_policy
     from computenet.results import Results, load_run
-    from computenet.results.nodal_prices import settlement
+    from computenet.results.settlement import settlement, site_earnings
     from computenet.scenario import Scenario
     from computenet.study import (
         Benchmark,
@@ -59,8 +59,9 @@ _HOME = {
     "read_trace": "computenet.workload.traces",
     "replay": "computenet.study",
     "scale_trace": "computenet.workload.traces",
-    "settlement": "computenet.results.nodal_prices",
+    "settlement": "computenet.results.settlement",
     "simulate": "computenet.study",
+    "site_earnings": "computenet.results.settlement",
 }
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "scale_trace",
     "settlement",
     "simulate",
+    "site_earnings",
 ]
 
 

@@ -167,28 +167,53 @@ LABELS: dict[str, tuple[str, str]] = {
                      "各服务类别的分位数,含网络往返时延;每点为一个需求区域。"),
     "axis_ttft": ("TTFT, ms", "TTFT / 毫秒"),
     "plan": ("Plan and prices", "计划与价格"),
-    "plan_note": ("For energy and network the plans expected {expected} CNY; {paid} CNY were paid "
-                  "({gap}). A price is what one accelerator more for an hour would have saved, the "
-                  "mean over the run; where it is not unique any price in the range would do.",
-                  "计划预期能源与网络成本为 {expected} 元,实际支付 {paid} 元({gap})。价格指多一张卡运行一小时"
-                  "所能节省的成本,取全程平均;价格不唯一时,区间内任一价格均成立。"),
+    "plan_gap": ("Cost against plan", "实际与计划之差"),
+    "plan_gap_sub": ("energy and network, simulated over planned", "用电与网络,仿真相对计划"),
+    "plan_expected": ("Planned, CNY", "计划成本 / 元"),
+    "plan_simulated": ("Simulated, CNY", "仿真成本 / 元"),
+    "plan_money_sub": ("energy and network, without the demand charge", "用电与网络,不含需量电费"),
+    "price_note": ("Nodal prices in CNY per accelerator-hour, for jobs and for the replicas of each "
+                   "model: what one accelerator more for an hour would save, its power included; "
+                   "means over the sets of prices of the run. {mark} marks prices that are not "
+                   "unique (degenerate): any in the range goes with the same plan.",
+                   "节点价格单位为元/卡时,按作业与各模型副本分列:多一张卡运行一小时(含用电)所能节省的"
+                   "成本,取本次运行各组价格的平均。{mark} 表示价格不唯一(对偶退化):区间内任一价格均与"
+                   "同一计划相容。"),
     "plan_accelerator": ("Accelerator", "加速卡"),
-    "plan_price": ("Nodal price, CNY/accelerator·h", "节点价格,元/卡·时"),
+    "plan_price": ("Nodal price, CNY/accelerator·h", "节点价格,元/卡时"),
+    "plan_jobs": ("Jobs", "作业"),
+    "plan_model": ("Serving {model}", "推理 {model}"),
     "plan_value": ("Price", "价格"),
-    "plan_range": ("Range", "区间"),
-    "plan_unique": ("unique", "唯一"),
+    "plan_of": ("Kind", "类别"),
     "plan_item": ("Item", "项目"),
     "plan_unit": ("Unit", "单位"),
     "plan_peak": ("Peak rent", "峰值租金"),
     "plan_power": ("Power", "电力"),
-    "plan_link": ("Link", "链路"),
+    "plan_link": ("Link rent", "链路租金"),
     "plan_carbon": ("Marginal carbon", "边际碳排放"),
+    "plan_other": ("Other", "其他"),
+    "plan_idle_links": ("{n} more links have no rent: they are not full.",
+                        "另有 {n} 条链路未满载,租金为零。"),
+    "unit_g_request": ("g CO₂/request", "克 CO₂/请求"),
+    "unit_kg/accelerator-h": ("kg CO₂/accelerator·h", "千克 CO₂/卡时"),
+    "unit_CNY/MW-h": ("CNY/MW·h", "元/(MW·h)"),
+    "unit_CNY/MWh": ("CNY/MWh", "元/MWh"),
+    "unit_CNY/GB": ("CNY/GB", "元/GB"),
     "settlement": ("Settlement at nodal prices", "按节点价格结算"),
-    "settlement_note": ("What jobs would pay for the accelerator-hours they held, by region, and "
-                        "what sites would earn: the same sum twice.",
-                        "作业按占用卡时应付的金额(按地区)与各站点应得的金额:两者总和相等。"),
-    "plan_paid": ("CNY", "元"),
+    "settlement_note": ("What each region's demand would pay, and each site earn, for the "
+                        "accelerator-hours really used, at the prices of the time. Both sums are "
+                        "computed on their own, from jobs and requests and from what pools were "
+                        "metered to work.",
+                        "各区域需求按实际使用的卡时与当时价格应付的金额,以及各站点应得的金额。"
+                        "两个合计分别由作业与请求、由资源池计量独立算得。"),
+    "plan_for_jobs": ("For jobs, CNY", "作业 / 元"),
+    "plan_for_requests": ("For requests, CNY", "推理 / 元"),
+    "plan_pays": ("Pays, CNY", "应付 / 元"),
+    "plan_earns": ("Earns, CNY", "应得 / 元"),
+    "plan_moved": ("(jobs moved elsewhere)", "(已迁走的作业)"),
     "plan_part": ("Share", "占比"),
+    "map_prices": ("Under a site's name: its mean nodal price for jobs, CNY per accelerator-hour.",
+                   "站点名称下方为该站点作业的平均节点价格,元/卡时。"),
     "bound": ("Distance from the bound", "与理论下界的差距"),
     "bound_note": ("A lower bound with perfect foresight: no policy does the work that {n} run(s) "
                    "of this scenario did for less. Idle is what a network without any work would "

@@ -198,7 +198,8 @@ def _sites(
     by_site = run.summary["by_site"]
     use = [by_site[site.id]["utilisation"] or 0.0 for site in sites]
     nodal = site_prices(run)
-    worth = {key: f"<br>{label('plan_price')} {value:,.3g}" for key, value in nodal.items()}
+    worth = {key: f"<br>{label('plan_price')} {plain(nodal[key], 3)}" for key in nodal}
+    under = {key: f"<br>{plain(nodal[key], 3)}" for key in nodal}
     texts = [
         f"<b>{escape(names.site(site.id))}</b><br>"
         f"{label('it_capacity')} {plain(site.it_capacity_mw)} MW<br>"
@@ -211,7 +212,8 @@ def _sites(
     ]
     figure.add_scatter(
         x=spots[:, 0], y=spots[:, 1], mode="markers+text", name=label("sites"),
-        text=[escape(names.site(site.id)) for site in sites], textposition=_sides(spots),
+        text=[escape(names.site(site.id)) + under.get(site.id, "") for site in sites],
+        textposition=_sides(spots),
         textfont={"size": 11, "color": "#22313a"},
         customdata=texts, hovertemplate="%{customdata}<extra></extra>",
         marker={
@@ -249,4 +251,6 @@ def map_note(run: RunView, label: Labels) -> str:
     flows = request_flows(run)
     total = float(flows["routed"].sum()) if not flows.empty else 0.0
     part = float(flows.head(MOST_FLOWS)["routed"].sum()) / total if total else None
-    return label("map_note", n=min(MOST_FLOWS, len(flows)), all=len(flows), part=share(part))
+    note = label("map_note", n=min(MOST_FLOWS, len(flows)), all=len(flows), part=share(part))
+    between = " " if label.lang == "en" else ""
+    return note + (between + label("map_prices") if site_prices(run) else "")

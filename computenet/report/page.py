@@ -15,7 +15,7 @@ from computenet.report.labels import Labels, labels_of
 from computenet.report.map import map_figure, map_note
 from computenet.report.style import CSS
 from computenet.report.view import Lang, Names, RunView
-from computenet.results.nodal_prices import settlement
+from computenet.results.settlement import settlement, site_earnings
 
 __all__ = ["FONT", "draw", "render_report", "section"]
 
@@ -37,6 +37,8 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
         ``en`` or ``zh``.
     """
     label, names = labels_of(lang), Names.of(run, lang)
+    plan = _plan(run, names, label)
+    planned = [("plan", "plan")] if plan else []
     parts = [
         section("cards", label("key_figures"), sections.cards(run, label)),
         section(
@@ -62,7 +64,7 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
         ),
         _queues(run, names, label),
         *_bound(run, label),
-        *_plan(run, names, label),
+        *plan,
         section("targets", label("targets"), sections.targets(run, names, label)),
         section("by_site", label("by_site"), sections.by_site(run, names, label)),
         section("by_region", label("by_region"), sections.by_region(run, names, label)),
@@ -81,7 +83,7 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
         f'<a href="#{key}">{label(name)}</a>'
         for key, name in (
             ("cards", "key_figures"), ("map", "map"), ("series", "series"), ("slo", "slo"),
-            ("queues", "queues"), ("targets", "targets"), ("by_site", "by_site"),
+            ("queues", "queues"), *planned, ("targets", "targets"), ("by_site", "by_site"),
             ("sources", "sources"),
         )
     )  # fmt: skip
@@ -135,16 +137,17 @@ def _physical(run: RunView, names: Names, label: Labels) -> list[str]:
 
 
 def _plan(run: RunView, names: Names, label: Labels) -> list[str]:
-    """Return the sections of plan and prices, and of settlement, where a policy gives them."""
-    body = planning.plan_section(run, names, label)
+    """Return the sections of plan and prices, and of settlement, where a policy has any."""
+    body = planning.plan_gap(run, label) + planning.plan_section(run, names, label)
     if not body:
         return []
-    parts = [section("plan", label("plan"), body, note=planning.plan_note(run, label))]
+    parts = [section("plan", label("plan"), body)]
     paid = settlement(run)
     if not paid.empty:
         parts.append(
             section(
-                "settlement", label("settlement"), planning.settled(paid, names, label),
+                "settlement", label("settlement"),
+                planning.settled(paid, site_earnings(run), names, label),
                 note=label("settlement_note"),
             )
         )  # fmt: skip

@@ -26,13 +26,15 @@ h2{margin:0 0 8px;font-size:18px;font-weight:650}
  font-variant-numeric:tabular-nums}
 .card span{display:block;font-size:13px;color:#5d6b73}
 .card small{display:block;font-size:12px;color:#87919a}
-.scroll{overflow-x:auto}
+.cards+.note{margin-top:10px}
+.scroll{overflow-x:auto}.scroll+.scroll{margin-top:14px}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
 th,td{padding:5px 9px;border-bottom:1px solid #eceae4;text-align:right;white-space:nowrap}
 th{color:#5d6b73;font-weight:600}
 td.t,th.t{text-align:left}
 td.w{white-space:normal;min-width:220px;overflow-wrap:anywhere}
 tr.sum td{font-weight:650;border-top:2px solid #d8d5cc}
+.range{color:#7a5c12}.range small{color:#87919a}
 .ok{color:#2f7d4a}.bad{color:#b03a3a}
 .grade{display:inline-block;padding:0 7px;border-radius:9px;font-size:12px}
 .g-assumed{background:#f7d9cf}.g-estimated{background:#f6ebc8}

@@ -1,13 +1,16 @@
-"""Nodal prices of a run, and what regions pay at them to whom."""
+"""Prices that the plans of a run gave, by what they are of."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-__all__ = ["nodal_prices", "settlement"]
+__all__ = ["UNIT", "nodal_prices", "price_sets"]
 
+#: Ends of a range that differ by less than this, relative, are one price.
+UNIQUE = 1e-6
 #: What an accelerator-hour is priced in.
 UNIT = "CNY/accelerator-h"
 
@@ -24,7 +27,8 @@ def nodal_prices(run: Any) -> pd.DataFrame:
     -------
     DataFrame
         One row an item: ``target``, ``unit``, ``price``, ``low``, ``high``, ``unique``; empty where
-        the policy gives no prices.
+        the policy gives no prices. A price is unique where its range is nothing beside the range
+        itself and the dearest item of the same unit.
     """
     columns = ["kind", "target", "unit", "price", "price_low", "price_high"]
     parts = [part[part["kind"] == "price"] for part in run.parts("plans", columns)]
@@ -33,44 +37,36 @@ def nodal_prices(run: Any) -> pd.DataFrame:
     means = priced.groupby(["target", "unit"], sort=False)[["price", "price_low", "price_high"]]
     table = means.mean().reset_index()
     table = table.rename(columns={"price_low": "low", "price_high": "high"})
+    dearest = table["price"].abs().groupby(table["unit"]).transform("max")
+    size = table[["low", "high"]].abs().max(axis=1).clip(lower=dearest)
     width = (table["high"] - table["low"]).abs()
-    table["unique"] = width <= 1e-6 * table[["low", "high"]].abs().max(axis=1).clip(lower=1e-9)
+    table["unique"] = np.isfinite(width) & (width <= UNIQUE * size)
     return table
 
 
-def settlement(results: Any) -> pd.DataFrame:
-    """Return what jobs of each region and class pay to each site at nodal prices.
+def price_sets(run: Any) -> pd.DataFrame:
+    """Return nodal prices of compute by set: one row a time, one column a pool or group.
 
-    A job pays for the accelerator-hours it has held, at the mean nodal price of its pool.
-    The sums by region and by site are sums of the same rows, so they agree.
+    A price that a set does not name is as it was in the set before, or in the first that names it.
 
     Parameters
     ----------
-    results
-        Results, or anything with a scenario that hands over columns of its tables by ``parts``.
+    run
+        Results, or anything that hands over columns of its tables by ``parts``.
 
     Returns
     -------
     DataFrame
-        ``region``, ``job_class``, ``site``, ``pool``, ``accelerator_h``, ``price_cny`` and
-        ``paid_cny``; empty where the policy gives no prices.
+        CNY per accelerator-hour; the index is ``epoch_s``, the columns are named ``target``.
     """
-    prices = nodal_prices(results)
-    by_pool = prices[prices["unit"] == UNIT].set_index("target")["price"]
-    horizon_s = results.scenario.horizon_s
-    keys = ["region", "job_class", "site", "pool"]
-    held = []
-    columns = [*keys, "held_accelerators", "start_s", "finish_s"]
-    for part in results.parts("jobs", columns):
-        started = part[part["start_s"].notna() & part["pool"].notna()]
-        end_s = started["finish_s"].fillna(horizon_s)
-        hours = started["held_accelerators"] * (end_s - started["start_s"]) / 3600.0
-        rows = started[keys].astype(str).assign(accelerator_h=hours)
-        held.append(rows.groupby(keys)["accelerator_h"].sum())
-    names = [*keys, "accelerator_h", "price_cny", "paid_cny"]
-    if not held or by_pool.empty:
-        return pd.DataFrame(columns=names)
-    table = pd.concat(held).groupby(level=keys).sum().reset_index()
-    table["price_cny"] = table["pool"].map(by_pool)
-    table["paid_cny"] = table["accelerator_h"] * table["price_cny"]
-    return pd.DataFrame(table[names])
+    columns = ["epoch_s", "kind", "target", "unit", "price"]
+    parts = [
+        part[(part["kind"] == "price") & (part["unit"] == UNIT)]
+        for part in run.parts("plans", columns)
+    ]
+    priced = pd.concat(parts)
+    if priced.empty:
+        return pd.DataFrame()
+    priced = priced.assign(target=priced["target"].astype(str))
+    sets = priced.pivot_table(index="epoch_s", columns="target", values="price")
+    return pd.DataFrame(sets.ffill().bfill())

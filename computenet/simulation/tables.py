@@ -181,6 +181,7 @@ def _groups(compiled: CompiledScenario, totals: RequestTotals) -> pd.DataFrame:
             "pool": _category(np.tile(groups.pool, times), compiled.pools.ids),
             "model": _category(np.tile(groups.model, times), compiled.requests.models),
             "replicas": np.tile(groups.replicas_real, times),
+            "accelerators_per_replica": np.tile(groups.accelerators_per_replica, times),
             "busy_replicas": _flat(totals.busy_s / length),
             "prefill_replicas": _flat(totals.prefill_s / length),
             "tokens_in": _flat(totals.tokens_in),
