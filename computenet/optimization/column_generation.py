@@ -8,11 +8,8 @@ An optimum uses little more than one arc a demand, out of hundreds. So
 3. its prices and the best prices so far give a certified lower bound; arcs that are cheap at
    either are added, and 2 is repeated until bound and objective meet.
 
-For the first rounds limits may be overdrawn at a little more than the prices of 1 (a box on the
-dual prices; du Merle, Villeneuve, Desrosiers and Hansen, *Discrete Math.* 194, 1999), and the
-prices that are tried for the bound lie between the best so far and the model's (Wentges, *Int.
-Trans. Oper. Res.* 4, 1997). Without the two the first models leave demand unmet at its high price,
-and what they price in is useless.
+The prices that are tried for the bound lie between the best so far and the model's (Wentges, *Int.
+Trans. Oper. Res.* 4, 1997): a restricted model's own prices are wild at first.
 """
 
 from __future__ import annotations
@@ -47,14 +44,8 @@ FIRST, WIDTH = 12, 0.15
 NEAR, NEGATIVE = 3, 2
 #: Steps from the best prices to the model's at which the bound is tried.
 STEPS = (1.0, 0.6, 0.3, 0.1, 0.02)
-#: Width of the box on prices at first, in typical prices, and its growth where it is overdrawn.
-BOX, WIDER = 0.03, 20.0
-#: The box goes when the model is this close to the bound, or after so many rounds.
-CLOSE, BOXED_ROUNDS = 0.02, 3
 #: Columns a demand has in the mean before those that have become dear are left out.
 CROWDED = 50
-#: Overdraft below this share of the limit is rounding.
-ROUNDING = 1e-9
 
 
 class ColumnGeneration:
@@ -82,7 +73,7 @@ class ColumnGeneration:
         return arcs if order is None else np.asarray(order[arcs], dtype=np.int64)
 
     def _start_model(self, arcs: I8) -> None:
-        """Build the restricted model on arcs (sorted order), with overdraft columns."""
+        """Build the restricted model on arcs (sorted order)."""
         problem, pricing = self._pricing.problem, self._pricing
         self._arcs = arcs
         self._model = matching_model(_must_cny(problem, pricing.unmet), self._sorted_arcs(arcs))
@@ -90,22 +81,6 @@ class ColumnGeneration:
         self._hot = HotModel(self._model.model)
         rows = [self._model.pool, self._model.site, self._model.link]
         self._rows = np.concatenate([block.index() for block in rows])
-        count = len(self._rows)
-        self._box = BOX * pricing.typical_price
-        first = self._hot.model.n
-        self._overdraft = np.arange(first, first + count)
-        finite = np.isfinite(pricing.limits)
-        self._hot.add_columns(
-            self._best_prices + self._box, np.zeros(count), np.where(finite, np.inf, 0.0),
-            np.arange(count + 1), self._rows, np.full(count, -1.0),
-        )  # fmt: skip
-        self._boxed = True
-
-    def _open_box(self) -> None:
-        assert self._hot is not None
-        zero = np.zeros(len(self._overdraft))
-        self._hot.set_column_bounds(self._overdraft, zero, zero)
-        self._boxed = False
 
     def _append(self, arcs: I8) -> None:
         """Add columns of arcs in sorted order."""
@@ -233,9 +208,8 @@ class ColumnGeneration:
             rounds += 1
             if not answer.solved:
                 return rounds
-            over = self._overdrawn(answer)
-            if not over.any():
-                self._keep(answer)
+            if answer.objective <= self._objective:
+                self._incumbent = answer
             if answer.status is not Status.OPTIMAL:
                 return rounds
             demand_prices = self._model.demand.of(answer.row_duals)
@@ -245,14 +219,8 @@ class ColumnGeneration:
                 self._try(before + step * (prices - before), demand_prices)
             if relative_gap(self._objective, self._bound) <= self._gap:
                 return rounds
-            added = self._price_in(prices, demand_prices)
-            self._left_over = added if not self._boxed else -1
-            close = relative_gap(answer.objective, self._bound) <= CLOSE
-            if self._boxed and (close or rounds >= BOXED_ROUNDS or not added):
-                self._open_box()
-            elif self._boxed and over.any():
-                self._widen_box(over)
-            elif not added:
+            self._left_over = self._price_in(prices, demand_prices)
+            if not self._left_over:
                 return rounds
             hot.use_primal(True)
 
@@ -260,28 +228,12 @@ class ColumnGeneration:
     def _objective(self) -> float:
         return np.inf if self._incumbent is None else self._incumbent.objective
 
-    def _overdrawn(self, answer: Solution) -> B1:
-        limits = self._pricing.limits
-        size = np.maximum(np.where(np.isfinite(limits), limits, 0.0), 1.0)
-        return np.asarray(answer.x[self._overdraft] > ROUNDING * size)
-
-    def _widen_box(self, over: B1) -> None:
-        assert self._hot is not None
-        self._box[over] *= WIDER
-        first = self._hot.model.cost[self._overdraft[over]]
-        self._hot.set_costs(self._overdraft[over], first + self._box[over])
-
-    def _keep(self, answer: Solution) -> None:
-        """Keep a solution; later models only hold more arcs, but their limits may cut them off."""
-        if answer.objective <= self._objective:
-            self._incumbent = answer
-
     def _price_in(self, prices: F8, demand_prices: F8) -> int:
         """Add arcs that are cheap at the best prices or at the model's; return how many."""
         pricing = self._pricing
         tolerance = 1e-9 * pricing.typical_cny
         negative = pricing.choose(prices, demand_prices - tolerance, NEGATIVE, self._taken)
-        if not negative.size and not self._boxed:
+        if not negative.size:
             return 0
         pricing.bound(self._best_prices)
         below = pricing.lowest + 0.25 * WIDTH * pricing.typical_cny

@@ -70,6 +70,9 @@ class ProblemChecks:
         """Check shape and range: at least 0 unless `negative`, finite unless `infinite`."""
         if not self._shape(path, values, shape):
             return
+        least = float(values.min(initial=0.0))  # NaN where there is one
+        if (negative or least >= 0.0) and np.isfinite(values).all():
+            return
         allowed = "numbers" if negative else "numbers of at least 0"
         if infinite:
             allowed += " or infinity"

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matching_cases import PARTS, drawn, optimum, small
 
 from computenet.optimization.arc_pricing import ArcPricing
 from computenet.optimization.column_generation import ColumnGeneration
 from computenet.optimization.matching import solve_matching
 from computenet.optimization.prices import shared_prices
 from computenet.optimization.solvers import Status
+from tests.optimization.matching_cases import PARTS, drawn, optimum, small
 
 
 @pytest.mark.parametrize("seed", range(4))

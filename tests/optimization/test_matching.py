@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from matching_cases import PARTS, drawn, optimum, small
 
 from computenet.errors import InputError
 from computenet.optimization.matcher import Matcher
@@ -22,6 +21,7 @@ from computenet.optimization.matching import (
 )
 from computenet.optimization.matching_limits import binding_limits, matching_loads, why_unmet
 from computenet.optimization.solvers import SolverError, Status
+from tests.optimization.matching_cases import PARTS, drawn, optimum, small
 
 EXACT = ("glop", "highs", "transport", "columns")
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from matching_cases import drawn, small
 
 from computenet.optimization.matching import LinkTraffic, SitePower, solve_matching
 from computenet.optimization.prices import PriceProbe, marginal_carbon, pool_power_mw
 from computenet.optimization.settlement import settle_matching
 from computenet.optimization.solvers import SolverError
+from tests.optimization.matching_cases import drawn, small
 
 LIMITED = ("power", "traffic")
 
