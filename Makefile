@@ -2,18 +2,23 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint bench docs clean
 
-setup: $(STAMP)
+# What development needs; the product alone, for `make demo`, is a good deal less.
+setup: $(VENV)/.development
 
-$(STAMP): pyproject.toml constraints.txt
+$(VENV)/.product: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(INSTALL) -e .
 	touch $@
 
-demo: setup
+$(VENV)/.development: $(VENV)/.product
+	$(INSTALL) -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.product
 	$(BIN)/computenet simulate china-2025 --days 7 --out runs/demo --overwrite
 
 lint: setup
@@ -24,8 +29,11 @@ lint: setup
 test: lint
 	$(BIN)/python -m pytest -q -n auto
 
+docs: setup
+	$(BIN)/mkdocs build --strict
+
 bench: setup
 	$(BIN)/python -m benchmarks.run
 
 clean:
-	rm -rf $(VENV) runs build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) runs build dist .mypy_cache .pytest_cache .ruff_cache site
