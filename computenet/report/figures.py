@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import timedelta, timezone
 from html import escape
@@ -55,6 +56,15 @@ def wide(run: RunView, table: str, key: str, column: str, how: str = "mean") -> 
         wide = getattr(wide.groupby(groups), how)()
         wide.index = pd.Index(times)
     return wide
+
+
+def log_axis(low: float, high: float) -> dict[str, Any]:
+    """Return a logarithmic axis that names 1, 2 and 5 of every power of ten in full."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+    if len(powers) > 4:
+        ticks = [10.0**power for power in powers]
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
 
 
 def style(figure: go.Figure, height: int, **more: Any) -> go.Figure:
@@ -178,7 +188,7 @@ def wait_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
             line={"width": 1.8, "color": PALETTE[number % len(PALETTE)]},
         )  # fmt: skip
     style(figure, 340)
-    figure.update_xaxes(type="log", title=label("axis_wait"))
+    figure.update_xaxes(title=label("axis_wait"), **log_axis(1.0, max(10.0, *most.values())))
     figure.update_yaxes(type="log", title=label("axis_ccdf"), tickformat=".3~%")
     figure.update_layout(legend={"y": -0.22})
     return figure
@@ -213,5 +223,8 @@ def ttft_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None:
                 marker={"size": 5 + 0 * spread, "color": PALETTE[number % len(PALETTE)]},
             )  # fmt: skip
     style(figure, 340)
-    figure.update_yaxes(type="log", title=label("axis_ttft"))
+    shown = table[["ttft_p50_ms", "ttft_p99_ms"]].to_numpy(dtype=np.float64)
+    shown = shown[shown > 0.0]
+    span = log_axis(shown.min(), shown.max()) if len(shown) else {"type": "log"}
+    figure.update_yaxes(title=label("axis_ttft"), **span)
     return figure

@@ -11,7 +11,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "report": ("Simulation report", "仿真报告"),
     "policy": ("Policy", "调度策略"),
     "span": ("Span", "时段"),
-    "days": ("{n} days", "{n} 天"),
+    "days": ("{n} d", "{n} 天"),
     "seed": ("Seed", "随机种子"),
     "version": ("Version", "版本"),
     "topology": ("Topology", "拓扑"),
@@ -215,8 +215,8 @@ LABELS: dict[str, tuple[str, str]] = {
     "map_prices": ("Under a site's name: its mean nodal price for jobs, CNY per accelerator-hour.",
                    "站点名称下方为该站点作业的平均节点价格,元/卡时。"),
     "bound": ("Distance from the bound", "与理论下界的差距"),
-    "bound_note": ("A lower bound with perfect foresight: no policy does the work that {n} run(s) "
-                   "of this scenario did for less. Idle is what a network without any work would "
+    "bound_note": ("A lower bound with perfect foresight: no policy does for less the work "
+                   "that this scenario's runs did ({n}). Idle is what a network without any work would "
                    "cost; the gap above it is what decisions on work can move. Status: {status}.",
                    "完全预知下的下界:对该场景的 {n} 次运行所完成的工作,任何策略都不可能更低。"
                    "“空载”为完全没有工作时的值;其上的差距才是调度决策能够影响的部分。状态:{status}。"),

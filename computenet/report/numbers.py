@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from computenet.report.view import Lang
 
-__all__ = ["compact", "duration", "money", "plain", "share"]
+__all__ = ["compact", "decimals", "duration", "money", "plain", "share"]
 
 #: Shown where a figure does not exist.
 NOTHING = "–"
@@ -31,6 +32,14 @@ def plain(value: float | None, digits: int = 0) -> str:
         return NOTHING
     text = f"{value:,.{digits}f}"
     return text.replace("-", "−")
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Return the decimals a column is shown with, so that its largest value has three figures."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest == 0.0 or largest >= 100.0:
+        return 0
+    return min(2 - math.floor(math.log10(largest)), 4)
 
 
 def compact(value: float | None, lang: Lang, digits: int = 2) -> str:

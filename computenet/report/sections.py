@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from computenet.report.labels import Labels
-from computenet.report.numbers import compact, duration, money, plain, share
+from computenet.report.numbers import compact, decimals, duration, money, plain, share
 from computenet.report.view import Names, RunView, number_at
 
 __all__ = [
@@ -208,25 +208,30 @@ def by_site(run: RunView, names: Names, label: Labels) -> str:
         for name in ("accelerators", "utilisation", "energy", "cost", "price", "carbon", "water",
                      "green", "jobs_started", "wait")
     ]  # fmt: skip
+    s = run.summary
+    cost, energy = s["cost"]["energy_cny"], s["energy"]["facility_mwh"]
+    mwh, tonnes, cubic = (
+        decimals([total]) for total in (energy, s["carbon"]["kg"] / 1000.0, s["water"]["m3"])
+    )
     rows = [
         (
             escape(names.site(key)), plain(v["accelerators"]), share(v["utilisation"]),
-            plain(v["facility_mwh"]), plain(v["energy_cny"]), plain(v["cny_per_mwh"]),
-            plain(v["carbon_kg"] / 1000.0), plain(v["water_m3"]), share(v["green_share"]),
-            plain(v["jobs_started"]), duration(v["job_wait_s_mean"], label.lang),
+            plain(v["facility_mwh"], mwh), plain(v["energy_cny"]), plain(v["cny_per_mwh"]),
+            plain(v["carbon_kg"] / 1000.0, tonnes), plain(v["water_m3"], cubic),
+            share(v["green_share"]), plain(v["jobs_started"]),
+            duration(v["job_wait_s_mean"], label.lang),
         )
-        for key, v in run.summary["by_site"].items()
+        for key, v in s["by_site"].items()
     ]  # fmt: skip
-    s = run.summary
-    cost, energy = s["cost"]["energy_cny"], s["energy"]["facility_mwh"]
     last = "".join(
         f'<td class="{"t" if i == 0 else ""}">{cell}</td>'
         for i, cell in enumerate(
             (
                 label("total"), plain(s["capacity"]["accelerators"]),
-                share(s["capacity"]["utilisation"]), plain(energy), plain(cost),
-                plain(cost / energy if energy else None), plain(s["carbon"]["kg"] / 1000.0),
-                plain(s["water"]["m3"]), share(s["energy"]["green_share"]),
+                share(s["capacity"]["utilisation"]), plain(energy, mwh), plain(cost),
+                plain(cost / energy if energy else None),
+                plain(s["carbon"]["kg"] / 1000.0, tonnes), plain(s["water"]["m3"], cubic),
+                share(s["energy"]["green_share"]),
                 plain(sum(v["jobs_started"] for v in s["by_site"].values())),
                 duration(s["jobs"]["wait_s"]["mean"], label.lang),
             )
