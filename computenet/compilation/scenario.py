@@ -392,11 +392,21 @@ def _groups(
     shape = (len(pools.ids), len(models))
     each, share = np.zeros(shape, dtype=np.int64), np.zeros(shape)
     for pool, kind in enumerate(pools.accelerator):
+        own = scenario.topology.pools[pool].serving_models
         for m, model in enumerate(models):
-            if (m, kind) in rates and model.serving_share > 0.0:
+            part = model.serving_share if own is None else own.get(model.name, 0.0)
+            if part > 0.0 and (m, kind) in rates:
                 each[pool, m] = rates[m, kind].accelerators
-                share[pool, m] = model.serving_share
+                share[pool, m] = part
     total = share.sum(axis=1, keepdims=True)
+    refused = [
+        Problem(f"topology.pools.{pools.ids[pool]}.serving_models", None,
+                f"none of these models fits on {pools.accelerator[pool]}")
+        for pool, item in enumerate(scenario.topology.pools)
+        if item.serving_models is not None and total[pool, 0] == 0.0
+    ]  # fmt: skip
+    if refused:
+        raise InputError(refused, "scenario cannot be used")
     share = np.divide(share, total, out=np.zeros(shape), where=total > 0.0)
     wanted = pools.serving_accelerators
     count = divide_fleet(wanted, share, each, sampling)

@@ -70,6 +70,12 @@ def _topology(topology: Mapping[str, Any], workload: Any) -> list[Problem]:
         out += _unknown(
             f"{path}.accelerator", pool.get("accelerator"), ids["accelerators"], "accelerator"
         )
+    models = _names(_records(workload, "models"), "name")
+    for pool in _records(topology, "pools"):
+        parts_of = pool.get("serving_models")
+        for name in parts_of if isinstance(parts_of, Mapping) and models else ():
+            path = f"topology.pools.{pool.get('id')}.serving_models.{name}"
+            out += _unknown(path, name, models, "model of the workload")
     nodes = ids["regions"] + ids["sites"]
     for link in _records(topology, "links"):
         path = f"topology.links.{link.get('id')}"

@@ -59,6 +59,11 @@ class PoolSpec(Sourced):
     serving_share: Share = Field(
         default=0.0, description="share of the accelerators set aside for inference replicas"
     )
+    serving_models: dict[Identifier, NonNegative] | None = Field(
+        default=None,
+        description="relative parts of the accelerators set aside that each model of the workload "
+        "has here, no others; without it the models' own serving_share",
+    )
     discipline: Discipline = Field(
         default="easy",
         description="first come first served, EASY or conservative backfill; shortest, longest or "
@@ -84,6 +89,11 @@ class PoolSpec(Sourced):
 
     @model_validator(mode="after")
     def _parameters_belong(self) -> PoolSpec:
+        if self.serving_models is not None:
+            if self.serving_share == 0.0:
+                raise ValueError("serving_models is used only where serving_share is above 0")
+            if not any(self.serving_models.values()):
+                raise ValueError("serving_models has a part above 0 for one model at least")
         for name, discipline in PARAMETERS.items():
             if getattr(self, name) is not None and self.discipline != discipline:
                 raise ValueError(
