@@ -1,20 +1,167 @@
-"""The code in the README runs, and the table reference matches the tables."""
+"""What the documentation shows is run, and what it lists is what there is.
+
+In Markdown, ``python`` blocks of a page run one after the other in one name space, ``console``
+blocks run their lines that begin with ``$``, and a block with a ``title`` is a file that they find.
+What a ``console`` block prints is held against what is shown: words must be the same, numbers within
+a tenth; a line of three dots stands for any lines.
+"""
 
 from __future__ import annotations
 
+import io
 import re
+import shlex
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+import yaml
 
 import computenet as cn
+from computenet.cli.main import app, run
 
 ROOT = Path(cn.__file__).parent.parent
+PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
+#: Pages whose blocks have a test of their own, on smaller examples.
+APART = {"docs/bench.md"}
+NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?"
+
+
+def fences(name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (language, title, text) of every block of a page."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for fence in re.finditer(r"^```(\w*)[ ]?([^\n]*)\n(.*?)^```$", text, re.S | re.M):
+        title = re.search(r'title="([^"]*)"', fence[2])
+        yield fence[1], title[1] if title else "", fence[3]
 
 
 def blocks(name: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.S)
+    return [text for language, _, text in fences(name) if language == "python"]
+
+
+def runnable(name: str) -> bool:
+    return any(language in ("python", "console") for language, _, _ in fences(name))
+
+
+@pytest.mark.parametrize("name", [page for page in PAGES if runnable(page) and page not in APART])
+def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "workloads").symlink_to(ROOT / "workloads")
+    space: dict[str, Any] = {"__name__": "__main__"}
+    before = set(sys.modules)
+    for language, title, text in fences(name):
+        if title:
+            (tmp_path / title).write_text(text, encoding="utf-8")
+        elif language == "python":
+            with redirect_stdout(io.StringIO()):
+                exec(compile(text, name, "exec"), space)
+        elif language == "console":
+            session(text, name)
+    for module in set(sys.modules) - before:
+        if (tmp_path / f"{module}.py").is_file():
+            del sys.modules[module]
+
+
+def session(text: str, where: str) -> None:
+    """Run the commands of a console block, and hold what they print against what is shown."""
+    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+        line, _, shown = part.partition("\n")
+        status, printed = command(line)
+        assert (status != 0) == shown.startswith("error:"), f"{where}: {line}\n{printed}"
+        problem = differs(shown, printed)
+        assert problem is None, f"{where}: {line}\n{problem}\nprinted:\n{printed}"
+
+
+def command(line: str) -> tuple[int, str]:
+    words = shlex.split(line)
+    if words[0] != "computenet":
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+    out = io.StringIO()
+    kept, sys.argv = sys.argv, words
+    try:
+        with redirect_stdout(out), redirect_stderr(out):
+            run()
+        status = 0
+    except SystemExit as end:
+        status = int(end.code or 0)
+    finally:
+        sys.argv = kept
+    return status, out.getvalue()
+
+
+def differs(shown: str, printed: str) -> str | None:
+    """Return how what is printed differs from what is shown, ``None`` where it does not."""
+    pieces = []
+    for line in shown.splitlines():
+        if line.strip() == "...":
+            pieces.append(r"(?:[^\n]*\n)*?")
+            continue
+        words = re.split(f"({NUMBER})", " ".join(line.split()))
+        plain = [
+            f"({NUMBER})" if index % 2 else re.escape(word).replace(r"\ ", r"[ ]+")
+            for index, word in enumerate(words)
+        ]
+        pieces.append(r"[ ]*" + "".join(plain) + r"[ ]*\n")
+    lines = [line for line in printed.splitlines() if line.strip()]
+    found = re.fullmatch("".join(pieces), "".join(f"{line}\n" for line in lines))
+    if found is None:
+        return "the words are others"
+    told = [
+        word for line in shown.splitlines() if line.strip() != "..."
+        for word in re.findall(NUMBER, " ".join(line.split()))
+    ]  # fmt: skip
+    for old, new in zip(told, found.groups(), strict=True):
+        a, b = (float(word.replace(",", "")) for word in (old, new))
+        if abs(a - b) > max(0.1 * abs(a), 1e-9):
+            return f"{old} is shown, {new} is printed"
+    return None
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    """Return (page, command) of every command in a block that is not run."""
+    found = []
+    for name in ("README.md", "README.zh-CN.md", *PAGES):
+        for language, _, text in fences(name):
+            if language in ("", "sh"):
+                lines = text.replace("\\\n", " ").splitlines()
+                found += [(name, line) for line in lines if line.startswith("computenet ")]
+    return found
+
+
+@pytest.mark.parametrize(("name", "line"), shown_commands())
+def test_commands_that_are_only_shown_exist(name: str, line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    for stop in ("|", ">", "<"):
+        words = words[: words.index(stop)] if stop in words else words
+    if not {"SCENARIO", "…"}.isdisjoint(words) or "FILE…" in words:
+        pytest.skip("a pattern, not a command")
+    group: Any = typer.main.get_command(app)
+    while hasattr(group, "commands"):
+        assert words[0] in group.commands, f"{name}: {line}"
+        group = group.commands[words.pop(0)]
+    group.make_context("computenet", words)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_yaml_can_be_read(name: str) -> None:
+    for language, _, text in fences(name):
+        if language == "yaml":
+            assert yaml.safe_load(text), name
+
+
+def test_shown_output_is_compared() -> None:
+    assert differs("a 10 b\n...\nend 2,000\n", "a 10.5 b\nmore\nless\nend 1,950\n") is None
+    assert differs("a 10\n", "a 12\n") == "10 is shown, 12 is printed"
+    assert differs("a 10\n", "b 10\n") == "the words are others"
+    assert differs("a\n", "a\nb\n") == "the words are others"
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])

@@ -104,8 +104,13 @@ class Comparison:
         return root
 
 
+def _sized(value: float) -> str:
+    """Return three digits at least, so that small networks do not all cost 0.00."""
+    return f"{value:.3g}" if 0.0 < abs(value) < 10.0 else f"{value:,.0f}"
+
+
 def _millions(value: float) -> str:
-    return f"{value / 1e6:,.2f}"
+    return _sized(value / 1e6) if abs(value) < 1e6 else f"{value / 1e6:,.2f}"
 
 
 _FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
@@ -113,8 +118,8 @@ _FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("  energy", lambda s: _millions(s["cost"]["energy_cny"])),
     ("  network", lambda s: _millions(s["cost"]["network_cny"])),
     ("bills of users, million CNY", lambda s: _bills(s)),
-    ("carbon, t CO2", lambda s: f"{s['carbon']['kg'] / 1000:,.0f}"),
-    ("facility, MWh", lambda s: f"{s['energy']['facility_mwh']:,.0f}"),
+    ("carbon, t CO2", lambda s: _sized(s["carbon"]["kg"] / 1000)),
+    ("facility, MWh", lambda s: _sized(s["energy"]["facility_mwh"])),
     ("PUE", lambda s: "-" if s["energy"]["pue"] is None else f"{s['energy']['pue']:.3f}"),
     ("green share", lambda s: _share(s["energy"]["green_share"])),
     ("unserved, MWh", lambda s: f"{s['energy']['unserved_mwh']:,.0f}"),
