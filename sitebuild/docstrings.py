@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 __all__ = ["Entry", "Section", "cell", "markdown", "sections"]
 
@@ -37,7 +38,7 @@ def sections(docstring: str | None) -> list[Section]:
     ]
     cuts = [*heads, len(lines)]
     found = [Section("", "\n".join(lines[: cuts[0]]).strip(), ())]
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         body = lines[start + 2 : stop]
         found.append(Section(lines[start], "\n".join(body).strip(), tuple(_entries(body))))
     return found

@@ -1,9 +1,9 @@
 """What the documentation shows is run, and what it lists is what there is.
 
 In Markdown, ``python`` blocks of a page run one after the other in one name space, ``console``
-blocks run their lines that begin with ``$``, and a block with a ``title`` is a file that they find.
-What a ``console`` block prints is held against what is shown: words must be the same, numbers within
-a tenth; a line of three dots stands for any lines.
+blocks run their lines that begin with ``$``, and a block with a ``title`` is a file that they
+find. What a ``console`` block prints is held against what is shown: words must be the same,
+numbers within a tenth; a line of three dots stands for any lines.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import typer
 import yaml
 
 import computenet as cn
+from computenet import study
 from computenet.cli.main import app, run
 
 ROOT = Path(cn.__file__).parent.parent
@@ -185,6 +186,53 @@ def test_every_column_is_documented() -> None:
         assert section, name
         documented = re.findall(r"^\| `(\w+)`", section.group(1), re.M)
         assert documented == list(table.columns), name
+
+
+def leaves(node: Any, path: str = "") -> Iterator[str]:
+    """Yield the dotted path of every figure; ``[]`` stands for the items of a list."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from leaves(value, f"{path}.{key}" if path else key)
+    elif isinstance(node, list):
+        rows = [row for row in node if isinstance(row, dict)]
+        for row in rows:
+            yield from leaves(row, f"{path}[]")
+        if not rows:
+            yield f"{path}[]"
+    else:
+        yield path
+
+
+def test_every_figure_of_the_summary_is_documented() -> None:
+    text = (ROOT / "docs" / "reference" / "summary.md").read_text(encoding="utf-8")
+    documented = []
+    for path in re.findall(r"^\| `([^`]+)` \|", text, re.M):
+        forms = [""]
+        for part in re.split(r"(\{[^}]*\})", path):
+            several = part[1:-1].split(",") if part.startswith("{") else [part]
+            forms = [form + one for form in forms for one in several]
+        documented += forms
+    patterns = {
+        path: re.compile(re.sub(r"\b[A-Z]+\b", "[^.]+", re.escape(path))) for path in documented
+    }
+    plain = cn.load("two-hubs", days=0.05, policy="matching")
+    moves = [{"name": "m", "region": "RE", "site": "west", "size_tb": 0.1, "by": "best-effort"}]
+    shed = [{"kind": "grid-event", "site": "west", "at_h": 0.5, "duration_h": 0.2, "shed_mw": 0.01}]
+    rich = cn.load(
+        "two-hubs",
+        days=0.05,
+        overrides={"energy.model": "full", "events": shed, "network.bulk_moves": moves},
+    )
+    paths = {
+        path
+        for results in (study.with_bound(cn.simulate(plain)), cn.simulate(rich))
+        for path in leaves(results.summary)
+    }
+    named = {path for path in paths for form in patterns.values() if form.fullmatch(path)}
+    # Items of these lists are told in words.
+    inner = {path for path in paths if path.startswith(("grid_events[].", "network.bulk_moves[]."))}
+    assert paths - named - inner == set()
+    assert [p for p, form in patterns.items() if not any(map(form.fullmatch, paths))] == []
 
 
 def test_the_guide_to_benchmarks_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
