@@ -30,7 +30,7 @@ test: lint
 	$(BIN)/python -m pytest -q -n auto
 
 docs: setup
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 EXECUTE_NOTEBOOKS=true $(BIN)/mkdocs build --strict
 
 bench: setup
 	$(BIN)/python -m benchmarks.run

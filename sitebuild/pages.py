@@ -74,7 +74,7 @@ def _shown(output: Any, identifier: str) -> str:
         height = figure["layout"].get("height", 450)
         return (
             f'<div id="{identifier}" style="height:{height}px"></div>'
-            f'<script>(function () {{var f = {packed}; '
+            f"<script>(function () {{var f = {packed}; "
             f'Plotly.newPlot("{identifier}", f.data, f.layout, '
             "{responsive: true, displayModeBar: false});})();</script>"
         )

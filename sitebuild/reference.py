@@ -73,12 +73,17 @@ def _command(path: tuple[str, ...], function: Callable[..., Any]) -> list[str]:
         "```text\n" + " ".join(["computenet", *path, *words]) + "\n```",
     ]
     if arguments:
-        rows = [f"| `{cell(word)}` | {cell(said)} |" for word, said, _ in arguments]
+        rows = [f"| `{_either(word)}` | {cell(said)} |" for word, said, _ in arguments]
         parts.append("\n".join(["| argument | |", "|---|---|", *rows]))
     if options:
         head = ["| option | takes | default | |", "|---|---|---|---|"]
         parts.append("\n".join([*head, *options]))
     return parts
+
+
+def _either(word: str) -> str:
+    """Return an argument for a table, where a bar would end the cell."""
+    return word.replace(" | ", " or ")
 
 
 def _option(name: str, kind: Any, info: Any, default: Any) -> str:

@@ -1,4 +1,4 @@
-"""The documentation builds without a warning, every link leads somewhere, and nothing is fetched."""
+"""The documentation builds without a warning, its links lead somewhere, nothing is fetched."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ def test_pages_say_their_language(site: dict[Path, Page]) -> None:
 
 def test_reference_lists_what_there_is(site: dict[Path, Page]) -> None:
     import typer
+
     from computenet.cli.main import app
     from computenet.policies.registry import BUILT_IN
     from computenet.scenario import Scenario
