@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -96,6 +98,15 @@ def test_pages_say_their_language(site: dict[Path, Page]) -> None:
     assert told == {(True, "zh-CN"), (False, "en")}
 
 
+def _commands(group: Any, before: str = "") -> Iterator[str]:
+    """Yield the anchor of every command, those of groups included."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name}-")
+        else:
+            yield before + name
+
+
 def test_reference_lists_what_there_is(site: dict[Path, Page]) -> None:
     import typer
 
@@ -108,9 +119,7 @@ def test_reference_lists_what_there_is(site: dict[Path, Page]) -> None:
     assert set(computenet.__all__) <= {
         name for name in computenet.__all__ if name.lower() in pages["python"].names
     }
-    group = typer.main.get_command(app)
-    assert {name for name in group.commands if name != "trace"} <= pages["cli"].names
-    assert {f"trace-{name}" for name in group.commands["trace"].commands} <= pages["cli"].names
+    assert set(_commands(typer.main.get_command(app))) <= pages["cli"].names
     schema = Scenario.model_json_schema()
     models = {name.removesuffix("Spec").lower() for name in schema["$defs"]}
     assert models <= pages["scenario"].names

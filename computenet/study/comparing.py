@@ -104,11 +104,6 @@ class Comparison:
         return root
 
 
-def _sized(value: float) -> str:
-    """Return three digits at least, so that small networks do not all cost 0.00."""
-    return f"{value:.3g}" if 0.0 < abs(value) < 10.0 else f"{value:,.0f}"
-
-
 def _millions(value: float) -> str:
     return _sized(value / 1e6) if abs(value) < 1e6 else f"{value / 1e6:,.2f}"
 
@@ -142,6 +137,11 @@ _GAPS = (
     ("  above idle", "gap_above_idle"),
     ("carbon over bound", "carbon_gap_to_bound"),
 )
+
+
+def _sized(value: float) -> str:
+    """Return three digits at least, so that small networks do not all cost 0.00."""
+    return f"{value:.3g}" if 0.0 < abs(value) < 10.0 else f"{value:,.0f}"
 
 
 def _share(value: float | None) -> str:
