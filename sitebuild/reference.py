@@ -95,9 +95,12 @@ def _option(name: str, kind: Any, info: Any, default: Any) -> str:
     inner = list(get_args(inner[0])) or inner
     takes = info.metavar or {int: "whole number", float: "number", str: "text"}.get(inner[0], "")
     takes = takes or {"Path": "path", "bool": ""}.get(getattr(inner[0], "__name__", ""), "")
-    shown = "" if default in (None, False, "", True) or default == [] else f"`{default}`"
+    shown_flags = ", ".join(f'<code class="whole">{flag}</code>' for flag in flags)
+    shown = "" if default in (None, False, "") or default == [] else f"`{default}`"
+    if default is True:
+        shown = f"`{flags[0].split('/')[0]}`"
     return (
-        f"| `{'`, `'.join(flags)}` | {cell(takes)}{', may be repeated' if many else ''} "
+        f"| {shown_flags} | {cell(takes)}{', may be repeated' if many else ''} "
         f"| {shown} | {cell(info.help or '')} |"
     )
 
@@ -305,14 +308,18 @@ def _first(docstring: str | None) -> str:
     return inspect.cleandoc(docstring or "").split("\n\n")[0]
 
 
+def _parameter(parameter: inspect.Parameter) -> str:
+    """Return a parameter as it is written; annotations are kept as text, and so without quotes."""
+    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}
+    text = stars.get(parameter.kind, "") + parameter.name
+    if parameter.annotation is not parameter.empty:
+        text += f": {parameter.annotation}"
+    return text if parameter.default is parameter.empty else f"{text} = {parameter.default!r}"
+
+
 def _signature(name: str, function: Callable[..., Any]) -> str:
     signature = inspect.signature(function)
-    words = [
-        str(parameter.replace(annotation=parameter.empty))
-        if parameter.annotation is parameter.empty
-        else f"{parameter}".replace("'", "")
-        for parameter in signature.parameters.values()
-    ]
+    words = [_parameter(parameter) for parameter in signature.parameters.values()]
     stars = [
         index
         for index, parameter in enumerate(signature.parameters.values())

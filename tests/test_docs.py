@@ -209,7 +209,7 @@ def test_every_figure_of_the_summary_is_documented() -> None:
     for path in re.findall(r"^\| `([^`]+)` \|", text, re.M):
         forms = [""]
         for part in re.split(r"(\{[^}]*\})", path):
-            several = part[1:-1].split(",") if part.startswith("{") else [part]
+            several = part[1:-1].replace(" ", "").split(",") if part.startswith("{") else [part]
             forms = [form + one for form in forms for one in several]
         documented += forms
     patterns = {
