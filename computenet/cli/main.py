@@ -83,7 +83,8 @@ def run() -> None:
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(help="A kind: topologies, workloads, scenarios, shocks, suites, …")
+        str,
+        typer.Argument(help="A kind: topologies, layouts, workloads, scenarios, shocks, suites, …"),
     ] = "",
     as_json: JsonOpt = False,
 ) -> None:
