@@ -3,6 +3,7 @@
 from computenet.scenario.layouts.applying import apply_layout
 from computenet.scenario.layouts.between import layout_between, without_provenance
 from computenet.scenario.layouts.chain import Resolved, is_layout, resolve_layout
+from computenet.scenario.layouts.changes import Change, topology_changes
 from computenet.scenario.layouts.spec import (
     PARTS,
     LayoutAdditions,
@@ -13,6 +14,7 @@ from computenet.scenario.layouts.spec import (
 
 __all__ = [
     "PARTS",
+    "Change",
     "LayoutAdditions",
     "LayoutRemovals",
     "LayoutSpec",
@@ -22,5 +24,6 @@ __all__ = [
     "is_layout",
     "layout_between",
     "resolve_layout",
+    "topology_changes",
     "without_provenance",
 ]
