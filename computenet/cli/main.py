@@ -10,6 +10,7 @@ import typer
 
 from computenet.cli.bench import bench
 from computenet.cli.compare import compare
+from computenet.cli.export import export, layout_app
 from computenet.cli.match import match
 from computenet.cli.options import (
     BoundOpt,
@@ -45,6 +46,8 @@ app.add_typer(trace_app, name="trace")
 app.command()(match)
 app.command()(bench)
 app.command()(compare)
+app.command()(export)
+app.add_typer(layout_app, name="layout")
 app.command()(report)
 
 

@@ -24,9 +24,12 @@ __all__ = ["ComparisonView", "render_comparison"]
 #: Changes of one layout shown before the rest is folded away.
 MOST_ROWS = 12
 MORE_CSS = (
-    ".maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));"
+    ".maps{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,480px),1fr));"
     "gap:14px}.maps h3{margin:4px 0;font-size:15px}.maps p{margin:0 0 4px}"
 )
+
+#: Maps side by side are narrower than one alone and keep their names for longer.
+SMALL = NARROW.replace("< 600", "< 420")
 
 
 class RowView(Protocol):
@@ -50,7 +53,6 @@ class ComparisonView(Protocol):
     @property
     def bounds_cny(self) -> Mapping[str, float | None]: ...
     def rows(self) -> Sequence[RowView]: ...
-    def bound_line(self) -> str: ...
 
 
 def render_comparison(comparison: ComparisonView, lang: Lang = "en") -> str:
@@ -58,7 +60,12 @@ def render_comparison(comparison: ComparisonView, lang: Lang = "en") -> str:
     label = labels_of(lang)
     figures = draw(_figures(comparison, label), lang, "figures")
     parts = [
-        section("table", label("compare_table"), _table(comparison, label), foot=_foot(comparison)),
+        section(
+            "table",
+            label("compare_table"),
+            _table(comparison, label),
+            foot=_foot(comparison, label),
+        ),
         section("figures", label("compare_figures"), figures, note=label("compare_figures_note")),
     ]
     nav = [("table", "compare_table"), ("figures", "compare_figures")]
@@ -81,8 +88,16 @@ def render_comparison(comparison: ComparisonView, lang: Lang = "en") -> str:
     )
 
 
-def _foot(comparison: ComparisonView) -> str:
-    return comparison.bound_line()
+def _foot(comparison: ComparisonView, label: Labels) -> str:
+    """Return the least each run could have cost, in words."""
+    bounds = comparison.bounds_cny
+    known = {name: value for name, value in bounds.items() if value is not None}
+    if not known:
+        return label("compare_no_bounds")
+    if len(known) == len(bounds) and len(set(known.values())) == 1:
+        return label("compare_one_bound", cny=plain(next(iter(known.values()))))
+    shown = "; ".join(f"{name} {plain(value)}" for name, value in bounds.items())
+    return label("compare_bounds", list=shown)
 
 
 def _table(comparison: ComparisonView, label: Labels) -> str:
@@ -99,20 +114,24 @@ def _table(comparison: ComparisonView, label: Labels) -> str:
 def _figures(comparison: ComparisonView, label: Labels) -> go.Figure:
     """Return cost, carbon, SLO and waiting of the runs, in four panels."""
     names = [escape(name) for name in comparison.runs]
-    titles = [label(f"compare_{key}") for key in ("cost", "carbon", "slo", "wait")]
+    runs = [run.summary for run in comparison.runs.values()]
+    large = max(run["cost"]["total_cny"] for run in runs) >= 1e5
+    unit = 1e6 if large else 1.0
+    titles = [label("compare_cost" if large else "compare_cost_cny"),
+              *(label(f"compare_{key}") for key in ("carbon", "slo", "wait"))]  # fmt: skip
     figure = make_subplots(
         rows=2, cols=2, subplot_titles=titles, vertical_spacing=0.2, horizontal_spacing=0.09
     )
-    runs = [run.summary for run in comparison.runs.values()]
     for key, colour in (("energy", PALETTE[0]), ("network", PALETTE[1])):
         figure.add_bar(
-            x=names, y=[run["cost"][f"{key}_cny"] / 1e6 for run in runs], name=label(f"cost_{key}"),
-            marker={"color": colour}, hovertemplate="%{x}<br>%{y:,.3f}", row=1, col=1,
+            x=names, y=[run["cost"][f"{key}_cny"] / unit for run in runs],
+            name=label(f"cost_{key}"), marker={"color": colour},
+            hovertemplate="%{x}<br>%{y:,.3f}", row=1, col=1,
         )  # fmt: skip
     bounds = [comparison.bounds_cny.get(name) for name in comparison.runs]
     if any(value is not None for value in bounds):
         figure.add_scatter(
-            x=names, y=[None if value is None else value / 1e6 for value in bounds],
+            x=names, y=[None if value is None else value / unit for value in bounds],
             name=label("compare_bound"), mode="markers", row=1, col=1,
             marker={"symbol": "line-ew", "size": 34, "line": {"width": 3, "color": "#22313a"}},
         )  # fmt: skip
@@ -156,7 +175,7 @@ def _maps(comparison: ComparisonView, base: TopologySpec, label: Labels) -> str:
         title = escape(f"{getattr(topology.title, label.lang)} · {name}")
         cells.append(
             f'<div class="map"><h3>{title}</h3><p class="note">{escape(_totals(topology, label))}'
-            f"</p>{draw(figure, label.lang, f'map-{number}', NARROW)}</div>"
+            f"</p>{draw(figure, label.lang, f'map-{number}', SMALL)}</div>"
         )
     return section(
         "layouts", label("compare_maps"), f'<div class="maps">{"".join(cells)}</div>',
@@ -197,9 +216,11 @@ def _changes(comparison: ComparisonView, label: Labels) -> str:
 
 
 def _change(change: ChangeView, label: Labels) -> list[str]:
-    unit = {"sites": "MW", "links": "Gbps", "pools": ""}.get(change.part, "")
-    what = change.field or label(f"change_whole_{change.part}" if unit or change.part == "pools"
-                                 else "change_whole")  # fmt: skip
+    if change.field:
+        what = label.or_own("change_field_", change.field)
+    else:
+        sized = change.part in ("sites", "pools", "links")
+        what = label(f"change_whole_{change.part}" if sized else "change_whole")
     by = "–"
     both = (change.before, change.after)
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in both):

@@ -126,7 +126,7 @@ class Comparison:
     def bound_line(self) -> str:
         """Return what is known of the least cost in a sentence."""
         limits = self.limits
-        if limits.cost_cny is None and self.own_limits:
+        if any(one.cost_cny is not None for one in self.own_limits.values()):
             shown = {
                 name: "no bound" if one.cost_cny is None else f"{one.cost_cny:,.0f} CNY"
                 for name, one in self.own_limits.items()
