@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -88,6 +89,9 @@ def from_sites(
         id=None if out is None else out.stem,
     )  # fmt: skip
     if out is not None:
+        if Path(topology).is_file():  # a path within a layout is relative to it
+            base = os.path.relpath(topology, out.parent)
+            layout = layout.model_copy(update={"extends": base})
         write_text(out, dump_layout(layout))
     if as_json:
         print_json({"layout": layout.id, "sites": len(layout.add.sites),

@@ -128,7 +128,11 @@ def read_rows(path: Path, problems: list[Problem]) -> list[Row]:
     except (OSError, UnicodeDecodeError) as error:
         words = getattr(error, "strerror", None) or "is not UTF-8 text"
         raise InputError([Problem(str(path), None, words)], "file cannot be read") from error
-    raw = _features(path, text) if text.lstrip().startswith(("{", "[")) else _lines(path, text, problems)
+    raw = (
+        _features(path, text)
+        if text.lstrip().startswith(("{", "["))
+        else _lines(path, text, problems)
+    )
     if not raw:
         problems.append(Problem(str(path), None, "holds no candidate sites"))
     rows = [_row(where, values, problems) for where, values in raw]

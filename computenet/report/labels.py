@@ -427,6 +427,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "change_part_accelerators": ("accelerator", "加速卡型号"),
     "change_part_tariffs": ("tariff", "电价"),
     "change_part_grids": ("grid", "电网"),
+    "change_links": ("Links", "链路"),
     "change_part_": ("topology", "拓扑"),
     "map_kind": ("what", "类别"),
     "map_from": ("place or from", "地点或起点"),

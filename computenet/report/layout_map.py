@@ -107,7 +107,10 @@ def layout_map(
     status = site_status(base, topology, changes)
     _sites(figure, base, topology, status, label, most_mw)
     frame(figure, label)
-    figure.update_layout(meta={"table": _table(base, topology, changes, label)})
+    figure.update_layout(
+        meta={"table": _table(base, topology, changes, label)},
+        legend={"y": 0.0, "font": {"size": 11}}, margin={"b": 52},
+    )  # fmt: skip
     return figure
 
 
@@ -146,7 +149,8 @@ def _links(
         shared = {"legendgroup": f"link-{kind}", "xaxis": "x", "yaxis": "y"}
         figure.add_scatter(
             x=line[:, 0], y=line[:, 1], mode="lines", hoverinfo="skip", showlegend=not quiet,
-            name=f"{label('links')}: {label(f'change_{kind}')}", opacity=0.6 if quiet else 0.9,
+            name=f"{label('change_links')}: {label(f'change_{kind}')}",
+            opacity=0.6 if quiet else 0.9,
             line={"color": colour, "width": width, "dash": dash}, **shared,
         )  # fmt: skip
         if quiet:
