@@ -203,7 +203,7 @@ def _sites(
         figure.add_scatter(
             x=spots[chosen, 0], y=spots[chosen, 1], mode="markers+text",
             name=f"{label('sites')}: {label(f'change_{kind}')}",
-            text=[escape(getattr(site.name, label.lang)) + under[site.id] for site in items],
+            text=[_broken(getattr(site.name, label.lang)) + under[site.id] for site in items],
             textposition=[sides[i] for i in chosen], textfont={"size": 11, "color": "#22313a"},
             customdata=[_told(site, old.get(site.id), more[site.id], kind, label)
                         for site in items],
@@ -214,6 +214,16 @@ def _sites(
                          "color": COLOURS[kind] if kind == "removed" else "#5a3b1e"},
             },
         )  # fmt: skip
+
+
+def _broken(name: str) -> str:
+    """Return a name for the map, a long one in two lines."""
+    if len(name) <= (18 if name.isascii() else 9):
+        return escape(name)
+    middle = len(name) // 2
+    spaces = [at for at, letter in enumerate(name) if letter == " "]
+    at = min(spaces, key=lambda place: abs(place - middle)) if spaces else middle
+    return f"{escape(name[:at].rstrip())}<br>{escape(name[at:].lstrip())}"
 
 
 def _signed(value: float) -> str:
