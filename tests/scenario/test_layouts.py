@@ -146,6 +146,24 @@ def test_every_problem_of_a_layout_and_of_what_it_sets_at_once() -> None:
     assert set(found) == set(expected)
 
 
+@pytest.mark.parametrize(
+    ("parts", "path"),
+    [
+        ({"set": {"sites": 5}}, "topology.sites"),
+        ({"set": {"sites.west": 5}}, "topology.sites.1"),
+        ({"set": {"sites.west.pue": float("nan")}}, "topology.sites.west.pue"),
+        ({"set": {"": 1}}, "more: set."),
+        ({"set": None}, "more: set"),
+        ({"add": {"sites": [5]}}, "more: add.sites.0"),
+        ({"remove": {"accelerators": ["unit"]}}, "topology.pools.west/unit.accelerator"),
+        ({"remove": {"sites": ["east", "west"]}}, "topology.sites"),
+        ({"extends": 5}, "more: extends"),
+    ],
+)
+def test_nonsense_is_told_in_place(parts: dict[str, Any], path: str) -> None:
+    assert path in problems_of(lambda: load_scenario(layout(**parts)))
+
+
 def test_faults_of_the_layout_itself() -> None:
     wrong = layout(grade="guessed", ste={}, add={"sties": []})
     del wrong["source"]
