@@ -43,7 +43,8 @@ details{margin-top:8px}summary{cursor:pointer;color:#2f6f9f}
 .banner{margin:8px 0 0;padding:7px 11px;border-left:3px solid #d9a441;background:#fbf4e2;
  color:#4d4327;font-size:13.5px}
 .figure{width:100%;overflow:hidden}
-.save{display:flex;gap:6px;justify-content:flex-end;margin:2px 0 4px}
+.save{position:relative;display:flex;gap:6px;justify-content:flex-end;padding:2px 0 4px;
+ background:#fff}
 .save button{padding:1px 8px;border:1px solid #d8d5cc;border-radius:9px;background:#fcfbf8;
  color:#5d6b73;font:11px/1.6 var(--font);cursor:pointer}
 .save button:hover,.save button:focus-visible{background:#dbe9f1;color:#173042}
