@@ -13,10 +13,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from computenet.interop import export, layout_from_sites
     from computenet.policies import Plan, Policy, SystemView, check_policy
     from computenet.results import Results, load_run
     from computenet.results.settlement import settlement, site_earnings
-    from computenet.scenario import Scenario
+    from computenet.scenario import (
+        LayoutSpec,
+        Scenario,
+        apply_layout,
+        dump_layout,
+        layout_between,
+    )
     from computenet.study import (
         Benchmark,
         Comparison,
@@ -41,17 +48,23 @@ __version__ = "0.1.0"
 _HOME = {
     "Benchmark": "computenet.study",
     "Comparison": "computenet.study",
+    "LayoutSpec": "computenet.scenario",
     "MatchOutcome": "computenet.study",
     "Plan": "computenet.policies",
     "Policy": "computenet.policies",
     "Results": "computenet.results",
     "Scenario": "computenet.scenario",
     "SystemView": "computenet.policies",
+    "apply_layout": "computenet.scenario",
     "bench": "computenet.study",
     "check_policy": "computenet.policies",
     "convert_trace": "computenet.workload.traces",
     "compare": "computenet.study",
     "describe_trace": "computenet.workload.traces",
+    "dump_layout": "computenet.scenario",
+    "export": "computenet.interop",
+    "layout_between": "computenet.scenario",
+    "layout_from_sites": "computenet.interop",
     "load": "computenet.study",
     "load_run": "computenet.results",
     "match": "computenet.study",
@@ -67,17 +80,23 @@ _HOME = {
 __all__ = [
     "Benchmark",
     "Comparison",
+    "LayoutSpec",
     "MatchOutcome",
     "Plan",
     "Policy",
     "Results",
     "Scenario",
     "SystemView",
+    "apply_layout",
     "bench",
     "check_policy",
     "compare",
     "convert_trace",
     "describe_trace",
+    "dump_layout",
+    "export",
+    "layout_between",
+    "layout_from_sites",
     "load",
     "load_run",
     "match",

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "policies": {
         "optimization", "compiled", "energy", "network", "kernels", "units", "errors",
     },
-    "results": {"scenario", "compiled", "units", "errors", "report"},
+    "results": {"scenario", "compiled", "units", "errors", "report", "interop"},
     "simulation": {
         "policies", "kernels", "energy", "network", "workload", "compiled", "compilation",
         "results", "scenario", "serving", "engines", "streams", "units", "errors",
@@ -40,11 +40,17 @@ ALLOWED: dict[str, set[str]] = {
         "simulation", "optimization", "policies", "results", "report", "scenario", "workload",
         "compilation", "compiled", "network", "engines", "units", "errors",
     },
-    "cli": {"study", "results", "report", "scenario", "simulation", "workload", "errors", "units"},
+    "interop": {
+        "results", "scenario", "compilation", "compiled", "network", "units", "errors",
+    },
+    "cli": {
+        "study", "interop", "results", "report", "scenario", "simulation", "workload", "errors",
+        "units",
+    },
 }  # fmt: skip
 
 #: Imports inside a function that close a loop for the user's convenience, one by one.
-DEFERRED = {("results", "report")}
+DEFERRED = {("results", "report"), ("results", "interop")}
 
 
 def imported_parts(path: Path) -> set[tuple[str, bool]]:

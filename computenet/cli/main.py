@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from computenet.cli.bench import bench
+from computenet.cli.compare import compare
+from computenet.cli.export import export, layout_app
 from computenet.cli.match import match
 from computenet.cli.options import (
     BoundOpt,
@@ -29,6 +31,7 @@ from computenet.cli.options import (
     print_json,
     yaml_table,
 )
+from computenet.cli.report import report
 from computenet.cli.traces import trace_app
 from computenet.errors import ComputenetError, InputError, Problem
 
@@ -42,6 +45,10 @@ app = typer.Typer(
 app.add_typer(trace_app, name="trace")
 app.command()(match)
 app.command()(bench)
+app.command()(compare)
+app.command()(export)
+app.add_typer(layout_app, name="layout")
+app.command()(report)
 
 
 def _show_version(wanted: bool) -> None:
@@ -83,7 +90,8 @@ def run() -> None:
 @app.command("list")
 def list_command(
     kind: Annotated[
-        str, typer.Argument(help="A kind: topologies, workloads, scenarios, shocks, suites, …")
+        str,
+        typer.Argument(help="A kind: topologies, layouts, workloads, scenarios, shocks, suites, …"),
     ] = "",
     as_json: JsonOpt = False,
 ) -> None:
@@ -231,104 +239,3 @@ def replay(
         print_json(results.summary)
         return
     print_summary(results, out)
-
-
-@app.command()
-def compare(
-    what: Annotated[
-        list[str], typer.Argument(metavar="SCENARIO | RUN RUN…", help="A scenario, or runs.")
-    ],
-    policies: Annotated[
-        str | None, typer.Option(help="Policies to compare, separated by commas.")
-    ] = None,
-    shocks: Annotated[
-        str | None,
-        typer.Option(help="Shocks to compare, separated by commas; none = without any."),
-    ] = None,
-    days: DaysOpt = None,
-    seed: SeedOpt = None,
-    pairs: SetOpt = None,
-    bound: Annotated[
-        bool,
-        typer.Option("--bound/--no-bound", help="Compute what no policy can better."),
-    ] = True,
-    out: OutOpt = None,
-    overwrite: OverwriteOpt = False,
-    lang: LangOpt = None,
-    as_json: JsonOpt = False,
-) -> None:
-    """Compare policies or shocks on one scenario, or runs made earlier."""
-    from computenet import study
-    from computenet.cli.show import print_comparison, progress
-    from computenet.results.storage import require_free
-
-    tongue = language(lang)
-    needs_out(out, overwrite, lang)
-    if policies is not None and shocks is not None:
-        raise InputError(
-            [Problem("--shocks", shocks, "cannot be used with --policies; name one policy by --set",
-                     "--set policy=NAME")]
-        )  # fmt: skip
-    if shocks is not None:
-        if len(what) != 1:
-            raise InputError(
-                [Problem("compare", " ".join(what), "--shocks takes one scenario", "SCENARIO")]
-            )
-        if out is not None:
-            require_free(out, overwrite=overwrite)
-        names = [name.strip() for name in shocks.split(",") if name.strip()]
-        scenario = load(what[0], days, None, seed, pairs)
-        with progress(scenario, quiet=as_json, runs=names) as report:
-            comparison = study.compare_shocks(scenario, names, progress=report, bound=bound)
-        if out is not None:
-            comparison.save(out, overwrite=overwrite, lang=tongue)
-    elif policies is not None:
-        if len(what) != 1:
-            raise InputError(
-                [Problem("compare", " ".join(what), "--policies takes one scenario", "SCENARIO")]
-            )
-        if out is not None:
-            require_free(out, overwrite=overwrite)
-        names = [name.strip() for name in policies.split(",") if name.strip()]
-        scenario = load(what[0], days, None, seed, pairs)
-        study.check_policies(names)
-        with progress(scenario, quiet=as_json, runs=names) as report:
-            comparison = study.compare(scenario, policies=names, progress=report, bound=bound)
-        if out is not None:
-            comparison.save(out, overwrite=overwrite, lang=tongue)
-    else:
-        unused = [
-            name
-            for name, value in (
-                ("--days", days),
-                ("--seed", seed),
-                ("--set", pairs),
-                ("--out", out),
-            )
-            if value
-        ]
-        if unused or len(what) < 2:
-            raise InputError(
-                [Problem(name, None, "is not used when runs are compared") for name in unused]
-                or [Problem("compare", what[0], "give --policies, or two runs", "RUN RUN …")]
-            )
-        comparison = study.compare_runs(what, bound=bound)
-    if as_json:
-        print_json(comparison.as_dict())
-        return
-    print_comparison(comparison, out)
-
-
-@app.command()
-def report(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
-    lang: LangOpt = None,
-    out: Annotated[Path | None, typer.Option(help="File to write; RUN/report.html.")] = None,
-) -> None:
-    """Write the HTML report of a run."""
-    from computenet.results import load_run
-
-    tongue = language(lang)
-    path = out if out is not None else run_dir / "report.html"
-    load_run(run_dir).report(path, lang="zh" if tongue == "zh" else "en")
-    typer.echo(str(path))

@@ -12,6 +12,7 @@ from computenet.results.streamed import StreamedTable
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray
 
     from computenet.scenario import Scenario
 
@@ -135,6 +136,12 @@ class Results:
     def sources(self) -> pd.DataFrame:
         """What the numbers stand on: path, value, source, grade."""
         return self.tables["sources"]
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the tables over time as an xarray data set after the CF conventions."""
+        from computenet.interop.netcdf import to_xarray
+
+        return to_xarray(self)
 
     def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the run directory; it appears under its name only when complete."""

@@ -1,12 +1,14 @@
 """What a user writes: specs, YAML, the built-in catalogue."""
 
 from computenet.scenario.catalogue import (
+    list_layouts,
     list_scenarios,
     list_shocks,
     list_suites,
     list_topologies,
     list_workloads,
 )
+from computenet.scenario.layouts import LayoutSpec, apply_layout, dump_layout, layout_between
 from computenet.scenario.loading import dump_scenario, load_scenario
 from computenet.scenario.scenario import (
     DemandSurge,
@@ -26,6 +28,7 @@ __all__ = [
     "DemandSurge",
     "GridEvent",
     "GridShift",
+    "LayoutSpec",
     "LinkCut",
     "PolicySpec",
     "RunSpec",
@@ -34,7 +37,11 @@ __all__ = [
     "TopologySpec",
     "WeatherShift",
     "WorkloadSpec",
+    "apply_layout",
+    "dump_layout",
     "dump_scenario",
+    "layout_between",
+    "list_layouts",
     "list_scenarios",
     "list_shocks",
     "list_suites",

@@ -1,8 +1,8 @@
 """Built-in topologies, workloads and scenarios, in a source checkout or in an installed wheel.
 
 ``topologies/NAME/topology.yaml`` is a topology, ``topologies/NAME/scenario.yaml`` the scenario of
-the same name, ``workloads/NAME.yaml`` a workload, and ``benchmarks/suites/NAME.yaml`` a suite of
-scheduler benchmarks.
+the same name, ``topologies/layouts/NAME.yaml`` a layout, ``workloads/NAME.yaml`` a workload, and
+``benchmarks/suites/NAME.yaml`` a suite of scheduler benchmarks.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from computenet.scenario.yaml_text import read_yaml
 
 __all__ = [
     "data_root",
+    "layout_files",
+    "list_layouts",
     "list_scenarios",
     "list_shocks",
     "list_suites",
@@ -39,6 +41,13 @@ def topology_files() -> dict[str, Path]:
     return {
         path.parent.name: path
         for path in sorted((data_root() / "topologies").glob("*/topology.yaml"))
+    }
+
+
+def layout_files() -> dict[str, Path]:
+    """Return built-in layouts by name."""
+    return {
+        path.stem: path for path in sorted((data_root() / "topologies" / "layouts").glob("*.yaml"))
     }
 
 
@@ -80,6 +89,11 @@ def _titles(files: dict[str, Path]) -> dict[str, str]:
 def list_topologies() -> dict[str, str]:
     """Return the English titles of the built-in topologies by name."""
     return _titles(topology_files())
+
+
+def list_layouts() -> dict[str, str]:
+    """Return the English titles of the built-in layouts by name."""
+    return _titles(layout_files())
 
 
 def list_shocks() -> dict[str, str]:

@@ -11,7 +11,13 @@ import yaml
 from pydantic import ValidationError
 
 from computenet.errors import InputError, Problem, nearest
-from computenet.scenario.catalogue import scenario_files, topology_files, workload_files
+from computenet.scenario.catalogue import (
+    layout_files,
+    scenario_files,
+    topology_files,
+    workload_files,
+)
+from computenet.scenario.layouts import is_layout, resolve_layout
 from computenet.scenario.problems import spec_problems
 from computenet.scenario.references import reference_problems
 from computenet.scenario.scenario import Scenario
@@ -31,82 +37,118 @@ def load_scenario(
     ----------
     source
         A built-in name, the path of a YAML file, or a mapping. ``topology`` and ``workload`` in it
-        may be built-in names or paths relative to the file. A topology alone (a file with
-        ``sites``) is run with the workload ``national-week``.
+        may be built-in names or paths relative to the file; the topology may be a layout (a
+        mapping or file with ``extends``). A topology alone (a file with ``sites``) is run with the
+        workload ``national-week``. A layout alone is run as the built-in scenario of the topology
+        it comes from, if that is built in, and like a topology alone otherwise.
     overrides
         Values by dotted path; items of lists are named by their id, e.g.
-        ``topology.sites.zhongwei.pue``. ``policy`` may be a name alone.
+        ``topology.sites.zhongwei.pue``. ``policy`` may be a name alone. A ``topology`` or
+        ``workload`` given here may be a path relative to the working directory.
 
     Raises
     ------
     InputError
         With every problem found.
     """
-    raw, folder = _raw(source)
+    raw, folder, told = _raw(source)
     changes = dict(overrides or {})
+    folders = {"topology": [folder], "workload": [folder]}
     for part in ("topology", "workload"):
         if part in changes:
             raw[part] = changes.pop(part)
+            folders[part] = [Path(), folder]
     problems: list[Problem] = []
-    for part, files in (("topology", topology_files()), ("workload", workload_files())):
+    for part, files in (
+        ("topology", {**layout_files(), **topology_files()}),
+        ("workload", workload_files()),
+    ):
         if part in raw:
-            raw[part] = _resolve(part, raw[part], files, folder, problems)
+            raw[part] = _resolve(part, raw[part], files, folders[part], problems, told)
     for path, value in changes.items():
         _override(raw, path, value, problems)
     if isinstance(raw.get("policy"), str):
         raw["policy"] = {"name": raw["policy"]}
     if problems:
-        raise InputError(problems, TITLE)
-    return _validated(raw)
+        raise InputError([*told, *problems], TITLE)
+    return _validated(raw, told)
 
 
-def _validated(raw: dict[str, Any]) -> Scenario:
+def _validated(raw: dict[str, Any], told: list[Problem]) -> Scenario:
+    """Return the scenario unless it, or a layout in it, has problems."""
     scenario: Scenario | None = None
-    problems: list[Problem] = []
+    problems: list[Problem] = list(told)
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
-        problems = spec_problems(error, raw)
+        problems += spec_problems(error, raw)
     problems += reference_problems(raw)
     if problems or scenario is None:
         raise InputError(problems, TITLE)
     return scenario
 
 
-def _raw(source: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
+def _raw(source: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], Path, list[Problem]]:
+    """Return a raw scenario, the folder its paths are relative to, and problems of its layout."""
     if isinstance(source, Mapping):
-        return _whole(copy.deepcopy(dict(source)), "scenario"), Path()
-    path = _file(source, "scenario", scenario_files(), Path())
+        return _whole(copy.deepcopy(dict(source)), "scenario", Path())
+    files = {**layout_files(), **scenario_files()}
+    path = _file(source, "scenario", files, [Path()])
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError([Problem(str(path), None, "holds no mapping of fields")], TITLE)
-    return _whole(content, str(path)), path.parent
+    return _whole(content, str(path), path.parent)
 
 
-def _whole(content: dict[str, Any], where: str) -> dict[str, Any]:
+def _whole(
+    content: dict[str, Any], where: str, folder: Path
+) -> tuple[dict[str, Any], Path, list[Problem]]:
     wrong = [key for key in content if not isinstance(key, str)]
     if wrong:
         raise InputError([Problem(where, key, "is not a field name") for key in wrong], TITLE)
+    if is_layout(content):
+        return _of_layout(content, where, folder)
     if "sites" in content and "topology" not in content:
-        name = content.get("id", "topology")
-        return {
-            "name": name,
-            "title": content.get("title", {"en": str(name), "zh": str(name)}),
-            "topology": content,
-            "workload": "national-week",
-        }
-    return content
+        return _of_topology(content), folder, []
+    return content, folder, []
 
 
-def _file(source: str | Path, kind: str, files: Mapping[str, Path], folder: Path) -> Path:
+def _of_topology(topology: dict[str, Any]) -> dict[str, Any]:
+    name = topology.get("id", "topology")
+    return {
+        "name": name,
+        "title": topology.get("title", {"en": str(name), "zh": str(name)}),
+        "topology": topology,
+        "workload": "national-week",
+    }
+
+
+def _of_layout(
+    layout: dict[str, Any], where: str, folder: Path
+) -> tuple[dict[str, Any], Path, list[Problem]]:
+    """Return the scenario of a layout alone."""
+    found = resolve_layout(layout, folder, None if where == "scenario" else where)
+    if found.topology is None:
+        raise InputError(found.problems, TITLE)
+    alone = _of_topology(found.topology)
+    if found.root not in scenario_files():
+        return alone, folder, found.problems
+    path = scenario_files()[found.root]
+    own = {key: alone[key] for key in ("name", "title", "topology")}
+    return {**read_yaml(path), **own}, path.parent, found.problems
+
+
+def _file(source: str | Path, kind: str, files: Mapping[str, Path], folders: list[Path]) -> Path:
     text = str(source)
     if text in files:
         return files[text]
-    path = folder / source
-    if path.is_file():
-        return path
+    paths = [folder / source for folder in folders]
+    for path in paths:
+        if path.is_file():
+            return path
     like = nearest(text, files)
-    message = "is a directory, not a file" if path.is_dir() else "is neither built in nor a file"
+    is_folder = any(path.is_dir() for path in paths)
+    message = "is a directory, not a file" if is_folder else "is neither built in nor a file"
     raise InputError(
         [Problem(kind, text, message, allowed=f"{', '.join(files)}, or a file", suggestion=like)],
         f"{kind} not found",
@@ -114,15 +156,31 @@ def _file(source: str | Path, kind: str, files: Mapping[str, Path], folder: Path
 
 
 def _resolve(
-    part: str, value: Any, files: Mapping[str, Path], folder: Path, problems: list[Problem]
+    part: str,
+    value: Any,
+    files: Mapping[str, Path],
+    folders: list[Path],
+    problems: list[Problem],
+    told: list[Problem],
 ) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return read_yaml(_file(value, part, files, folder))
-    except InputError as error:
-        problems.extend(error.problems)
-        return value
+    """Return a topology or workload in full; `told` takes the problems of layouts."""
+    folder, where = folders[0], None
+    if isinstance(value, str | Path):
+        try:
+            path = _file(value, part, files, folders)
+            value = read_yaml(path)
+        except InputError as error:
+            problems.extend(error.problems)
+            return value
+        folder, where = path.parent, str(path)
+    if part == "topology" and is_layout(value):
+        found = resolve_layout(value, folder, where)
+        if found.topology is None:
+            problems.extend(found.problems)
+            return value
+        told.extend(found.problems)
+        return found.topology
+    return value
 
 
 def _key(item: Any) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -75,8 +75,8 @@ def number_sources(scenario: Scenario) -> list[NumberSource]:
     """Return every number of topology and workload with what it stands on.
 
     A record's own provenance comes first (by field, then ``"*"``); then the holder's, under
-    ``list.field`` or ``list``. Columns of a list whose provenance stands with the holder are one
-    row.
+    ``list.field`` or ``list``. Numbers of a list that stand on what the holder says are one row a
+    column.
     """
     return [
         *_of(scenario.topology, "topology", {}),
@@ -121,21 +121,19 @@ def _passed(
 def _list(
     items: list[BaseModel], path: str, inherited: dict[str, Provenance]
 ) -> Iterator[NumberSource]:
-    if inherited and not any(getattr(item, "provenance", None) for item in items):
-        seen: dict[str, NumberSource] = {}
-        for item in items:
-            for number in _of(item, path, inherited):
-                seen.setdefault(number.path, number)
-        for number in seen.values():
-            yield NumberSource(
-                number.path,
-                number.field,
-                f"{len(items)} values",
-                number.unit,
-                number.source,
-                number.grade,
-            )
-        return
+    """Yield a row a number, or a row a column of numbers that stand on what the holder says."""
+    shared: set[tuple[str | None, str | None]] = set()
+    if inherited:
+        shared = {(None, None), *((one.source, one.grade) for one in inherited.values())}
+    columns: dict[str, list[NumberSource]] = {}
     for index, item in enumerate(items):
         name = getattr(item, "id", None) or getattr(item, "name", None) or index
-        yield from _of(item, f"{path}.{name}", inherited)
+        for number in _of(item, path, inherited):
+            if (number.source, number.grade) in shared:
+                columns.setdefault(number.path, []).append(number)
+            else:
+                below = number.path.removeprefix(path)
+                yield replace(number, path=f"{path}.{name}{below}")
+    for numbers in columns.values():
+        count = len(numbers)
+        yield replace(numbers[0], value=f"{count} values" if count > 1 else numbers[0].value)

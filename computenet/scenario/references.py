@@ -16,7 +16,7 @@ TOLERANCE = 1e-6
 
 def _records(holder: Any, field: str) -> list[Mapping[str, Any]]:
     items = holder.get(field) if isinstance(holder, Mapping) else None
-    return [item for item in items or [] if isinstance(item, Mapping)] if items else []
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
 
 
 def _names(records: list[Mapping[str, Any]], key: str = "id") -> list[str]:

@@ -4,8 +4,17 @@ from computenet.study.bench_setup import prepare_bench
 from computenet.study.benching import Benchmark, bench, run_bench
 from computenet.study.bounds import RunBound, bound_runs, with_bound
 from computenet.study.clearing import MatchOutcome, Template, match, match_template
-from computenet.study.comparing import Comparison, Row, check_policies, compare, compare_runs
+from computenet.study.comparing import (
+    Comparison,
+    Row,
+    check_policies,
+    compare,
+    compare_runs,
+    load_comparison,
+)
 from computenet.study.fits import draw, fit
+from computenet.study.layouts import compare_layouts, layout_names, with_layouts
+from computenet.study.pages import Page, page_of
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
 from computenet.study.runs import listing, load, save, simulate, validate
 from computenet.study.serving import serve
@@ -16,6 +25,7 @@ __all__ = [
     "Benchmark",
     "Comparison",
     "MatchOutcome",
+    "Page",
     "Replay",
     "ReplayOptions",
     "Row",
@@ -25,14 +35,18 @@ __all__ = [
     "bound_runs",
     "check_policies",
     "compare",
+    "compare_layouts",
     "compare_runs",
     "compare_shocks",
     "draw",
     "fit",
+    "layout_names",
     "listing",
     "load",
+    "load_comparison",
     "match",
     "match_template",
+    "page_of",
     "prepare_bench",
     "prepare_replay",
     "replay",
@@ -43,5 +57,6 @@ __all__ = [
     "simulate",
     "validate",
     "with_bound",
+    "with_layouts",
     "with_shock",
 ]

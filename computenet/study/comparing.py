@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,27 @@ from computenet.errors import InputError, Problem
 from computenet.policies import Policy, make_policy, policy_names
 from computenet.results import Results, load_run
 from computenet.results.storage import complete_directory, save_run
+from computenet.scenario import TopologySpec
+from computenet.scenario.layouts import Change, topology_changes
+from computenet.scenario.yaml_text import read_yaml
 from computenet.study.bounds import RunBound, bound_runs, gaps_of, note
 from computenet.study.runs import Source, load, simulate
 
 if TYPE_CHECKING:
+    from computenet.report.view import Lang
     from computenet.simulation import Progress
+    from computenet.study.layouts import LayoutSource
 
-__all__ = ["Comparison", "Row", "bounded", "check_policies", "compare", "compare_runs"]
+__all__ = [
+    "MARK",
+    "Comparison",
+    "Row",
+    "bounded",
+    "check_policies",
+    "compare",
+    "compare_runs",
+    "load_comparison",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +54,39 @@ class Comparison:
     limits
         Lower bounds on cost, carbon and waiting with perfect foresight; figures are ``None`` where
         the status says why there is none.
+    own_limits
+        Bounds by run, where runs are of different layouts.
+    base
+        The topology that layouts are told apart from, if layouts are compared.
     """
 
     runs: dict[str, Results] = field(repr=False)
     limits: RunBound = field(default_factory=RunBound)
+    own_limits: dict[str, RunBound] = field(default_factory=dict)
+    base: TopologySpec | None = field(default=None, repr=False)
 
     @property
     def gaps(self) -> dict[str, dict[str, float | None]]:
-        """How far each run lies above the bounds, see `gaps_of`."""
-        return {name: gaps_of(self.limits, results.summary) for name, results in self.runs.items()}
+        """How far each run lies above its bounds, see `gaps_of`."""
+        return {
+            name: gaps_of(self.own_limits.get(name, self.limits), results.summary)
+            for name, results in self.runs.items()
+        }
+
+    @property
+    def bounds_cny(self) -> dict[str, float | None]:
+        """The least that each run's work can cost, ``None`` where that is not known."""
+        return {name: self.own_limits.get(name, self.limits).cost_cny for name in self.runs}
+
+    @property
+    def changes(self) -> dict[str, list[Change]]:
+        """What each run's topology has that `base` has not, and the reverse, by run."""
+        if self.base is None:
+            return {}
+        return {
+            name: topology_changes(self.base, results.scenario.topology)
+            for name, results in self.runs.items()
+        }
 
     @property
     def bound(self) -> dict[str, Any]:
@@ -60,11 +98,18 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """Return what ``compare --json`` prints."""
         gaps = self.gaps
+        more: dict[str, Any] = {}
+        if self.base is not None:
+            more["bounds"] = {name: one.as_dict() for name, one in self.own_limits.items()}
+            more["changes"] = {
+                name: [asdict(one) for one in found] for name, found in self.changes.items()
+            }
         return {
             "runs": {
                 name: {**results.summary, **gaps[name]} for name, results in self.runs.items()
             },
             "bound": self.bound,
+            **more,
         }
 
     def rows(self) -> list[Row]:
@@ -73,14 +118,20 @@ class Comparison:
             Row(name, [show(results.summary) for results in self.runs.values()])
             for name, show in _FIGURES
         ]
-        if self.limits.cost_cny is not None:
-            gaps = self.gaps.values()
+        gaps = self.gaps.values()
+        if any(row["gap_to_bound"] is not None for row in gaps):
             rows += [Row(name, [_share(row[key]) for row in gaps]) for name, key in _GAPS]
         return rows
 
     def bound_line(self) -> str:
         """Return what is known of the least cost in a sentence."""
         limits = self.limits
+        if any(one.cost_cny is not None for one in self.own_limits.values()):
+            shown = {
+                name: "no bound" if one.cost_cny is None else f"{one.cost_cny:,.0f} CNY"
+                for name, one in self.own_limits.items()
+            }
+            return "bounds: " + "; ".join(f"{name} {text}" for name, text in shown.items())
         if limits.cost_cny is None:
             return f"bound: {limits.status}"
         text = (
@@ -91,17 +142,66 @@ class Comparison:
         return text if limits.status == "optimal" else f"{text} ({limits.status})"
 
     def save(self, directory: str | Path, *, overwrite: bool = False, lang: str = "en") -> Path:
-        """Write every run below `directory`, and ``comparison.json`` beside them."""
+        """Write every run below `directory`, with ``comparison.json`` and ``comparison.html``."""
         from computenet.report import render_report
+        from computenet.report.comparison_page import render_comparison
 
         root = Path(directory)
-        with complete_directory(root, overwrite=overwrite) as part:
+        tongue: Lang = "zh" if lang == "zh" else "en"
+        with complete_directory(root, overwrite=overwrite, mark=MARK) as part:
             for name, results in self.runs.items():
-                html = render_report(results, "zh" if lang == "zh" else "en")
-                save_run(results, part / name, report_html=html)
+                save_run(results, part / name, report_html=render_report(results, tongue))
+            if self.base is not None:
+                (part / BASE_FILE).write_text(_dumped(self.base), encoding="utf-8")
+            page = render_comparison(self, tongue)
+            (part / "comparison.html").write_text(page, encoding="utf-8")
             text = json.dumps(self.as_dict(), ensure_ascii=False, indent=1, allow_nan=False)
-            (part / "comparison.json").write_text(text + "\n", encoding="utf-8")
+            (part / MARK).write_text(text + "\n", encoding="utf-8")
         return root
+
+
+#: A directory is a comparison when it holds this file, which is written last.
+MARK = "comparison.json"
+#: The topology that layouts are told apart from.
+BASE_FILE = "base-topology.yaml"
+
+
+def _dumped(topology: TopologySpec) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(
+        topology.model_dump(mode="json", exclude_none=True), allow_unicode=True, sort_keys=False
+    )
+    return text
+
+
+def load_comparison(directory: str | Path) -> Comparison:
+    """Read a comparison back that was saved.
+
+    Raises
+    ------
+    InputError
+        The directory holds none, or something of it is missing or damaged.
+    """
+    root = Path(directory)
+    try:
+        told = json.loads((root / MARK).read_text(encoding="utf-8"))
+        runs = {str(name): load_run(root / name) for name in told["runs"]}
+        own = {str(name): _limits(one) for name, one in told.get("bounds", {}).items()}
+        base = None
+        if (root / BASE_FILE).is_file():
+            base = TopologySpec.model_validate(read_yaml(root / BASE_FILE))
+        return Comparison(runs, _limits(told["bound"]), own, base)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            [Problem(str(root / MARK), None, f"is missing or damaged: {error}")],
+            "comparison cannot be read",
+        ) from error
+
+
+def _limits(told: Mapping[str, Any]) -> RunBound:
+    known = {one.name for one in fields(RunBound)}
+    return RunBound(**{key: value for key, value in told.items() if key in known})
 
 
 def _millions(value: float) -> str:
@@ -196,21 +296,36 @@ def check_policies(names: Sequence[str]) -> None:
 
 def compare(
     scenario: Source,
-    policies: Sequence[str | Policy],
+    policies: Sequence[str | Policy] | None = None,
     *,
+    layouts: Sequence[LayoutSource] | None = None,
     seed: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     bound: bool = True,
 ) -> Comparison:
-    """Run one scenario under several policies, with the same demand.
+    """Run one scenario under several policies, on several layouts, or both, with the same demand.
 
     Parameters
     ----------
     policies
         Names or objects; an object is named after its class.
+    layouts
+        Built-in names, files or mappings of layouts, or ``base`` for the scenario's own topology;
+        with `policies` every policy is run on every layout.
     bound
         Whether to compute what no policy can better, with perfect foresight.
     """
+    if layouts is not None:
+        from computenet.study.layouts import compare_layouts
+
+        return compare_layouts(
+            scenario, layouts, policies=policies, seed=seed, progress=progress, bound=bound
+        )
+    if policies is None:
+        raise InputError(
+            [Problem("compare", None, "compares nothing", "policies=[…], layouts=[…] or both")],
+            "nothing was run",
+        )
     loaded = load(scenario, overrides={} if seed is None else {"seed": seed})
     check_policies([policy for policy in policies if isinstance(policy, str)] or ["nearest"])
     runs: dict[str, Results] = {}

@@ -100,8 +100,9 @@ def save(
 
 
 def listing() -> dict[str, list[dict[str, str]]]:
-    """Return what is built in: topologies, workloads, scenarios, suites, policies and more."""
+    """Return what is built in: topologies, layouts, workloads, scenarios, policies and more."""
     from computenet.scenario import (
+        list_layouts,
         list_scenarios,
         list_shocks,
         list_suites,
@@ -115,6 +116,7 @@ def listing() -> dict[str, list[dict[str, str]]]:
 
     return {
         "topologies": rows(list_topologies()),
+        "layouts": rows(list_layouts()),
         "workloads": rows(list_workloads()),
         "scenarios": rows(list_scenarios()),
         "shocks": rows(list_shocks()),

@@ -22,6 +22,7 @@ from computenet.errors import InputError, RunError
 from computenet.policies import Plan, SystemView, make_policy
 from computenet.report.bench_page import render_bench
 from computenet.scenario.catalogue import suite_files
+from computenet.study import page_of
 from computenet.study.bench_setup import prepare_bench
 from computenet.study.suites import TRACES, load_suite
 
@@ -173,6 +174,8 @@ def test_page_table_and_json_are_complete(done: cn.Benchmark, tmp_path: Path) ->
     assert sorted(path.name for path in out.iterdir()) == ["bench.csv", "bench.html", "bench.json"]
     assert json.loads((out / "bench.json").read_text("utf-8")) == done.details()
     html = (out / "bench.html").read_text("utf-8")
+    (figure,) = page_of(out, "zh").save_figures(tmp_path / "figures", formats=["csv"])
+    assert "成本（元）" in figure.read_text("utf-8")
     assert "调度基准测试" in html
     assert 'src="http' not in html
     english = render_bench(done.details(), "en")

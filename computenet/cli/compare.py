@@ -1,0 +1,168 @@
+"""The command ``compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from computenet.cli.options import (
+    DaysOpt,
+    JsonOpt,
+    LangOpt,
+    OutOpt,
+    OverwriteOpt,
+    SeedOpt,
+    SetOpt,
+    language,
+    load,
+    needs_out,
+    overrides,
+    print_json,
+)
+from computenet.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from computenet.scenario import Scenario
+    from computenet.simulation import Progress
+    from computenet.study import Comparison
+
+__all__ = ["compare"]
+
+Run = Callable[[Callable[["Progress"], None] | None], "Comparison"]
+
+
+def compare(
+    what: Annotated[
+        list[str], typer.Argument(metavar="SCENARIO | RUN RUN…", help="A scenario, or runs.")
+    ],
+    policies: Annotated[
+        str | None, typer.Option(help="Policies to compare, separated by commas.")
+    ] = None,
+    shocks: Annotated[
+        str | None,
+        typer.Option(help="Shocks to compare, separated by commas; none = without any."),
+    ] = None,
+    layouts: Annotated[
+        str | None,
+        typer.Option(
+            help="Layouts to compare, separated by commas; base = the scenario's own. With "
+            "--policies every policy is run on every layout."
+        ),
+    ] = None,
+    days: DaysOpt = None,
+    seed: SeedOpt = None,
+    pairs: SetOpt = None,
+    bound: Annotated[
+        bool,
+        typer.Option("--bound/--no-bound", help="Compute what no policy can better."),
+    ] = True,
+    out: OutOpt = None,
+    overwrite: OverwriteOpt = False,
+    lang: LangOpt = None,
+    as_json: JsonOpt = False,
+) -> None:
+    """Compare policies, layouts or shocks on one scenario, or runs made earlier."""
+    from computenet.cli.show import print_comparison
+
+    tongue = language(lang)
+    needs_out(out, overwrite, lang)
+    if policies is None and shocks is None and layouts is None:
+        comparison = _earlier(what, days, seed, pairs, out, bound)
+    else:
+        _check(what, policies, shocks, layouts)
+        comparison = _run(
+            what[0], _names(policies), _names(shocks), _names(layouts), days, seed, pairs, bound,
+            out, overwrite, as_json,
+        )  # fmt: skip
+        if out is not None:
+            comparison.save(out, overwrite=overwrite, lang=tongue)
+    if as_json:
+        print_json(comparison.as_dict())
+        return
+    print_comparison(comparison, out)
+
+
+def _names(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _check(what: list[str], policies: str | None, shocks: str | None, layouts: str | None) -> None:
+    given = {"--policies": policies, "--layouts": layouts, "--shocks": shocks}
+    if shocks is not None:
+        for name, value in (("--policies", policies), ("--layouts", layouts)):
+            if value is not None:
+                instead = "policy=NAME" if name == "--policies" else "topology=LAYOUT"
+                words = f"cannot be used with {name}; name one by --set {instead}"
+                raise InputError([Problem("--shocks", shocks, words, f"--set {instead}")])
+    if len(what) != 1:
+        option = next(name for name, value in given.items() if value is not None)
+        words = f"{option} takes one scenario"
+        raise InputError([Problem("compare", " ".join(what), words, "SCENARIO")])
+
+
+def _run(
+    source: str, policies: list[str] | None, shocks: list[str] | None, layouts: list[str] | None,
+    days: float | None, seed: int | None, pairs: list[str] | None, bound: bool, out: Path | None,
+    overwrite: bool, quiet: bool,
+) -> Comparison:  # fmt: skip
+    from computenet import study
+    from computenet.cli.show import progress
+    from computenet.results.storage import require_free
+    from computenet.study.comparing import MARK
+
+    if out is not None:
+        require_free(out, overwrite=overwrite, mark=MARK)
+    scenario = load(source, days, None, seed, pairs)
+    if policies is not None:
+        study.check_policies(policies)
+    runs, names = _planned(source, scenario, policies, shocks, layouts, days, seed, pairs, bound)
+    with progress(scenario, quiet=quiet, runs=names) as report:
+        return runs(report)
+
+
+def _planned(
+    source: str, scenario: Scenario, policies: list[str] | None, shocks: list[str] | None,
+    layouts: list[str] | None, days: float | None, seed: int | None, pairs: list[str] | None,
+    bound: bool,
+) -> tuple[Run, list[str]]:  # fmt: skip
+    """Return what makes the comparison, and the names of its runs."""
+    from computenet import study
+
+    if shocks is not None:
+        return lambda report: study.compare_shocks(
+            scenario, shocks, progress=report, bound=bound
+        ), shocks
+    if layouts is not None:
+        changes = overrides(pairs)
+        changes |= {"days": days} if days is not None else {}
+        changes |= {"seed": seed} if seed is not None else {}
+        names = study.layout_names(study.with_layouts(source, layouts, changes), policies)
+        return lambda report: study.compare_layouts(
+            source, layouts, policies=policies, overrides=changes, progress=report, bound=bound
+        ), names
+    wanted = policies or []
+    return lambda report: study.compare(
+        scenario, policies=wanted, progress=report, bound=bound
+    ), wanted
+
+
+def _earlier(
+    what: list[str], days: float | None, seed: int | None, pairs: list[str] | None,
+    out: Path | None, bound: bool,
+) -> Comparison:  # fmt: skip
+    from computenet import study
+
+    options = (("--days", days), ("--seed", seed), ("--set", pairs), ("--out", out))
+    unused = [name for name, value in options if value]
+    if unused or len(what) < 2:
+        raise InputError(
+            [Problem(name, None, "is not used when runs are compared") for name in unused]
+            or [Problem("compare", what[0], "give --policies, --layouts or --shocks, or two runs",
+                        "RUN RUN …")]
+        )  # fmt: skip
+    return study.compare_runs(what, bound=bound)

@@ -1,0 +1,60 @@
+"""The command ``report``: pages and figures of what was written earlier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from computenet.cli.options import LangOpt, language
+from computenet.errors import InputError, Problem, nearest
+
+__all__ = ["report"]
+
+
+def report(
+    run_dir: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Directory of a run, comparison or benchmark.")
+    ],
+    lang: LangOpt = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; in the directory itself.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Write the report's figures to this folder instead.")
+    ] = None,
+    formats: Annotated[
+        str | None, typer.Option("--format", help="Of figures: png, svg, csv; all of them.")
+    ] = None,
+) -> None:
+    """Write the HTML report of a run, comparison or benchmark, or its figures."""
+    from computenet import study
+
+    tongue = language(lang)
+    chosen = _formats(formats, figures, out)
+    page = study.page_of(run_dir, "zh" if tongue == "zh" else "en")
+    if figures is not None:
+        for path in page.save_figures(figures, formats=chosen):
+            typer.echo(str(path))
+        return
+    typer.echo(str(page.save(out)))
+
+
+def _formats(formats: str | None, figures: Path | None, out: Path | None) -> list[str]:
+    from computenet.report.export import FORMATS
+
+    problems = []
+    if formats is not None and figures is None:
+        problems.append(Problem("--format", formats, "is not used without --figures", "--figures"))
+    if out is not None and figures is not None:
+        problems.append(Problem("--out", str(out), "is not used with --figures"))
+    chosen = [name.strip() for name in (formats or ",".join(FORMATS)).split(",") if name.strip()]
+    problems += [
+        Problem("--format", name, "is no format of figures", ", ".join(FORMATS),
+                nearest(name, FORMATS))
+        for name in chosen if name not in FORMATS
+    ]  # fmt: skip
+    if problems:
+        raise InputError(problems, "nothing was written")
+    return chosen

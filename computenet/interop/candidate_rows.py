@@ -1,0 +1,226 @@
+"""Rows of candidate sites, read from CSV or GeoJSON with every problem noted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from computenet.errors import InputError, Problem, nearest
+from computenet.scenario.common import Grade
+from computenet.scenario.topology import TopologySpec
+
+__all__ = ["COLUMNS", "Column", "Row", "read_rows", "template_lines"]
+
+Parse = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: what it means, what is allowed, whether it must be there."""
+
+    meaning: str
+    parse: Parse
+    allowed: str
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One candidate; `where` names its line or feature."""
+
+    where: str
+    values: dict[str, Any]
+
+
+def _number(low: float, high: float, above: bool = False) -> tuple[Parse, str]:
+    def parse(value: Any) -> float:
+        if isinstance(value, bool):
+            raise ValueError
+        number = float(value)
+        if not math.isfinite(number) or not low <= number <= high or (above and number == low):
+            raise ValueError
+        return number
+
+    words = f"above {low:g}" if above else f"{low:g} or more"
+    return parse, words if math.isinf(high) else f"{low:g} to {high:g}"
+
+
+def _whole(value: Any) -> int:
+    number = float(value)
+    if isinstance(value, bool) or number != int(number) or number < 1:
+        raise ValueError
+    return int(number)
+
+
+def _text(value: Any) -> str:
+    text = str(value).strip()
+    if not 1 <= len(text) <= 200:
+        raise ValueError
+    return text
+
+
+def _one_of(*choices: str) -> tuple[Parse, str]:
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueError
+        return str(value)
+
+    return parse, ", ".join(choices)
+
+
+INF = math.inf
+COLUMNS: dict[str, Column] = {
+    "id": Column("name in the topology, unique", _text, "a name", needed=True),
+    "latitude": Column("degrees north", *_number(-90, 90), needed=True),
+    "longitude": Column("degrees east", *_number(-180, 180), needed=True),
+    "it_capacity_mw": Column("IT capacity, MW", *_number(0, INF, above=True), needed=True),
+    "name_en": Column("English name; the id", _text, "a name"),
+    "name_zh": Column("Chinese name; the English one", _text, "a name"),
+    "province": Column("region of the topology; the nearest", _text, "a region's id"),
+    "role": Column("like the nearest site's", *_one_of("east", "west", "metro")),
+    "pue": Column("annual mean; like the nearest site's", *_number(1, 3)),
+    "water_l_per_kwh": Column("L per kWh of IT; the nearest site's", *_number(0, INF)),
+    "green_contract_share": Column("0 to 1; the nearest site's", *_number(0, 1)),
+    "tariff": Column("tariff of the topology; the nearest site's", _text, "a tariff's id"),
+    "grid": Column("grid of the topology; the nearest site's", _text, "a grid's id"),
+    "cooling": Column("the nearest site's",
+                      *_one_of("economiser", "chiller", "evaporative", "liquid")),
+    "accelerator": Column("type of a pool, if there is one yet", _text, "an accelerator's id"),
+    "count": Column("accelerators of the pool", _whole, "a whole number of 1 or more"),
+    "serving_share": Column("of the pool; as usual for the role", *_number(0, 1)),
+    "source": Column("document and year behind the row", _text, "text"),
+    "grade": Column("of the source; assumed", *_one_of(*get_args(Grade))),
+}  # fmt: skip
+
+
+def template_lines(topology: TopologySpec) -> str:
+    """Return a CSV with its columns explained in comments and one row that can be used."""
+    lines = ["# Candidate sites, one a row; columns may be left out unless they are needed."]
+    for name, column in COLUMNS.items():
+        words = "needed" if column.needed else "optional"
+        lines.append(f"# {name}: {column.meaning} ({column.allowed}; {words})")
+    site = topology.sites[0]
+    kind = topology.accelerators[0].id
+    lines.append("id,name_en,name_zh,latitude,longitude,it_capacity_mw,accelerator,count,source")
+    place = f"{site.latitude + 1.0:g},{site.longitude - 1.0:g}"
+    lines.append(
+        f"new-site,New site,新站点,{place},{site.it_capacity_mw:g},{kind},64,a plan of mine"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def read_rows(path: Path, problems: list[Problem]) -> list[Row]:
+    """Return the rows that are sound; what is wrong with the others is noted.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read at all.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        words = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise InputError([Problem(str(path), None, words)], "file cannot be read") from error
+    raw = (
+        _features(path, text)
+        if text.lstrip().startswith(("{", "["))
+        else _lines(path, text, problems)
+    )
+    if not raw:
+        problems.append(Problem(str(path), None, "holds no candidate sites"))
+    rows = [_row(where, values, problems) for where, values in raw]
+    return [row for row in rows if row is not None]
+
+
+def _lines(path: Path, text: str, problems: list[Problem]) -> list[tuple[str, dict[str, Any]]]:
+    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1)
+             if line.strip() and not line.lstrip().startswith("#")]  # fmt: skip
+    if not lines:
+        return []
+    reader = csv.reader(io.StringIO("\n".join(line for _, line in lines)))
+    head = [name.strip() for name in next(reader)]
+    problems += [
+        Problem(f"{path}: {name}", None, "is no column", ", ".join(COLUMNS),
+                nearest(name, COLUMNS))
+        for name in head if name not in COLUMNS
+    ]  # fmt: skip
+    problems += [
+        Problem(f"{path}: {name}", None, "the column stands twice")
+        for name in sorted({name for name in head if head.count(name) > 1})
+    ]
+    problems += [
+        Problem(f"{path}: {name}", None, "the column is missing")
+        for name, column in COLUMNS.items() if column.needed and name not in head
+    ]  # fmt: skip
+    out = []
+    for cells in reader:
+        number = lines[min(reader.line_num, len(lines)) - 1][0]
+        where = f"{path}: line {number}"
+        if len(cells) != len(head):
+            words = f"has {len(cells)} fields, the first line {len(head)}"
+            problems.append(Problem(where, None, words, rows=(number,)))
+            continue
+        out.append((where, {k: v for k, v in zip(head, cells, strict=True)
+                            if k in COLUMNS and v.strip()}))  # fmt: skip
+    return out
+
+
+def _features(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise InputError(
+            [Problem(str(path), None, f"is not valid JSON: {error}")], "file cannot be read"
+        ) from error
+    features = content.get("features") if isinstance(content, dict) else None
+    if not isinstance(features, list):
+        raise InputError(
+            [Problem(str(path), None, "is no GeoJSON of features", "a FeatureCollection")],
+            "file cannot be read",
+        )
+    out = []
+    for number, feature in enumerate(features, 1):
+        where = f"{path}: feature {number}"
+        one = feature if isinstance(feature, dict) else {}
+        values = dict(one.get("properties") or {})
+        if values.get("kind", "site") != "site":
+            continue  # regions and links of an exported topology
+        geometry = one.get("geometry") or {}
+        point = geometry.get("coordinates")
+        if geometry.get("type") == "Point" and isinstance(point, list) and len(point) >= 2:
+            values |= {"longitude": point[0], "latitude": point[1]}
+        if "id" not in values and one.get("id") is not None:
+            values["id"] = str(one["id"])
+        known = {k: v for k, v in values.items() if k in COLUMNS and v is not None}
+        out.append((where, known))
+    return out
+
+
+def _row(where: str, raw: dict[str, Any], problems: list[Problem]) -> Row | None:
+    values: dict[str, Any] = {}
+    before = len(problems)
+    for name, column in COLUMNS.items():
+        if name not in raw:
+            if column.needed:
+                problems.append(Problem(f"{where}: {name}", None, "is missing", column.allowed))
+            continue
+        value = raw[name].strip() if isinstance(raw[name], str) else raw[name]
+        try:
+            values[name] = column.parse(value)
+        except (TypeError, ValueError, OverflowError):
+            like = nearest(str(value), column.allowed.split(", "))
+            problems.append(
+                Problem(f"{where}: {name}", value, "cannot be used", column.allowed, like)
+            )
+    for one, other in (("accelerator", "count"), ("count", "accelerator"),
+                       ("serving_share", "accelerator"), ("grade", "source")):  # fmt: skip
+        if one in values and other not in raw:
+            problems.append(Problem(f"{where}: {other}", None, f"is missing beside {one}"))
+    return Row(where, values) if len(problems) == before else None

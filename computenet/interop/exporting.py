@@ -1,0 +1,122 @@
+"""One way to write a run or scenario in another tool's format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from computenet.errors import InputError, Problem, nearest
+from computenet.results import Results, load_run
+from computenet.scenario import Scenario, load_scenario
+
+__all__ = ["FORMATS", "Dispatch", "export"]
+
+Dispatch = Literal["fixed", "free"]
+Source = Results | Scenario | str | Path | Mapping[str, Any]
+
+#: What each format holds, and whether a scenario without a run is enough.
+FORMATS: dict[str, tuple[str, bool]] = {
+    "pypsa": ("the energy side as a PyPSA network (a folder of CSV files, or one .nc)", True),
+    "netcdf": ("the tables as one NetCDF file after CF-1.11", False),
+    "swf": ("the jobs in Standard Workload Format 2.2", False),
+    "geojson": ("sites, regions and links, with a run's figures, as GeoJSON", True),
+}
+
+
+def export(
+    format: str,
+    source: Source,
+    out: str | Path,
+    *,
+    dispatch: str = "fixed",
+    overwrite: bool = False,
+) -> Path:
+    """Write a run or scenario in another tool's format and return where.
+
+    Parameters
+    ----------
+    format
+        ``pypsa``, ``netcdf``, ``swf`` or ``geojson``.
+    source
+        Results or a run directory; for ``pypsa`` and ``geojson`` also a scenario, its built-in
+        name or its file.
+    dispatch
+        For ``pypsa``: ``fixed`` holds every generator and store to what the run did, ``free``
+        leaves it to PyPSA's optimisation.
+
+    Raises
+    ------
+    InputError
+        No such format, no such source, a file that exists, or a scenario where a run is needed.
+    RunError
+        A library is missing (NetCDF), or the place cannot be written.
+    """
+    problems = []
+    if format not in FORMATS:
+        problems.append(
+            Problem("format", format, "is no format", ", ".join(FORMATS), nearest(format, FORMATS))
+        )
+    if dispatch not in ("fixed", "free"):
+        problems.append(Problem("dispatch", dispatch, "is not one of the choices", "fixed, free"))
+    if problems:
+        raise InputError(problems, NOTHING)
+    what = _source(source)
+    if isinstance(what, Scenario) and not FORMATS[format][1]:
+        raise InputError(
+            [Problem("source", what.name, f"is a scenario; {format} needs a run", "RUN")], NOTHING
+        )
+    if isinstance(what, Scenario) and dispatch == "free" and format == "pypsa":
+        raise InputError(
+            [Problem("dispatch", dispatch, "says nothing of a scenario, which has no dispatch",
+                     "a run")], NOTHING)  # fmt: skip
+    if dispatch != "fixed" and format != "pypsa":
+        raise InputError([Problem("dispatch", dispatch, "is used by pypsa only")], NOTHING)
+    path = Path(out)
+    _free(path, overwrite)
+    _writer(format, "free" if dispatch == "free" else "fixed")(what, path)
+    return path
+
+
+NOTHING = "nothing was exported"
+
+
+def _source(source: Source) -> Results | Scenario:
+    if isinstance(source, Results | Scenario):
+        return source
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        return load_run(source)
+    return load_scenario(source)
+
+
+def _free(path: Path, overwrite: bool) -> None:
+    """Refuse what exists; with `overwrite` files and earlier PyPSA folders may be replaced."""
+    if not path.exists():
+        return
+    message = "exists already"
+    if overwrite:
+        if path.is_file() or (path / "network.csv").is_file() or not any(path.iterdir()):
+            return
+        message = "exists already and is not an export"
+    raise InputError(
+        [Problem("out", str(path), message, "a new name, or --overwrite over an earlier export")],
+        NOTHING,
+    )
+
+
+def _writer(format: str, dispatch: Dispatch) -> Callable[[Any, Path], None]:
+    if format == "pypsa":
+        from computenet.interop.pypsa import write_pypsa
+
+        return lambda what, path: write_pypsa(what, path, dispatch=dispatch)
+    if format == "netcdf":
+        from computenet.interop.netcdf import write_netcdf
+
+        return write_netcdf
+    if format == "swf":
+        from computenet.interop.swf import write_swf
+
+        return write_swf
+    from computenet.interop.geojson import write_geojson
+
+    return write_geojson

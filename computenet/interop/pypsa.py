@@ -1,0 +1,305 @@
+"""The energy side as a PyPSA network, in PyPSA's own folder of CSV files.
+
+Every site is a bus with a load, a ``grid`` generator (import at the tariff), a generator each for
+sun and wind, a storage unit, and a dear ``unserved`` generator for load beyond the import limit.
+Sites are not joined: computenet moves work between them, not power.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from computenet.compilation import compile_scenario
+from computenet.compiled import CompiledScenario
+from computenet.errors import RunError
+from computenet.results import Results
+from computenet.results.storage import complete_directory
+from computenet.scenario import Scenario
+
+__all__ = ["PypsaTables", "pypsa_tables", "write_pypsa"]
+
+F8 = NDArray[np.float64]
+
+#: Value of load not served, CNY/MWh: dearer than any tariff, so that it is the last resort.
+UNSERVED_CNY_PER_MWH = 100_000.0
+#: Version of the attributes that are written.
+SCHEMA = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class PypsaTables:
+    """A network as PyPSA's tables.
+
+    Attributes
+    ----------
+    static
+        Components by file name (``generators``), a row an item.
+    series
+        Attributes over time by file name (``generators-p_set``), a column an item.
+    snapshots
+        Weightings by local time.
+    """
+
+    static: dict[str, pd.DataFrame]
+    series: dict[str, pd.DataFrame]
+    snapshots: pd.DataFrame
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The energy side, axes ``(I, S)``, MW."""
+
+    load: F8
+    price: F8
+    pv: F8
+    wind: F8
+    dispatch: dict[str, F8] | None
+
+
+def pypsa_tables(
+    what: Results | Scenario, *, dispatch: Literal["fixed", "free"] = "fixed"
+) -> PypsaTables:
+    """Return the network of a run, or of a scenario whose sites draw their full load.
+
+    Solved with ``dispatch="fixed"`` its objective is what the run paid for imported energy,
+    generation and wear of storage; the demand charge, green premiums, carbon prices and the
+    network are not part of it.
+
+    Parameters
+    ----------
+    dispatch
+        ``fixed``: ``p_set`` holds generators and storage to what the run did; ``free``: PyPSA
+        decides. What the run did stands in ``p`` in either case.
+    """
+    scenario = what if isinstance(what, Scenario) else what.scenario
+    compiled = compile_scenario(scenario)
+    hours = _hours(compiled)
+    side = _of_scenario(compiled) if isinstance(what, Scenario) else _of_run(what, compiled)
+    zone = timezone(timedelta(hours=scenario.topology.utc_offset_h))
+    begin = pd.Timestamp(scenario.start.astimezone(zone).replace(tzinfo=None))
+    clock = pd.Index(
+        begin + pd.to_timedelta(np.arange(len(hours)) * compiled.slot_s, unit="s"), name="snapshot"
+    )
+    weights = dict.fromkeys(("objective", "stores", "generators"), hours)
+    snapshots = pd.DataFrame(weights, index=clock)
+    static = _static(scenario, compiled, side)
+    series = _series(compiled, side, static, clock, fixed=dispatch == "fixed")
+    return PypsaTables(static, series, snapshots, scenario.name)
+
+
+def _hours(compiled: CompiledScenario) -> F8:
+    slots = compiled.sites.price_cny_per_mwh.shape[1]
+    begin = np.arange(slots) * compiled.slot_s
+    hours: F8 = np.minimum(compiled.slot_s, compiled.horizon_s - begin) / 3600.0
+    return hours
+
+
+def _of_scenario(compiled: CompiledScenario) -> _Side:
+    energy, sites = compiled.energy, compiled.sites
+    shape = sites.price_cny_per_mwh.shape
+    pue = energy.pue if energy.pue.ndim == 2 else energy.pue[:, None]
+    load = np.broadcast_to(sites.it_capacity_mw[:, None] * pue, shape)
+    return _Side(
+        np.asarray(load), sites.price_cny_per_mwh, _whole(energy.pv_mw, shape),
+        _whole(energy.wind_mw, shape), None,
+    )  # fmt: skip
+
+
+def _whole(values: F8, shape: tuple[int, ...]) -> F8:
+    return np.asarray(np.broadcast_to(values if values.ndim == 2 else values[:, None], shape))
+
+
+def _of_run(run: Results, compiled: CompiledScenario) -> _Side:
+    def wide(column: str) -> F8:
+        table = run.sites.pivot_table(
+            index="site", columns="slot_start_s", values=column, observed=False, aggfunc="sum"
+        )
+        values: F8 = table.loc[list(compiled.sites.ids)].to_numpy(dtype=np.float64)
+        return values
+
+    pv, wind = wide("pv_mw"), wide("wind_mw")
+    total, used = pv + wind, wide("generation_used_mw")
+    share = np.divide(used, total, out=np.zeros_like(total), where=total > 0.0)
+    dispatch = {
+        "grid": wide("import_mw"),
+        "pv": pv * share,
+        "wind": wind * share,
+        "unserved": wide("unserved_mw"),
+        "battery": wide("discharge_mw") - wide("charge_mw"),
+        "stored": wide("stored_mwh"),
+    }
+    return _Side(wide("facility_mw"), wide("price_cny_per_mwh"), pv, wind, dispatch)
+
+
+def _static(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> dict[str, pd.DataFrame]:
+    sites = scenario.topology.sites
+    buses = pd.DataFrame(
+        {
+            "carrier": "AC", "x": [site.longitude for site in sites],
+            "y": [site.latitude for site in sites], "country": "CN",
+        },
+        index=pd.Index([site.id for site in sites], name="name"),
+    )  # fmt: skip
+    loads = pd.DataFrame(
+        {"bus": buses.index, "carrier": "compute"},
+        index=pd.Index([f"{name} load" for name in buses.index], name="name"),
+    )
+    grids = {f"grid {g.id}": g.emission_kg_per_mwh / 1000.0 for g in scenario.topology.grids}
+    carriers = {
+        "AC": 0.0, "compute": 0.0, "pv": 0.0, "wind": 0.0, "battery": 0.0, "unserved": 0.0,
+        **grids,
+    }  # fmt: skip
+    return {
+        "carriers": pd.DataFrame(
+            {"co2_emissions": list(carriers.values())}, index=pd.Index(list(carriers), name="name")
+        ),
+        "buses": buses,
+        "loads": loads,
+        "generators": _generators(scenario, compiled, side),
+        "storage_units": _storage(compiled),
+    }
+
+
+def _generators(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    limit = _whole(compiled.energy.limit_mw, side.load.shape)
+    for i, site in enumerate(scenario.topology.sites):
+        most = float(limit[i].max())
+        needed = float(side.load[i].max() + compiled.energy.battery.power_mw[i])
+        rows.append(
+            {"name": f"{site.id} grid", "bus": site.id, "carrier": f"grid {site.grid}",
+             "p_nom": most if np.isfinite(most) else max(needed, 1e-6), "marginal_cost": 0.0}
+        )  # fmt: skip
+        for kind, profile in (("pv", side.pv), ("wind", side.wind)):
+            installed = sum(g.capacity_mw for g in site.generators if g.kind == kind)
+            if profile[i].max() > 0.0:
+                rows.append(
+                    {"name": f"{site.id} {kind}", "bus": site.id, "carrier": kind,
+                     "p_nom": max(installed, float(profile[i].max())),
+                     "marginal_cost": float(compiled.energy.generation_cny_per_mwh[i])}
+                )  # fmt: skip
+        rows.append(
+            {"name": f"{site.id} unserved", "bus": site.id, "carrier": "unserved",
+             "p_nom": max(float(side.load[i].max()), 1e-6), "marginal_cost": UNSERVED_CNY_PER_MWH}
+        )  # fmt: skip
+    return pd.DataFrame(rows).set_index("name")
+
+
+def _storage(compiled: CompiledScenario) -> pd.DataFrame:
+    battery, ids = compiled.energy.battery, compiled.sites.ids
+    have = np.flatnonzero((battery.power_mw > 0.0) & (battery.energy_mwh > 0.0))
+    each_way = np.sqrt(battery.efficiency[have])
+    return pd.DataFrame(
+        {
+            "bus": [ids[i] for i in have], "carrier": "battery",
+            "p_nom": battery.power_mw[have],
+            "max_hours": battery.energy_mwh[have] / battery.power_mw[have],
+            "efficiency_store": each_way, "efficiency_dispatch": each_way,
+            "state_of_charge_initial": (battery.initial * battery.energy_mwh)[have],
+            "cyclic_state_of_charge": False,
+            "marginal_cost": compiled.energy.cycle_cny_per_mwh[have],
+        },
+        index=pd.Index([f"{ids[i]} battery" for i in have], name="name"),
+    )  # fmt: skip
+
+
+def _series(
+    compiled: CompiledScenario, side: _Side, static: dict[str, pd.DataFrame], clock: pd.Index, *,
+    fixed: bool,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
+    ids = compiled.sites.ids
+    generators, stores = static["generators"], static["storage_units"]
+
+    def frame(columns: dict[str, F8]) -> pd.DataFrame:
+        return pd.DataFrame(columns, index=clock)
+
+    limit = _whole(compiled.energy.limit_mw, side.load.shape)
+    nominal = dict(zip(generators.index, generators["p_nom"].astype(float), strict=True))
+    available: dict[str, F8] = {}
+    for i, name in enumerate(ids):
+        for kind, profile in (("pv", side.pv), ("wind", side.wind), ("grid", limit)):
+            unit = f"{name} {kind}"
+            if unit in nominal and np.isfinite(profile[i]).all():
+                available[unit] = profile[i] / nominal[unit]
+    out = {
+        "loads-p_set": frame({f"{name} load": side.load[i] for i, name in enumerate(ids)}),
+        "generators-p_max_pu": frame(available),
+        "generators-marginal_cost": frame(
+            {f"{name} grid": side.price[i] for i, name in enumerate(ids)}
+        ),
+    }
+    if side.dispatch is None:
+        return out
+    done = {
+        f"{name} {kind}": values[i]
+        for kind, values in side.dispatch.items()
+        for i, name in enumerate(ids)
+    }
+    generated = frame({name: done[name] for name in generators.index})
+    moved = frame({name: done[name] for name in stores.index})
+    out |= {
+        "generators-p": generated,
+        "storage_units-p": moved,
+        "storage_units-state_of_charge": frame(
+            {name: done[name.removesuffix("battery") + "stored"] for name in stores.index}
+        ),
+    }
+    if fixed:
+        out |= {"generators-p_set": generated, "storage_units-p_set": moved}
+    return {name: table for name, table in out.items() if table.shape[1]}
+
+
+def write_pypsa(
+    what: Results | Scenario, path: Path, *, dispatch: Literal["fixed", "free"] = "fixed"
+) -> None:
+    """Write a folder that ``pypsa.Network(path)`` reads, or, with ``.nc``, one file by PyPSA.
+
+    Raises
+    ------
+    RunError
+        A ``.nc`` is wanted and PyPSA is not installed.
+    """
+    tables = pypsa_tables(what, dispatch=dispatch)
+    if path.suffix == ".nc":
+        _netcdf(tables, path)
+        return
+    with complete_directory(path, overwrite=True, mark="network.csv") as part:
+        _csv(tables, part)
+
+
+def _csv(tables: PypsaTables, folder: Path) -> None:
+    for name, table in {**tables.static, **tables.series}.items():
+        if len(table):
+            table.to_csv(folder / f"{name}.csv")
+    tables.snapshots.to_csv(folder / "snapshots.csv")
+    pd.DataFrame(
+        {"name": [tables.name], "pypsa_version": [SCHEMA], "srid": [4326]}
+    ).to_csv(folder / "network.csv", index=False)  # fmt: skip
+
+
+def _netcdf(tables: PypsaTables, path: Path) -> None:
+    try:
+        import pypsa
+    except ImportError as error:
+        raise RunError(
+            "a PyPSA network as NetCDF is written by PyPSA itself: pip install pypsa, or export "
+            "to a folder of CSV files, which needs nothing"
+        ) from error
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        _csv(tables, Path(folder))
+        network = pypsa.Network()
+        network.import_from_csv_folder(folder)
+        part = path.with_name(f".{path.name}.part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        network.export_to_netcdf(part)
+        part.replace(path)

@@ -1,0 +1,88 @@
+"""Pages and figures of what was written earlier: a run, a comparison, a benchmark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from computenet.errors import InputError, Problem
+from computenet.results import load_run
+from computenet.results.storage import write_text
+from computenet.study.comparing import MARK as COMPARISON
+from computenet.study.comparing import load_comparison
+
+__all__ = ["Page", "page_of"]
+
+BENCH = "bench.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The report of what a directory holds.
+
+    Attributes
+    ----------
+    path
+        Where it belongs.
+    render
+        Makes the HTML.
+    lang
+        ``en`` or ``zh``.
+    """
+
+    path: Path
+    render: Callable[[], str] = field(repr=False)
+    lang: Literal["en", "zh"]
+
+    def save(self, path: str | Path | None = None) -> Path:
+        """Write the page, where it belongs if `path` is ``None``."""
+        out = self.path if path is None else Path(path)
+        write_text(out, self.render())
+        return out
+
+    def save_figures(
+        self, directory: str | Path, *, formats: Sequence[str] = ("png", "svg", "csv")
+    ) -> list[Path]:
+        """Write every figure of the page to ``KEY.png``, ``KEY.svg`` and ``KEY.csv``.
+
+        Raises
+        ------
+        RunError
+            Images are wanted, and there is no kaleido or no Chrome or Chromium.
+        """
+        from computenet.report.export import figures_of, write_figures
+
+        figures = figures_of(self.render)
+        return write_figures(figures, directory, formats=formats, lang=self.lang)
+
+
+def page_of(directory: str | Path, lang: Literal["en", "zh"] = "en") -> Page:
+    """Return the report of a directory: of a run, of a comparison or of a benchmark.
+
+    Raises
+    ------
+    InputError
+        It is none of them, or a file of it is missing or damaged.
+    """
+    root = Path(directory)
+    if (root / COMPARISON).is_file():
+        from computenet.report.comparison_page import render_comparison
+
+        comparison = load_comparison(root)
+        return Page(root / "comparison.html", lambda: render_comparison(comparison, lang), lang)
+    if (root / BENCH).is_file():
+        from computenet.report.bench_page import render_bench
+
+        try:
+            details = json.loads((root / BENCH).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            problem = Problem(str(root / BENCH), None, f"is damaged: {error}")
+            raise InputError([problem], "benchmark cannot be read") from error
+        return Page(root / "bench.html", lambda: render_bench(details, lang), lang)
+    from computenet.report import render_report
+
+    results = load_run(root)
+    return Page(root / "report.html", lambda: render_report(results, lang), lang)

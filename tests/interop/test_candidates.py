@@ -1,0 +1,160 @@
+"""Candidate sites from CSV and GeoJSON become a layout that can be run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import computenet as cn
+from computenet.errors import InputError
+from computenet.interop import candidate_template, layout_from_sites
+from computenet.interop.ways import Ways
+from computenet.scenario import TopologySpec, apply_layout, dump_layout, load_scenario
+
+TABLE = """\
+# a planner's list
+id,name_en,name_zh,latitude,longitude,it_capacity_mw,accelerator,count,source
+hami,Hami,哈密,42.8,93.5,300,ascend_910b,80000,"a letter, 2026"
+
+ordos,,,39.6,109.8,120,,,
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def made(path: Path, topology: str = "china-2025", **more: object) -> TopologySpec:
+    layout = layout_from_sites(path, topology=topology, **more)  # type: ignore[arg-type]
+    base = load_scenario(topology).topology.model_dump(mode="json")
+    return TopologySpec.model_validate(apply_layout(base, layout))
+
+
+def test_rows_become_sites_pools_and_links(tmp_path: Path) -> None:
+    topology = made(write(tmp_path / "west.csv", TABLE))
+    hami, ordos = topology.sites[-2:]
+    assert (hami.name.zh, hami.province, hami.it_capacity_mw) == ("哈密", "XJ", 300.0)
+    assert (ordos.name.en, ordos.name.zh, ordos.province) == ("ordos", "ordos", "NM")
+    horinger = next(site for site in topology.sites if site.id == "helingeer")
+    assert (ordos.pue, ordos.tariff, ordos.cooling) == (
+        horinger.pue, horinger.tariff, horinger.cooling,
+    )  # fmt: skip
+    assert ordos.climate is not None
+    assert topology.pools[-1].id == "hami/ascend_910b"
+    assert topology.pools[-1].serving_share == pytest.approx(0.3)  # as usual in the west
+    own = [link for link in topology.links if "hami" in (link.a, link.b)]
+    assert next(link.id for link in own) == "XJ-hami"
+    assert len(own) == 4
+    usual = next(link for link in topology.links if link.id == "zhangjiakou-helingeer")
+    assert own[1].capacity_gbps == usual.capacity_gbps
+    assert hami.provenance["it_capacity_mw"].source == "a letter, 2026"
+    assert ordos.provenance["*"].grade == "assumed"
+
+
+def test_links_follow_those_of_the_topology() -> None:
+    ways = Ways.of(load_scenario("china-2025").topology)
+    # The topology was made of great-circle distances x 1.8 and 204 km/ms.
+    assert ways.factor == pytest.approx(1.8, rel=0.02)
+    assert ways.latency[0] == pytest.approx(1.0 / 204.0, rel=0.02)
+    base = load_scenario("china-2025").topology
+    west = next(site for site in base.sites if site.id == "zhongwei").model_dump()
+    again = {link["id"]: link for link in ways.links({**west, "id": "copy"}, 11)}
+    for link in base.links:
+        if "zhongwei" in (link.a, link.b):
+            other = link.a if link.b == "zhongwei" else link.b
+            like = again.get(f"{other}-copy")
+            # short links of the topology are not as straight as the rest
+            if like is not None and link.length_km > 500.0:
+                assert like["length_km"] == pytest.approx(link.length_km, rel=0.05)
+                assert like["latency_ms"] == pytest.approx(link.latency_ms, rel=0.06, abs=0.1)
+                assert like["price_cny_per_gb"] == pytest.approx(
+                    link.price_cny_per_gb, rel=0.1, abs=0.005
+                )
+
+
+def test_a_topology_without_links_has_orders_of_magnitude() -> None:
+    bare = load_scenario("two-hubs").topology.model_copy(update={"links": []})
+    ways = Ways.of(bare)
+    site = {"id": "new", "province": "RW", "latitude": 36.0, "longitude": 103.8}
+    links = ways.links(site, 1)
+    assert [link["id"] for link in links] == ["RW-new", "west-new"]
+    assert links[0]["length_km"] == 0.0
+    assert links[1]["latency_ms"] == pytest.approx(links[1]["length_km"] / 204.0, abs=1e-3)
+
+
+def test_every_bad_row_is_told_at_once(tmp_path: Path) -> None:
+    text = (
+        "id,latitude,longitud,it_capacity_mw,accelerator,count,pue,tariff,role\n"
+        "a,95,100,10,,,1.2,,\n"
+        "b,30,100,-5,ascend_910,8,80,Hebei:mian,wset\n"
+        "zhongwei,30,100,5,,,,,\n"
+        "c,30,100,5,ascend_910b,,,,\n"
+        "d,30,100\n"
+    )
+    with pytest.raises(InputError) as caught:
+        layout_from_sites(write(tmp_path / "bad.csv", text))
+    told = str(caught.value)
+    for words in (
+        "longitud\n      is no column", "did you mean: longitude", "longitude\n      the column is",
+        "line 2: latitude = '95'", "line 3: it_capacity_mw = '-5'", "line 3: pue = '80'",
+        "line 3: role = 'wset'", "did you mean: west", "line 5: count\n      is missing beside",
+        "line 6\n      has 3 fields",
+    ):  # fmt: skip
+        assert words in told, words
+    text = (
+        "id,latitude,longitude,it_capacity_mw,accelerator,count,tariff\n"
+        "b,30,100,5,ascend_910,8,Hebei:mian\nzhongwei,30,100,5,,,\nb,30,100,5,,,\n"
+    )
+    with pytest.raises(InputError) as caught:
+        layout_from_sites(write(tmp_path / "bad.csv", text))
+    told = str(caught.value)
+    for words in ("did you mean: ascend_910", "did you mean: Hebei:main", "already",
+                  "earlier row"):  # fmt: skip
+        assert words in told, words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "holds no candidate"), ("{]", "not valid JSON"), ('{"type": "Point"}', "no GeoJSON")],
+)
+def test_files_that_hold_nothing(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        layout_from_sites(write(tmp_path / "x.csv", text))
+
+
+def test_geojson_of_an_exported_topology_comes_back(tmp_path: Path) -> None:
+    site = {
+        "type": "Feature", "id": "new",
+        "geometry": {"type": "Point", "coordinates": [100.0, 35.0]},
+        "properties": {"it_capacity_mw": 1, "name_en": "New", "note": "not a column"},
+    }  # fmt: skip
+    bad = {"type": "Feature", "geometry": None, "properties": {"id": "x", "it_capacity_mw": True}}
+    path = tmp_path / "sites.geojson"
+    write(path, json.dumps({"type": "FeatureCollection", "features": [site]}))
+    topology = made(path, "two-hubs", links=1)
+    assert topology.sites[-1].id == "new"
+    assert topology.sites[-1].tariff == "west"
+    assert [link.id for link in topology.links[-2:]] == ["RW-new", "west-new"]
+    write(path, json.dumps({"type": "FeatureCollection", "features": [site, bad]}))
+    with pytest.raises(InputError) as caught:
+        layout_from_sites(path, topology="two-hubs")
+    told = str(caught.value)
+    assert "feature 2: latitude" in told
+    assert "feature 2: it_capacity_mw" in told
+    # sites of another topology, regions and links left out
+    cn.export("geojson", "four-hubs", tmp_path / "four.geojson")
+    with pytest.raises(InputError, match="names no province"):
+        layout_from_sites(tmp_path / "four.geojson", topology="two-hubs")
+
+
+def test_the_template_can_be_used_as_it_is(tmp_path: Path) -> None:
+    template = candidate_template("two-hubs")
+    path = write(tmp_path / "sites.csv", template.text)
+    layout = layout_from_sites(path, topology="two-hubs")
+    assert len(layout.add.sites) == len(layout.add.pools) == 1
+    run = write(tmp_path / "layout.yaml", dump_layout(layout))
+    results = cn.simulate(cn.load(run, days=0.05))
+    assert "new-site" in results.summary["by_site"]
