@@ -1,6 +1,7 @@
 """What a user writes: specs, YAML, the built-in catalogue."""
 
 from computenet.scenario.catalogue import (
+    list_plannings,
     list_scenarios,
     list_shocks,
     list_suites,
@@ -8,6 +9,7 @@ from computenet.scenario.catalogue import (
     list_workloads,
 )
 from computenet.scenario.loading import dump_scenario, load_scenario
+from computenet.scenario.planning import PlanningSpec
 from computenet.scenario.scenario import (
     DemandSurge,
     GridEvent,
@@ -27,6 +29,7 @@ __all__ = [
     "GridEvent",
     "GridShift",
     "LinkCut",
+    "PlanningSpec",
     "PolicySpec",
     "RunSpec",
     "Scenario",
@@ -35,6 +38,7 @@ __all__ = [
     "WeatherShift",
     "WorkloadSpec",
     "dump_scenario",
+    "list_plannings",
     "list_scenarios",
     "list_shocks",
     "list_suites",

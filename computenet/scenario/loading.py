@@ -11,7 +11,12 @@ import yaml
 from pydantic import ValidationError
 
 from computenet.errors import InputError, Problem, nearest
-from computenet.scenario.catalogue import scenario_files, topology_files, workload_files
+from computenet.scenario.catalogue import (
+    planning_files,
+    scenario_files,
+    topology_files,
+    workload_files,
+)
 from computenet.scenario.problems import spec_problems
 from computenet.scenario.references import reference_problems
 from computenet.scenario.scenario import Scenario
@@ -30,9 +35,9 @@ def load_scenario(
     Parameters
     ----------
     source
-        A built-in name, the path of a YAML file, or a mapping. ``topology`` and ``workload`` in it
-        may be built-in names or paths relative to the file. A topology alone (a file with
-        ``sites``) is run with the workload ``national-week``.
+        A built-in name, the path of a YAML file, or a mapping. ``topology``, ``workload`` and
+        ``planning`` in it may be built-in names or paths relative to the file. A topology alone
+        (a file with ``sites``) is run with the workload ``national-week``.
     overrides
         Values by dotted path; items of lists are named by their id, e.g.
         ``topology.sites.zhongwei.pue``. ``policy`` may be a name alone.
@@ -44,11 +49,15 @@ def load_scenario(
     """
     raw, folder = _raw(source)
     changes = dict(overrides or {})
-    for part in ("topology", "workload"):
+    for part in ("topology", "workload", "planning"):
         if part in changes:
             raw[part] = changes.pop(part)
     problems: list[Problem] = []
-    for part, files in (("topology", topology_files()), ("workload", workload_files())):
+    for part, files in (
+        ("topology", topology_files()),
+        ("workload", workload_files()),
+        ("planning", planning_files()),
+    ):
         if part in raw:
             raw[part] = _resolve(part, raw[part], files, folder, problems)
     for path, value in changes.items():
