@@ -175,10 +175,17 @@ class Planner:
         self._bound = relaxed.bound
         best: Found | None = None
         tried: set[bytes] = set()
+        source = relaxed
         for threshold in THRESHOLDS:
-            begun = openings(self._begun.of(relaxed.x), threshold)
-            best = self._better(best, self._fixed(begun, gap, tried))
-            if best is not None and (self._gap(best) <= gap or self._clock.left_s <= 0.0):
+            # Each pass leaves out what the last one hardly used, while that pays.
+            begun = openings(self._part_used(source.x), threshold)
+            found = self._fixed(begun, gap, tried)
+            if found is None or (best is not None and found.cost >= best.cost):
+                if best is not None:
+                    break
+                continue
+            best = source = found
+            if self._clock.left_s <= 0.0:
                 break
         best = self._search(best, gap, tried)
         if best is None:
@@ -195,6 +202,12 @@ class Planner:
 
     def _gap(self, found: Found) -> float:
         return relative_gap(found.cost, self._bound)
+
+    def _part_used(self, x: F8) -> F8:
+        """Return new halls finished in each stage over the site's most, ``(I, Y)``."""
+        most = np.maximum(self.problem.sites.most_halls.max(axis=1), 1e-12)[:, None]
+        part: F8 = np.maximum(self.side.investment.columns["halls"].of(x), 0.0) / most
+        return part
 
     def _better(self, one: Found | None, other: Found | None) -> Found | None:
         if one is None or other is None:

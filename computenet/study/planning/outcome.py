@@ -1,0 +1,1 @@
+PlanOutcome=None
