@@ -29,6 +29,7 @@ from computenet.cli.options import (
     print_json,
     yaml_table,
 )
+from computenet.cli.plan import plan
 from computenet.cli.traces import trace_app
 from computenet.errors import ComputenetError, InputError, Problem
 
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.add_typer(trace_app, name="trace")
 app.command()(match)
+app.command()(plan)
 app.command()(bench)
 
 

@@ -286,12 +286,11 @@ def _arcs(m: _Making, pair_site: I8, pair_chip: I8, tasks: tuple[I8, I8]) -> tup
             "must run", "must-run demand", d.streams, upper=(1.0 - limits.must_run)[:, None]
         )
         m.same(must, every % streams, unmet, shares.reshape(-1, len(m.stages)))
-    if (limits.coverage > 0.0).any():
-        live = work.sum(axis=0) > 0.0
-        near = m.row("coverage", "latency coverage", d.streams,
-                     lower=np.where(live, limits.coverage[:, None], 0.0))  # fmt: skip
-        close = d.covered[region, stream, site].astype(np.float64)
-        m.same(near, stream, x, shares[region, stream] * close[:, None])
+    live = work.sum(axis=0) > 0.0
+    near = m.row("coverage", "latency coverage", d.streams,
+                 lower=np.where(live, limits.coverage[:, None], 0.0))  # fmt: skip
+    close = d.covered[region, stream, site].astype(np.float64)
+    m.same(near, stream, x, shares[region, stream] * close[:, None])
     return region, stream, site
 
 

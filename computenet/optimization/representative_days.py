@@ -75,7 +75,7 @@ def choose_days(features: F8, count: int, extremes: Mapping[str, F8]) -> Represe
     medoid = [
         int(rest[label == k][_medoid(points[rest[label == k]])]) for k in range(label.max() + 1)
     ]
-    chosen = {day: "typical" for day in medoid} | apart
+    chosen = dict.fromkeys(medoid, "typical") | apart
     order = np.asarray(sorted(chosen), dtype=np.int64)
     place = {int(day): at for at, day in enumerate(order)}
     cluster = np.empty(days, dtype=np.int64)

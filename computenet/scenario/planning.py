@@ -159,8 +159,10 @@ class OperationSpec(Sourced):
     unmet_cny_per_accelerator_h: Positive = Field(
         default=50.0, description="loss from work not done, by hour of the reference accelerator"
     )
-    unserved_cny_per_mwh: Positive = Field(default=1e6,
-        description="electricity not had; above what an hour less of peak saves in demand charge",)
+    unserved_cny_per_mwh: Positive = Field(
+        default=1e6,
+        description="electricity not had; above what an hour less of peak saves in demand charge",
+    )
     green_contract_growth: NonNegative = Field(
         default=0.0, description="rise a year of the share of grid power bought green, points"
     )
@@ -192,6 +194,9 @@ class PlanTargetsSpec(Sourced):
     latency_coverage_min: dict[Identifier, Share] = Field(
         default_factory=dict,
         description="share of a class's demand that is served within its latency circle",
+    )
+    latency_coverage_others: Share = Field(
+        default=0.0, description="the same for every service class that is not named"
     )
     must_run_share: Share = Field(
         default=0.0, description="share of each class's demand that is served at least"

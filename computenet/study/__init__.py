@@ -6,6 +6,7 @@ from computenet.study.bounds import RunBound, bound_runs, with_bound
 from computenet.study.clearing import MatchOutcome, Template, match, match_template
 from computenet.study.comparing import Comparison, Row, check_policies, compare, compare_runs
 from computenet.study.fits import draw, fit
+from computenet.study.planning import PlanOutcome, PlanProgress, plan
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
 from computenet.study.runs import listing, load, save, simulate, validate
 from computenet.study.serving import serve
@@ -16,6 +17,8 @@ __all__ = [
     "Benchmark",
     "Comparison",
     "MatchOutcome",
+    "PlanOutcome",
+    "PlanProgress",
     "Replay",
     "ReplayOptions",
     "Row",
@@ -33,6 +36,7 @@ __all__ = [
     "load",
     "match",
     "match_template",
+    "plan",
     "prepare_bench",
     "prepare_replay",
     "replay",

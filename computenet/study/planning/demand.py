@@ -48,8 +48,9 @@ def streams_of(scenario: Scenario, planning: PlanningSpec, year: Year) -> Stream
     """Put classes of one kind, latency circle, carrier and coverage target together."""
     requests = year.could.requests
     wanted = planning.targets.latency_coverage_min
+    others = planning.targets.latency_coverage_others
     keys: list[tuple[str, float, float, float]] = [
-        ("requests", float(circle), float(factor), wanted.get(name, 0.0))
+        ("requests", float(circle), float(factor), wanted.get(name, others))
         for name, circle, factor in zip(
             requests.classes, requests.circle_ms, requests.latency_factor, strict=True
         )

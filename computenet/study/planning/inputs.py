@@ -43,7 +43,8 @@ MOST_WAVES = 1e4
 class PlanInputs:
     """A capacity expansion and what it was made from.
 
-    `days` are the representative days, `fleet` today's accelerators ``(I, T)``.
+    `days` are the representative days, `fleet` today's accelerators ``(I, T)``, `fleet_left` the
+    part of them that is left in each stage ``(Y,)``.
     """
 
     scenario: Scenario
@@ -52,11 +53,16 @@ class PlanInputs:
     streams: Streams
     days: RepresentativeDays
     fleet: F8
+    fleet_left: F8
     problem: ExpansionProblem
 
 
 def plan_inputs(
-    scenario: Scenario, planning: PlanningSpec, *, stages: int | None = None, days: int | None = None
+    scenario: Scenario,
+    planning: PlanningSpec,
+    *,
+    stages: int | None = None,
+    days: int | None = None,
 ) -> PlanInputs:
     """Return the problem of a scenario.
 
@@ -79,7 +85,9 @@ def plan_inputs(
     work = demand_of(scenario, planning, year, streams, when.after_years, 1.0).work
     fleet = _fleet(scenario, planning, year)
     _servable(scenario, year, fleet)
-    unit = 1000.0 if max(float(work.sum(axis=(0, 1)).max(initial=0.0)), fleet.sum()) > LARGE else 1.0
+    unit = (
+        1000.0 if max(float(work.sum(axis=(0, 1)).max(initial=0.0)), fleet.sum()) > LARGE else 1.0
+    )
     left = np.maximum(1.0 - when.after_years / planning.fleet_life_years, 0.0)
     electricity, chosen = electricity_of(scenario, planning, year, when, left, planning.days)
     problem = ExpansionProblem(
@@ -93,7 +101,7 @@ def plan_inputs(
         energy=electricity.in_units(unit),
         limits=_limits(planning, streams, when, unit),
     )
-    return PlanInputs(scenario, planning, year, streams, chosen, fleet, problem)
+    return PlanInputs(scenario, planning, year, streams, chosen, fleet, left, problem)
 
 
 def _cut(planning: PlanningSpec, stages: int | None, days: int | None) -> PlanningSpec:
@@ -200,7 +208,10 @@ def _sites(
     share_kw = np.asarray([1e3 * build.accelerator_share * site.it_capacity_mw for site in sites])
     is_open = fleet.sum(axis=1) > 0.0
     most_kw = np.asarray(
-        [1e3 * build.most_mw.get(site.id, build.most_factor * site.it_capacity_mw) for site in sites]
+        [
+            1e3 * build.most_mw.get(site.id, build.most_factor * site.it_capacity_mw)
+            for site in sites
+        ]
     )
     for i, site in enumerate(sites):
         cap = site.targets.pue_max

@@ -124,7 +124,7 @@ def _units(site: SiteSpec, planning: PlanningSpec) -> list[GeneratorSpec]:
                 id=f"{site.id}/{kind}", kind=kind, connection="on-site", capacity_mw=1.0,
                 capacity_factor=factor, months=own.months if own else None,
                 hours=own.hours if own else None,
-            )  # type: ignore[arg-type]
+            )
         )  # fmt: skip
     return out
 
@@ -143,7 +143,7 @@ def _shapes(scenario: Scenario) -> tuple[F8, F8]:
     kinds = day_kinds(
         scenario.start.date(), DAYS + 1, set(workload.holidays), set(workload.worked_weekends)
     )
-    hours = np.arange(HOURS) + 0.5
+    hours = np.arange(HOURS, dtype=np.float64) + 0.5
     national = np.zeros(HOURS)
     for region in scenario.topology.regions:
         kind, hour = kind_at(hours - region.activity_shift_h, kinds)
