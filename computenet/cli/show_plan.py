@@ -53,7 +53,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "alternatives": ("layouts that cost little more", "成本相近的其他布局"),
     "pareto": ("cost against carbon and latency coverage", "成本与碳排放、时延覆盖的权衡"),
     "more": ("cost over the plan", "成本增幅"),
-    "differs": ("halls elsewhere", "机房位移"),
+    "differs": ("IT power elsewhere", "IT 功率异地占比"),
     "largest": ("most new halls", "主要新建"),
     "front": ("front", "前沿"),
     "value": ("value", "取值"),
@@ -195,7 +195,7 @@ def _alternatives(outcome: PlanOutcome) -> list[list[str]]:
     if table.empty:
         return []
     return [
-        [f"{row.cost_over_plan:.2%}", f"{row.halls_elsewhere:.0%}", str(row.largest)]
+        [f"{row.cost_over_plan:.2%}", f"{row.power_elsewhere:.0%}", str(row.largest)]
         for row in _records(table)
     ]
 

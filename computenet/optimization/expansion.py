@@ -178,7 +178,7 @@ class Planner:
         source = relaxed
         for threshold in THRESHOLDS:
             # Each pass leaves out what the last one hardly used, while that pays.
-            begun = openings(self._part_used(source.x), threshold)
+            begun = openings(self.part_used(source.x), threshold)
             found = self._fixed(begun, gap, tried)
             if found is None or (best is not None and found.cost >= best.cost):
                 if best is not None:
@@ -193,17 +193,21 @@ class Planner:
         status = "optimal" if self._gap(best) <= gap + 1e-12 else "time limit"
         if status != "optimal" and self._clock.left_s > 0.0:
             status = "search ended"
-        plan = decode(
-            self.problem, self.side.investment, best.x, self.side.years, bound=self._bound,
-            method="benders", seconds=self._clock.seconds, rounds=self._rounds, status=status,
-        )  # fmt: skip
+        plan = self.plan_of(best.x, status)
         shortfalls(self.problem, plan)
         return plan
+
+    def plan_of(self, x: F8, status: str) -> ExpansionPlan:
+        """Return the plan of a point of the investment side, with the last bound."""
+        return decode(
+            self.problem, self.side.investment, x, self.side.years, bound=self._bound,
+            method="benders", seconds=self._clock.seconds, rounds=self._rounds, status=status,
+        )  # fmt: skip
 
     def _gap(self, found: Found) -> float:
         return relative_gap(found.cost, self._bound)
 
-    def _part_used(self, x: F8) -> F8:
+    def part_used(self, x: F8) -> F8:
         """Return new halls finished in each stage over the site's most, ``(I, Y)``."""
         most = np.maximum(self.problem.sites.most_halls.max(axis=1), 1e-12)[:, None]
         part: F8 = np.maximum(self.side.investment.columns["halls"].of(x), 0.0) / most

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.expansion_energy import LINKS, SiteYear, YearCost
+from computenet.optimization.expansion_energy import LINKS, OVER_COST, SiteYear, YearCost
 from computenet.optimization.expansion_model import Investment, add_investment
 from computenet.optimization.expansion_problem import ExpansionProblem
 from computenet.optimization.solvers import HotModel, SolverError, Status, relative_gap
@@ -37,8 +37,10 @@ I8 = NDArray[np.int64]
 INWARD = 0.4
 #: A cut is kept if it lifts the cost of its year by so much of it.
 LIFTS = 1e-6
-#: Rounds without any cut to add after which nothing can come of more.
+#: Rounds after which a solve gives up what gap it has.
 MOST_ROUNDS = 400
+#: Part of the cost that missed green shares and caps may be of when a solve ends.
+MISSED = 1e-6
 
 
 class Infeasible(Exception):
@@ -47,7 +49,10 @@ class Infeasible(Exception):
 
 @dataclass(slots=True)
 class Found:
-    """The best point so far: columns of the investment side, its whole cost, and a bound."""
+    """The best point so far: columns of the investment side, its whole cost, and a bound.
+
+    `short` is the part of the cost that stands for missed green shares and caps.
+    """
 
     x: F8
     cost: float = np.inf
@@ -73,12 +78,15 @@ class Decomposition:
         The investment side without cuts, integer columns marked.
     investment
         Its blocks.
+    costs
+        Costs of its columns, by which points are judged.
     """
 
     problem: ExpansionProblem
     carbon: bool = False
     model: SparseModel = field(init=False)
     investment: Investment = field(init=False)
+    costs: F8 = field(init=False)
     energy: Block = field(init=False)
     hot: HotModel = field(init=False)
     years: list[SiteYear] = field(init=False)
@@ -98,6 +106,7 @@ class Decomposition:
             lower=low, upper=high, axes=(sites, stages),
         )  # fmt: skip
         self.model = builder.build()
+        self.costs = self.model.cost.copy()
         columns = self.investment.columns
         self.places = [(i, y) for i in range(len(sites)) for y in range(len(stages))]
         self._columns = np.stack(
@@ -129,7 +138,7 @@ class Decomposition:
 
     def side_cost(self, x: F8) -> float:
         """Return the cost of a point without electricity."""
-        cost = self.model.cost.copy()
+        cost = self.costs.copy()
         cost[self.energy.slice] = 0.0
         return float(cost @ x) + self.model.offset
 
@@ -178,16 +187,33 @@ class Decomposition:
                 added += self._try(point, answer.x, best)
             if report is not None:
                 report(best)
-            if best.gap <= gap or added == 0 or time.perf_counter() > deadline:
+            near = best.gap <= gap and best.short <= MISSED * abs(best.cost)
+            if near or added == 0 or time.perf_counter() > deadline:
                 break
         return best
+
+    def _missed(self, found: list[YearCost]) -> float:
+        """Return what missing green power and emissions over the caps cost, present value."""
+        worth, short = self.problem.stages.worth, self.problem.energy.short_cost
+        return float(
+            sum(
+                worth[y] * (short * year.short + OVER_COST * year.over)
+                for (_, y), year in zip(self.places, found, strict=True)
+            )
+        )
+
+    def cut_at(self, x: F8) -> tuple[float, int]:
+        """Return the whole cost of a point of the side, and how many cuts it gave."""
+        found = Found(x)
+        added = self._try(x, x, found)
+        return found.cost, added
 
     def _try(self, point: F8, against: F8, best: Found) -> int:
         """Solve the years at a point, keep it if it is better, add the cuts it gives."""
         cost, found = self.evaluate(point)
         if cost < best.cost:
             best.x, best.cost = point.copy(), cost
-            best.short = sum(year.short + year.over for year in found)
+            best.short = self._missed(found)
         links, asked = self.links(point), self.links(against)
         energy = self.energy.of(against).reshape(-1)
         cuts = []

@@ -41,7 +41,7 @@ from computenet.optimization.expansion_problem import ExpansionProblem
 from computenet.optimization.solvers import HotModel, SolverError, Status
 from computenet.optimization.sparse import Block, ModelBuilder
 
-__all__ = ["LINKS", "EnergyBlock", "SiteYear", "YearCost", "add_energy"]
+__all__ = ["LINKS", "OVER_COST", "EnergyBlock", "SiteYear", "YearCost", "add_energy"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]

@@ -26,7 +26,7 @@ __all__ = ["TABLES", "PlanOutcome"]
 #: Tables of a plan, by name; each is an attribute and a file ``NAME.csv``.
 TABLES = (
     "sites", "accelerators", "links", "energy", "costs", "investment", "targets", "assignment",
-    "binding", "alternatives", "pareto", "days",
+    "binding", "alternatives", "alternative_sites", "pareto", "days",
 )  # fmt: skip
 
 
@@ -51,9 +51,9 @@ class PlanOutcome:
         Share of each region's demand served at each site.
     binding
         Limits that the plan stands at.
-    alternatives, pareto
-        Layouts that cost little more and differ most; cost against carbon and coverage. Empty
-        unless asked for.
+    alternatives, alternative_sites, pareto
+        Layouts that cost little more and differ most, and where their IT stands; cost against
+        carbon and coverage. Empty unless asked for.
     days
         Representative days and what they stand for.
     notes
@@ -63,6 +63,7 @@ class PlanOutcome:
     inputs: PlanInputs
     plan: ExpansionPlan
     alternatives: pd.DataFrame
+    alternative_sites: pd.DataFrame
     pareto: pd.DataFrame
     notes: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -70,10 +70,12 @@ def plan(
         found = planner.solve(gap=gap, time_limit_s=time_limit_s, progress=progress)
     else:
         found = expand(inputs.problem, gap=gap, time_limit_s=time_limit_s, progress=progress)
+    near, near_sites = alternative_table(inputs, found, planner, alternatives, within)
     return PlanOutcome(
         inputs=inputs,
         plan=found,
-        alternatives=alternative_table(inputs, found, planner, alternatives, within, gap),
+        alternatives=near,
+        alternative_sites=near_sites,
         pareto=pareto_table(inputs, found, planner, pareto, gap),
         notes=_notes(inputs, found),
         seconds=time.perf_counter() - began,

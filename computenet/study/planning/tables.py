@@ -267,7 +267,8 @@ def binding_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
                      p.plants.most[k, i] * mw))  # fmt: skip
     targets = target_table(inputs, plan)
     tight = targets[targets["margin"].abs() <= 1e-4 * targets["limit"].abs().clip(lower=1e-9)]
-    rows += [(row.stage, row.target, row.where, row.limit) for row in tight.itertuples(index=False)]
+    columns = [tight[name].tolist() for name in ("stage", "target", "where", "limit")]
+    rows += list(zip(*columns, strict=True))
     return pd.DataFrame(rows, columns=["stage", "limit", "where", "value"])
 
 
