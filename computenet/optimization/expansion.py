@@ -245,10 +245,11 @@ class Planner:
         opens, lit = self._begun.index().reshape(-1), self._waves.index().reshape(-1)
         try:
             self.side.fix(opens, begun.reshape(-1))
+            found: Found | None = None
             if waves is None:
                 found = self._converge(gap, "openings fixed")
                 waves = waves_up(self._waves, found.x)
-            if self._waves.size:
+            if self._waves.size or found is None:
                 self.side.fix(lit, waves.reshape(-1))
                 found = self._converge(gap, "waves fixed")
         except Infeasible:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.expansion_energy import LINKS, OVER_COST, SiteYear, YearCost
+from computenet.optimization.expansion_energy import LINKS, SiteYear, YearCost
 from computenet.optimization.expansion_model import Investment, add_investment
 from computenet.optimization.expansion_problem import ExpansionProblem
 from computenet.optimization.solvers import HotModel, SolverError, Status, relative_gap
@@ -39,7 +39,7 @@ INWARD = 0.4
 LIFTS = 1e-6
 #: Rounds after which a solve gives up what gap it has.
 MOST_ROUNDS = 400
-#: Part of the cost that missed green shares and caps may be of when a solve ends.
+#: Part of the cost that misses may be when a solve ends.
 MISSED = 1e-6
 
 
@@ -51,14 +51,14 @@ class Infeasible(Exception):
 class Found:
     """The best point so far: columns of the investment side, its whole cost, and a bound.
 
-    `short` is the part of the cost that stands for missed green shares and caps.
+    `missed` is the part of the cost that stands for missed power, green shares and caps.
     """
 
     x: F8
     cost: float = np.inf
     bound: float = -np.inf
     rounds: int = 0
-    short: float = 0.0
+    missed: float = 0.0
 
     @property
     def gap(self) -> float:
@@ -187,20 +187,16 @@ class Decomposition:
                 added += self._try(point, answer.x, best)
             if report is not None:
                 report(best)
-            near = best.gap <= gap and best.short <= MISSED * abs(best.cost)
+            near = best.gap <= gap and best.missed <= MISSED * abs(best.cost)
             if near or added == 0 or time.perf_counter() > deadline:
                 break
         return best
 
     def _missed(self, found: list[YearCost]) -> float:
-        """Return what missing green power and emissions over the caps cost, present value."""
-        worth, short = self.problem.stages.worth, self.problem.energy.short_cost
-        return float(
-            sum(
-                worth[y] * (short * year.short + OVER_COST * year.over)
-                for (_, y), year in zip(self.places, found, strict=True)
-            )
-        )
+        """Return the present value of what the years miss, see `YearCost`."""
+        worth = self.problem.stages.worth
+        pairs = zip(self.places, found, strict=True)
+        return float(sum(worth[y] * year.missed for (_, y), year in pairs))
 
     def cut_at(self, x: F8) -> tuple[float, int]:
         """Return the whole cost of a point of the side, and how many cuts it gave."""
@@ -213,7 +209,7 @@ class Decomposition:
         cost, found = self.evaluate(point)
         if cost < best.cost:
             best.x, best.cost = point.copy(), cost
-            best.short = self._missed(found)
+            best.missed = self._missed(found)
         links, asked = self.links(point), self.links(against)
         energy = self.energy.of(against).reshape(-1)
         cuts = []

@@ -6,7 +6,7 @@ import numpy as np
 
 from computenet.errors import InputError, Problem
 from computenet.optimization.conflicts import Conflict, conflicts
-from computenet.optimization.expansion_plan import ExpansionPlan
+from computenet.optimization.expansion_plan import FIGURES, ExpansionPlan
 from computenet.optimization.expansion_problem import ExpansionProblem
 from computenet.optimization.sparse import SparseModel
 
@@ -90,7 +90,7 @@ def _amount(problem: ExpansionProblem, excess: float, unit: str) -> str:
 
 
 def shortfalls(problem: ExpansionProblem, plan: ExpansionPlan) -> None:
-    """Refuse a plan that misses green shares or caps though everything was tried.
+    """Refuse a plan that misses power, green shares or caps though everything was tried.
 
     Raises
     ------
@@ -101,16 +101,17 @@ def shortfalls(problem: ExpansionProblem, plan: ExpansionPlan) -> None:
     names, stages = problem.sites.names, problem.stages.names
     scale = np.maximum(plan.energy[:, :, 0] + plan.energy[:, :, 1], 1e-9)
     for figure, path, words in (
-        (12, "targets.green_share_min", "green power is missing"),
-        (13, "targets.carbon_cap_kt", "emissions are over the cap"),
+        (FIGURES.index("short"), "planning.targets.green_share_min", "GWh of green power"),
+        (FIGURES.index("over"), "planning.targets.carbon_cap_kt", "kt of room under the cap"),
+        (FIGURES.index("unserved"), "topology.sites.{site}.import_limit_mw", "GWh of grid power"),
     ):
         amount = plan.energy[:, :, figure]
         for i, y in np.argwhere(amount > ROUNDING * scale).tolist():
-            unit = "GWh" if figure == 12 else "kt"
             value = problem.unit * amount[i, y] / 1e3
             problems.append(
-                Problem(f"planning.{path}", None, f"cannot be met at {names[i]} in {stages[y]}: "
-                        f"{value:.4g} {unit} of {words}")
+                Problem(path.format(site=names[i]), None,
+                        f"cannot be met at {names[i]} in {stages[y]}: {value:.4g} {words} a year "
+                        "are missing, whatever is built")
             )  # fmt: skip
     if problems:
         raise InputError(problems, TITLE)

@@ -23,10 +23,11 @@ of the year: peak ``p``, energy bought green ``g``, green energy short ``x``, em
     cost = sum w ((price + carbon price emission) m + today_cost q + wear d + unserved n)
            + peak_cost p + premium g + short x + over o
 
-``n``, ``x`` and ``o`` make the year feasible whatever was built; a plan that uses ``x`` or ``o``
-is not reported as one. The value is convex in the seven numbers, and its gradient by them is the
-reduced costs of seven columns that are fixed at their values (Benders, *Numerische Mathematik* 4,
-1962; Geoffrion, JOTA 10, 1972).
+``n``, ``x`` and ``o`` make the year feasible whatever was built; a plan that uses any of them is
+not reported as one. They cost so much that work is left undone first, and ``n`` more than ``x``.
+The value is convex in the seven numbers, and its gradient by them is the reduced costs of seven
+columns that are fixed at their values (Benders, *Numerische Mathematik* 4, 1962; Geoffrion, JOTA
+10, 1972).
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ I8 = NDArray[np.int64]
 #: What investment and operation share, in this order.
 LINKS = ("flat", "serving", "moving", "pv", "wind", "battery", "carbon")
 FLAT, SERVING, MOVING, SUN, AIR, STORE, CARBON = range(7)
-#: What a tonne over the site's part of the cap costs in the model, kCNY: more than any plant that
+#: What a tonne over the site's part of the cap costs in the model, kCNY: more than anything that
 #: could avoid it, so it is used where nothing else is left.
-OVER_COST = 100.0
+OVER_COST = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,15 @@ class EnergyBlock:
 
 
 class YearCost(NamedTuple):
-    """Cost of a year at given links, and its gradient by each of them, ``(7,)``."""
+    """Cost of a year at given links, its gradient by each of them ``(7,)``, and its misses.
+
+    `missed` is the part of the cost that stands for power, green power and room under the cap that
+    could not be had.
+    """
 
     cost: float
     gradient: F8
-    short: float
-    over: float
+    missed: float
 
 
 def add_energy(
@@ -187,7 +191,7 @@ class SiteYear:
         links = builder.add_columns("links", (len(LINKS),), lower=0.0, upper=0.0)
         self.block = add_energy(builder, problem, site, stage, links.index(), 1.0, carbon)
         self.model = builder.build()
-        self._links = links.index()
+        self._links, self._energy = links.index(), problem.energy
         self._hot = HotModel(self.model, method="simplex", presolve=False)
         self.x: F8 = np.zeros(self.model.n)
 
@@ -205,5 +209,8 @@ class SiteYear:
         if answer.status is not Status.OPTIMAL:
             raise SolverError(f"the year of a site has no solution: {answer.status}")
         self.x = answer.x
-        short, over = (float(self.block.yearly[name].of(answer.x)) for name in ("short", "over"))
-        return YearCost(answer.objective, answer.reduced_costs[self._links], short, over)
+        e, yearly = self._energy, self.block.yearly
+        missed = float(e.hour_weight @ self.block.hourly["unserved"].of(answer.x)) * e.unserved_cost
+        missed += float(yearly["short"].of(answer.x)) * e.short_cost
+        missed += float(yearly["over"].of(answer.x)) * OVER_COST
+        return YearCost(answer.objective, answer.reduced_costs[self._links], missed)

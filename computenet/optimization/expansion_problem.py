@@ -307,7 +307,8 @@ class EnergyYear:
     flexible_share, flexible_room
         Part of the jobs' energy that may move within the day; most power over its mean.
     unserved_cost, short_cost
-        CNY/kWh: power not had; green power short of the target.
+        CNY/kWh in the model only: power not had; green power short of the target. Both are above
+        what leaving the work undone costs, and power not had above green power short.
     carbon_cost
         ``(Y,)`` kCNY/t.
     """

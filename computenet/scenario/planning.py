@@ -159,10 +159,6 @@ class OperationSpec(Sourced):
     unmet_cny_per_accelerator_h: Positive = Field(
         default=50.0, description="loss from work not done, by hour of the reference accelerator"
     )
-    unserved_cny_per_mwh: Positive = Field(
-        default=1e6,
-        description="electricity not had; above what an hour less of peak saves in demand charge",
-    )
     green_contract_growth: NonNegative = Field(
         default=0.0, description="rise a year of the share of grid power bought green, points"
     )

@@ -111,7 +111,7 @@ def random_problem(
         ),
         plants=Plants(
             cost=np.array([[3.0], [4.5], [2.0]]) * np.ones((1, count)),
-            most=np.full((3, sites), 40.0),
+            most=np.full((3, sites), 8.0),
             yearly=annuity(0.05, np.array([25.0, 20.0, 12.0])) + 0.02,
             serves=np.stack([in_service(when.after_years, life) for life in (25.0, 20.0, 12.0)]),
         ),
@@ -138,8 +138,8 @@ def random_problem(
             * np.ones((1, count)),
             flexible_share=0.3,
             flexible_room=1.25,
-            unserved_cost=20.0,
-            short_cost=100.0,
+            unserved_cost=1000.0,
+            short_cost=500.0,
             carbon_cost=np.full(count, 0.05),
         ),
         limits=Limits(

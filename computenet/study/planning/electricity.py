@@ -21,9 +21,11 @@ __all__ = ["Electricity", "electricity_of", "stage_pue"]
 
 F8 = NDArray[np.float64]
 
-#: What a kilowatt-hour of green power short of the target costs in the model: more than any plant
-#: that could avoid it, so it is used where nothing else is left.
-SHORT_CNY_PER_KWH = 100.0
+#: What a kilowatt-hour of green power short of the target costs in the model, CNY: more than any
+#: plant that could avoid it, and so many times an accelerator-hour's work, so that it is used where
+#: nothing else is left. Power that cannot be had at all costs twice as much, which is above what an
+#: hour less of peak saves in demand charge.
+SHORT_CNY_PER_KWH, SHORT_OVER_WORK = 500.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def electricity_of(
     rise = operation.green_contract_growth * when.after_years
     most = np.maximum(operation.green_contract_most, sites.green_contract_share)
     contract = np.minimum(sites.green_contract_share[:, None] + rise, most[:, None])
+    short = max(SHORT_CNY_PER_KWH, SHORT_OVER_WORK * operation.unmet_cny_per_accelerator_h)
     battery = planning.battery
     kinds = np.asarray(days.kind)
     labels = tuple(f"day {day + 1} ({kind})" for day, kind in zip(days.day, kinds, strict=True))
@@ -134,8 +137,8 @@ def electricity_of(
             green_share=_green(scenario, planning)[:, None] * np.ones(len(when.years)),
             flexible_share=operation.flexible_share,
             flexible_room=1.0 / operation.job_utilisation,
-            unserved_cost=operation.unserved_cny_per_mwh / 1e3,
-            short_cost=SHORT_CNY_PER_KWH,
+            unserved_cost=2.0 * short,
+            short_cost=short,
             carbon_cost=carbon / 1e3,
         ),
     ), days  # fmt: skip

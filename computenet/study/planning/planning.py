@@ -110,9 +110,6 @@ def _notes(inputs: PlanInputs, found: ExpansionPlan) -> tuple[str, ...]:
     short = float((found.unmet * problem.stream_work).sum() / max(problem.stream_work.sum(), 1e-12))
     if short > 1e-6:
         notes.append(f"{short:.2%} of the demand is not served: see the assignment")
-    unserved = float(found.energy[:, :, 9].sum()) * problem.unit / 1e3
-    if unserved > 1e-6:
-        notes.append(f"{unserved:.3g} GWh of electricity cannot be had")
     if inputs.scenario.energy.model == "simple":
         notes.append("electricity is planned with weather and plant (energy.model=full)")
     return tuple(notes)
