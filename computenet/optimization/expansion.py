@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.expansion_benders import Decomposition, Found, Infeasible
+from computenet.optimization.expansion_benders import MISSED, Decomposition, Found, Infeasible
 from computenet.optimization.expansion_conflicts import contradictions, shortfalls
 from computenet.optimization.expansion_energy import SiteYear
 from computenet.optimization.expansion_model import Investment
@@ -190,6 +190,10 @@ class Planner:
         best = self._search(best, gap, tried)
         if best is None:
             raise SolverError(f"no plan was found in {self._clock.seconds:.0f} s")
+        if best.missed > MISSED * abs(best.cost) and self._clock.left_s <= 0.0:
+            raise SolverError(
+                f"no plan that meets every target was found in {self._clock.seconds:.0f} s"
+            )
         status = "optimal" if self._gap(best) <= gap + 1e-12 else "time limit"
         if status != "optimal" and self._clock.left_s > 0.0:
             status = "search ended"

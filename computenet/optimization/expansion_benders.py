@@ -28,7 +28,7 @@ from computenet.optimization.expansion_problem import ExpansionProblem
 from computenet.optimization.solvers import HotModel, SolverError, Status, relative_gap
 from computenet.optimization.sparse import Block, ModelBuilder, SparseModel
 
-__all__ = ["Decomposition", "Found", "Infeasible"]
+__all__ = ["MISSED", "Decomposition", "Found", "Infeasible"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]

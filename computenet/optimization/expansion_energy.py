@@ -42,7 +42,7 @@ from computenet.optimization.expansion_problem import ExpansionProblem
 from computenet.optimization.solvers import HotModel, SolverError, Status
 from computenet.optimization.sparse import Block, ModelBuilder
 
-__all__ = ["LINKS", "OVER_COST", "EnergyBlock", "SiteYear", "YearCost", "add_energy"]
+__all__ = ["LINKS", "EnergyBlock", "SiteYear", "YearCost", "add_energy"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -50,9 +50,6 @@ I8 = NDArray[np.int64]
 #: What investment and operation share, in this order.
 LINKS = ("flat", "serving", "moving", "pv", "wind", "battery", "carbon")
 FLAT, SERVING, MOVING, SUN, AIR, STORE, CARBON = range(7)
-#: What a tonne over the site's part of the cap costs in the model, kCNY: more than anything that
-#: could avoid it, so it is used where nothing else is left.
-OVER_COST = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +120,7 @@ def add_energy(
             ("peak", float(e.peak_cost[site])),
             ("green", e.contract_cost),
             ("short", e.short_cost),
-            ("over", OVER_COST),
+            ("over", e.over_cost),
         )
     }
 
@@ -212,5 +209,5 @@ class SiteYear:
         e, yearly = self._energy, self.block.yearly
         missed = float(e.hour_weight @ self.block.hourly["unserved"].of(answer.x)) * e.unserved_cost
         missed += float(yearly["short"].of(answer.x)) * e.short_cost
-        missed += float(yearly["over"].of(answer.x)) * OVER_COST
+        missed += float(yearly["over"].of(answer.x)) * e.over_cost
         return YearCost(answer.objective, answer.reduced_costs[self._links], missed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.expansion_energy import OVER_COST, SiteYear
+from computenet.optimization.expansion_energy import SiteYear
 from computenet.optimization.expansion_model import Investment
 from computenet.optimization.expansion_problem import ExpansionProblem
 from computenet.optimization.solvers import relative_gap
@@ -210,6 +210,6 @@ def _years(problem: ExpansionProblem, links: F8, years: list[SiteYear]) -> tuple
             e.contract_cost * of["green"], e.carbon_cost[y] * emissions,
             e.today_cost[i] * energy["today"], e.cycle_cost * energy["discharge"],
             e.unserved_cost * energy["unserved"], e.short_cost * of["short"],
-            OVER_COST * of["over"],
+            e.over_cost * of["over"],
         ]  # fmt: skip
     return figures, costs

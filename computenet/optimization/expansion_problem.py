@@ -28,6 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.optimization.expansion_time import Stages, annuity, in_service, present_value
+from computenet.optimization.expansion_year import EnergyYear
 from computenet.optimization.problem_checks import ProblemChecks
 
 __all__ = [
@@ -55,47 +57,6 @@ B1 = NDArray[np.bool_]
 
 PV, WIND, BATTERY = 0, 1, 2
 HOURS_PER_YEAR = 8760.0
-
-
-def annuity(rate: float, life_years: F8) -> F8:
-    """Return the capital recovery factor ``r / (1 - (1 + r)^-n)``, ``1 / n`` for ``r = 0``."""
-    life = np.asarray(life_years, dtype=np.float64)
-    if rate == 0.0:
-        return 1.0 / life
-    factor: F8 = rate / -np.expm1(-life * np.log1p(rate))
-    return factor
-
-
-def present_value(rate: float, after_years: F8, years: F8) -> F8:
-    """Return what 1 a year is worth today, paid for `years` beginning `after_years` from now.
-
-    ``sum_{k=0}^{n-1} (1 + r)^-(t + k)``; where the years are not whole, the closed form of it.
-    """
-    if rate == 0.0:
-        return np.asarray(years, dtype=np.float64).copy()
-    step = np.log1p(rate)
-    value: F8 = np.exp(-step * after_years) * np.expm1(-step * years) / np.expm1(-step)
-    return value
-
-
-def in_service(after_years: F8, life_years: float) -> B1:
-    """Return whether what is bought in stage ``a`` still serves in stage ``b``, ``(Y, Y)``."""
-    age = after_years[None, :] - after_years[:, None]
-    alive: B1 = (age >= -1e-9) & (age < life_years - 1e-9)
-    return alive
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """Stages, ``(Y,)``: name, years from the base year, years each stands for, and their worth.
-
-    `worth` is the present value of 1 a year over the stage (`present_value`).
-    """
-
-    names: tuple[str, ...]
-    after_years: F8
-    years: F8
-    worth: F8
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,89 +229,6 @@ class Plants:
     most: F8
     yearly: F8
     serves: B1
-
-
-@dataclass(frozen=True, slots=True)
-class EnergyYear:
-    """A year of electricity on representative days, the same days for every site and stage.
-
-    Attributes
-    ----------
-    days
-        Names of the days.
-    day_weight
-        ``(days,)`` days of the year that each stands for, 365 in all.
-    serving_shape
-        ``(H,)`` load of requests over its mean of the year.
-    pue, price, emission
-        ``(I, Y, H)``: facility over IT power; CNY/kWh; kg/kWh.
-    output
-        ``(2, I, H)`` output over capacity of pv and wind.
-    today
-        ``(I, H)`` output of generators that exist.
-    today_cost
-        ``(I,)`` paid for it when used, CNY/kWh.
-    most_import
-        ``(I, H)`` of grid power; infinite = no limit.
-    peak_cost
-        ``(I,)`` demand charge of a year, kCNY/kW.
-    battery_power, battery_energy
-        ``(I,)`` of batteries that exist.
-    battery_hours, efficiency, cycle_cost
-        Energy over power of new ones; round trip; wear, CNY/kWh given back.
-    contract_share
-        ``(I, Y)`` most of the year's grid power that can be bought green.
-    contract_cost
-        Premium, CNY/kWh.
-    green_share
-        ``(I, Y)`` least green part of the year's electricity; 0 = none.
-    flexible_share, flexible_room
-        Part of the jobs' energy that may move within the day; most power over its mean.
-    unserved_cost, short_cost
-        CNY/kWh in the model only: power not had; green power short of the target. Both are above
-        what leaving the work undone costs, and power not had above green power short.
-    carbon_cost
-        ``(Y,)`` kCNY/t.
-    """
-
-    days: tuple[str, ...]
-    day_weight: F8
-    serving_shape: F8
-    pue: F8
-    price: F8
-    emission: F8
-    output: F8
-    today: F8
-    today_cost: F8
-    most_import: F8
-    peak_cost: F8
-    battery_power: F8
-    battery_energy: F8
-    battery_hours: float
-    efficiency: float
-    cycle_cost: float
-    contract_share: F8
-    contract_cost: float
-    green_share: F8
-    flexible_share: float
-    flexible_room: float
-    unserved_cost: float
-    short_cost: float
-    carbon_cost: F8
-
-    @property
-    def hours(self) -> int:
-        """Hours of the representative days together."""
-        return len(self.serving_shape)
-
-    @property
-    def hour_weight(self) -> F8:
-        """Energy of a constant unit of power in each hour over the year, ``(H,)``.
-
-        Unit MWh of unit kW, so the weights of a year sum to 8.76.
-        """
-        weight: F8 = np.repeat(self.day_weight, 24) / 1000.0
-        return weight
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def random_problem(
         ),
         plants=Plants(
             cost=np.array([[3.0], [4.5], [2.0]]) * np.ones((1, count)),
-            most=np.full((3, sites), 8.0),
+            most=np.full((3, sites), 12.0),
             yearly=annuity(0.05, np.array([25.0, 20.0, 12.0])) + 0.02,
             serves=np.stack([in_service(when.after_years, life) for life in (25.0, 20.0, 12.0)]),
         ),
@@ -134,12 +134,13 @@ def random_problem(
             cycle_cost=0.02,
             contract_share=np.full((sites, count), 0.5),
             contract_cost=0.015,
-            green_share=np.where(np.arange(sites) % 2 == 1, 0.8, 0.0)[:, None]
+            green_share=np.where(np.arange(sites) % 2 == 1, 0.6, 0.0)[:, None]
             * np.ones((1, count)),
             flexible_share=0.3,
             flexible_room=1.25,
-            unserved_cost=1000.0,
-            short_cost=500.0,
+            unserved_cost=4000.0,
+            short_cost=2000.0,
+            over_cost=8000.0,
             carbon_cost=np.full(count, 0.05),
         ),
         limits=Limits(

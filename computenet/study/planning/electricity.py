@@ -21,11 +21,13 @@ __all__ = ["Electricity", "electricity_of", "stage_pue"]
 
 F8 = NDArray[np.float64]
 
-#: What a kilowatt-hour of green power short of the target costs in the model, CNY: more than any
-#: plant that could avoid it, and so many times an accelerator-hour's work, so that it is used where
-#: nothing else is left. Power that cannot be had at all costs twice as much, which is above what an
-#: hour less of peak saves in demand charge.
-SHORT_CNY_PER_KWH, SHORT_OVER_WORK = 500.0, 10.0
+#: What a kilowatt-hour of green power short of the target costs in the model: so many times the
+#: most valuable work that it could do, and at least so many CNY, which is more than an hour less of
+#: peak saves in demand charge. So work is left undone before a target is missed, and a target is
+#: missed where nothing else is left. Power that cannot be had at all costs twice as much.
+SHORT_OVER_WORK, SHORT_CNY_PER_KWH = 20.0, 700.0
+#: Emissions over the cap cost as much by the kilowatt-hour, down to this factor of the grid, kg.
+CLEAN_KG_PER_KWH = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,19 @@ def stage_pue(scenario: Scenario, planning: PlanningSpec, left: F8) -> F8:
 
 
 def electricity_of(
-    scenario: Scenario, planning: PlanningSpec, year: Year, when: Stages, left: F8, count: int
+    scenario: Scenario,
+    planning: PlanningSpec,
+    year: Year,
+    when: Stages,
+    left: F8,
+    work_cny_per_kwh: float,
 ) -> tuple[Electricity, RepresentativeDays]:
     """Choose representative days and return the year on them.
 
     Days are alike by prices, sun, wind, PUE and today's generation of every site and by requests;
     kept apart are the day with the least sun and wind, and the one on which the load of facilities
-    most exceeds what sun and wind of like size would give.
+    most exceeds what sun and wind of like size would give. What targets missed cost in the model
+    goes by the most valuable work a kilowatt-hour does, `work_cny_per_kwh`.
     """
     sites, operation = year.today.sites, planning.operation
     n = len(sites.ids)
@@ -82,7 +90,7 @@ def electricity_of(
     series = np.concatenate([sites.price_cny_per_mwh, year.output[0], year.output[1], pue, today])
     requests = np.broadcast_to(year.serving_shape, (n, year.serving_shape.size))
     days = choose_days(
-        _by_day(np.concatenate([series, requests])), count,
+        _by_day(np.concatenate([series, requests])), planning.days,
         {
             "least wind and sun": -year.output.mean(axis=(0, 1)).reshape(DAYS, 24).mean(axis=1),
             "highest net load": (
@@ -109,7 +117,8 @@ def electricity_of(
     rise = operation.green_contract_growth * when.after_years
     most = np.maximum(operation.green_contract_most, sites.green_contract_share)
     contract = np.minimum(sites.green_contract_share[:, None] + rise, most[:, None])
-    short = max(SHORT_CNY_PER_KWH, SHORT_OVER_WORK * operation.unmet_cny_per_accelerator_h)
+    short = max(SHORT_CNY_PER_KWH, SHORT_OVER_WORK * work_cny_per_kwh)
+    clean = float(energy.emission_kg_per_mwh.min(initial=np.inf)) * cleaner[-1] / 1e3
     battery = planning.battery
     kinds = np.asarray(days.kind)
     labels = tuple(f"day {day + 1} ({kind})" for day, kind in zip(days.day, kinds, strict=True))
@@ -139,6 +148,7 @@ def electricity_of(
             flexible_room=1.0 / operation.job_utilisation,
             unserved_cost=2.0 * short,
             short_cost=short,
+            over_cost=short / max(clean, CLEAN_KG_PER_KWH),
             carbon_cost=carbon / 1e3,
         ),
     ), days  # fmt: skip

@@ -12,6 +12,7 @@ from computenet.errors import InputError, Problem
 from computenet.network import shortest_routes
 from computenet.optimization.expansion_problem import (
     ChipSupply,
+    Demand,
     ExpansionProblem,
     Limits,
     Links,
@@ -82,14 +83,18 @@ def plan_inputs(
     year = compile_year(scenario, planning)
     streams = streams_of(scenario, planning, year)
     when = _stages(planning)
-    work = demand_of(scenario, planning, year, streams, when.after_years, 1.0).work
+    demand = demand_of(scenario, planning, year, streams, when.after_years, 1.0)
     fleet = _fleet(scenario, planning, year)
     _servable(scenario, year, fleet)
     unit = (
-        1000.0 if max(float(work.sum(axis=(0, 1)).max(initial=0.0)), fleet.sum()) > LARGE else 1.0
+        1000.0
+        if max(float(demand.work.sum(axis=(0, 1)).max(initial=0.0)), fleet.sum()) > LARGE
+        else 1.0
     )
     left = np.maximum(1.0 - when.after_years / planning.fleet_life_years, 0.0)
-    electricity, chosen = electricity_of(scenario, planning, year, when, left, planning.days)
+    electricity, chosen = electricity_of(
+        scenario, planning, year, when, left, _work_cny_per_kwh(planning, year, demand)
+    )
     problem = ExpansionProblem(
         unit=unit,
         stages=when,
@@ -102,6 +107,19 @@ def plan_inputs(
         limits=_limits(planning, streams, when, unit),
     )
     return PlanInputs(scenario, planning, year, streams, chosen, fleet, left, problem)
+
+
+def _work_cny_per_kwh(planning: PlanningSpec, year: Year, demand: Demand) -> float:
+    """Return the loss from the work that a kilowatt-hour of IT does at best, where it is not done.
+
+    A busy reference chip of class c takes ``need`` chips of type t, each with its part of those
+    that are held idle: ``need (draw + room base)`` kilowatts.
+    """
+    pools = year.could.pools
+    base_kw = (pools.idle_w + pools.overhead_w) / 1e3
+    kw = demand.need * (demand.draw_kw + demand.room[:, None] * base_kw)
+    least = float(np.min(np.where(np.isfinite(kw), kw, np.inf), initial=np.inf))
+    return planning.operation.unmet_cny_per_accelerator_h / max(least, 1e-6)
 
 
 def _cut(planning: PlanningSpec, stages: int | None, days: int | None) -> PlanningSpec:
