@@ -92,6 +92,9 @@ def test_layout_is_what_the_tables_say(outcome: PlanOutcome, scenario: Scenario)
     assert planned.energy.model == "full"
     pools = {pool.id: pool for pool in planned.topology.pools}
     assert pools["west/unit"].count == count
+    assert all(
+        pool.serving_models == {"small": 1.0} for pool in pools.values() if pool.serving_share
+    )
     grown = planned.workload.request_rate_per_day / scenario.workload.request_rate_per_day
     assert grown == pytest.approx(1.6**3)
     jobs = (
@@ -211,3 +214,14 @@ def test_the_year_is_kept_on_its_days(scenario: Scenario) -> None:
         assert (values @ hours) / 8760 == pytest.approx(year.mean(axis=1), rel=1e-3)
     assert (e.price[0, 0] @ hours) / 8.76 == pytest.approx(600.0)  # the mean of 400 and 800
     assert e.serving_shape @ hours / 8760 == pytest.approx(1.0)
+
+
+def test_chips_too_slow_for_a_class_do_not_serve_it() -> None:
+    national = load("china-2025")
+    found = plan_inputs(national, national.planning, stages=1, days=1)  # type: ignore[arg-type]
+    d, chips = found.problem.demand, found.problem.chips.names
+    # A token of the large model takes a K100 67 ms, over the 50 ms of chat; reasoning allows 100.
+    slow = chips.index("hygon_k100ai")
+    assert np.isinf(d.need[d.classes.index("chat"), slow])
+    assert np.isfinite(d.need[d.classes.index("reasoning"), slow])
+    assert (np.nanmin(np.where(np.isfinite(d.need), d.need, np.nan)[:4], axis=1) == 1.0).all()

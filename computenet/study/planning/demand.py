@@ -134,18 +134,31 @@ def demand_of(
 
 
 def _requests(year: Year) -> tuple[F8, F8, F8, F8]:
-    """Return work ``(R, K)``, need and draw ``(K, T)``, and GB a second of a chip ``(K,)``."""
+    """Return work ``(R, K)``, need and draw ``(K, T)``, and GB a second of a chip ``(K,)``.
+
+    A chip on which a request served alone misses its class's time per token or to the first token
+    does not serve the class, unless all of them do.
+    """
     could = year.could
     requests, groups = could.requests, could.groups
     regions, classes, chips = len(could.regions), len(requests.classes), len(year.chips)
     seconds = np.full((classes, chips), np.inf)
     energy = np.zeros((classes, chips))
+    late = np.zeros((classes, chips), dtype=np.bool_)
+    prompt_tokens = requests.prompt_tokens.mean(axis=1)
     for g, pool in enumerate(groups.pool.tolist()):
         each = float(groups.accelerators_per_replica[g])
         for k in range(classes):
             if np.isfinite(requests.replica_s[k, g]):
                 seconds[k, pool] = requests.replica_s[k, g] * each
                 energy[k, pool] = requests.energy_mwh[k, g]
+                token_ms = 1e3 / groups.request_tok_s[g]
+                first_ms = 1e3 * prompt_tokens[k] / groups.prefill_tok_s[g]
+                late[k, pool] = (
+                    token_ms > requests.tpot_slo_ms[k] or first_ms > requests.ttft_slo_ms[k]
+                )
+    able = np.isfinite(seconds) & ~late
+    seconds[late & able.any(axis=1, keepdims=True)] = np.inf
     best = np.min(seconds, axis=1, initial=np.inf)
     known = np.where(np.isfinite(best), best, 1.0)
     draw_kw = np.where(

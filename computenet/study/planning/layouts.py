@@ -47,7 +47,8 @@ def stage_layout(
 ) -> dict[str, Any]:
     """Return a layout: what differs from the topology in a stage.
 
-    Accelerators are rounded up to whole servers, and their part for serving is what requests hold.
+    Accelerators are rounded up to whole servers; their part for serving is what requests hold, and
+    the models' parts of it what each model's classes hold.
     """
     y = stage_number(inputs, stage)
     scenario, name = inputs.scenario, inputs.problem.stages.names[y]
@@ -110,23 +111,39 @@ def _pools(
             if count == 0:
                 continue
             share = round(min(held / used, 1.0), 6)
+            serving: dict[str, Any] = {"serving_share": share}
+            if share > 0.0:
+                serving["serving_models"] = _models(inputs, plan, i, t, y)
             if existing:
-                setting |= _changed(existing[0], count, share)
+                setting |= _changed(existing[0], count, serving)
             else:
                 adding.setdefault("pools", []).append(
                     {"id": f"{site.id}/{chip}", "site": site.id, "accelerator": chip,
-                     "count": count, "serving_share": share,
-                     "discipline": topology.pools[0].discipline}
+                     "count": count, **serving, "discipline": topology.pools[0].discipline}
                 )  # fmt: skip
 
 
-def _changed(pool: PoolSpec, count: int, share: float) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    if pool.count != count:
-        out[f"pools.{pool.id}.count"] = count
-    if abs(pool.serving_share - share) > 1e-9:
-        out[f"pools.{pool.id}.serving_share"] = share
-    return out
+def _models(inputs: PlanInputs, plan: ExpansionPlan, i: int, t: int, y: int) -> dict[str, float]:
+    """Return the parts of the accelerators for serving that each model holds."""
+    requests, rooms = inputs.year.could.requests, inputs.problem.demand.room
+    held = np.zeros(len(requests.models))
+    for c, model in enumerate(requests.model_of_class.tolist()):
+        held[model] += rooms[c] * plan.tasks[c, i, t, y]
+    parts = held / max(float(held.sum()), 1e-300)
+    return {
+        name: round(float(part), 6)
+        for name, part in zip(requests.models, parts, strict=True)
+        if part > 5e-7
+    }
+
+
+def _changed(pool: PoolSpec, count: int, serving: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = {"count": count, "serving_models": None, **serving}
+    return {
+        f"pools.{pool.id}.{key}": value
+        for key, value in wanted.items()
+        if getattr(pool, key) != value
+    }
 
 
 def _site(
