@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from computenet.errors import InputError, Problem, nearest
-from computenet.optimization.expansion_plan import FIGURES, ExpansionPlan
+from computenet.optimization.expansion_plan import ExpansionPlan
 from computenet.scenario import Scenario, load_scenario
 from computenet.scenario.topology import PoolSpec, SiteSpec
 from computenet.study.planning.demand import growth
 from computenet.study.planning.electricity import stage_pue
 from computenet.study.planning.inputs import PlanInputs
-from computenet.study.planning.tables import in_service_of, plants_in_service
+from computenet.study.planning.tables import green_share, in_service_of, plants_in_service
 
 __all__ = ["stage_layout", "stage_scenario"]
+
+F8 = NDArray[np.float64]
 
 #: Accelerators and megawatts below these are what a solver leaves.
 FEW, LITTLE_MW = 0.5, 1e-6
@@ -47,8 +50,7 @@ def stage_layout(
 ) -> dict[str, Any]:
     """Return a layout: what differs from the topology in a stage.
 
-    Accelerators are rounded up to whole servers; their part for serving is what requests hold, and
-    the models' parts of it what each model's classes hold.
+    Accelerators are rounded up to whole servers, and their part for serving is what requests hold.
     """
     y = stage_number(inputs, stage)
     scenario, name = inputs.scenario, inputs.problem.stages.names[y]
@@ -99,51 +101,62 @@ def _pools(
     for i, site in enumerate(topology.sites):
         for t, chip in enumerate(inputs.year.chips):
             used = float(plan.used[i, t, y]) * unit
-            held = float(rooms @ plan.tasks[:, i, t, y]) * unit
+            models = _models(inputs, t, rooms * plan.tasks[:, i, t, y] * unit)
+            serving = sum(models.values())
             existing = [
                 pool for pool in topology.pools if pool.site == site.id and pool.accelerator == chip
             ]
             size = kinds[chip].accelerators_per_server
-            count = size * math.ceil(round(used / size, 6)) if used > FEW else 0
+            held = max(used, float(serving))
+            count = size * math.ceil(round(held / size, 6)) if held > FEW else 0
             gone = existing if count == 0 else existing[1:]
             if gone:
                 removing.setdefault("pools", []).extend(pool.id for pool in gone)
             if count == 0:
                 continue
-            share = round(min(held / used, 1.0), 6)
-            serving: dict[str, Any] = {"serving_share": share}
-            if share > 0.0:
-                serving["serving_models"] = _models(inputs, plan, i, t, y)
+            share = serving / count
             if existing:
-                setting |= _changed(existing[0], count, serving)
+                setting |= _changed(existing[0], count, share, models)
             else:
-                adding.setdefault("pools", []).append(
-                    {"id": f"{site.id}/{chip}", "site": site.id, "accelerator": chip,
-                     "count": count, **serving, "discipline": topology.pools[0].discipline}
-                )  # fmt: skip
+                record = {"id": f"{site.id}/{chip}", "site": site.id, "accelerator": chip,
+                          "count": count, "serving_share": share,
+                          "discipline": topology.pools[0].discipline}  # fmt: skip
+                if models:
+                    record["serving_models"] = models
+                adding.setdefault("pools", []).append(record)
 
 
-def _models(inputs: PlanInputs, plan: ExpansionPlan, i: int, t: int, y: int) -> dict[str, float]:
-    """Return the parts of the accelerators for serving that each model holds."""
-    requests, rooms = inputs.year.could.requests, inputs.problem.demand.room
-    held = np.zeros(len(requests.models))
-    for c, model in enumerate(requests.model_of_class.tolist()):
-        held[model] += rooms[c] * plan.tasks[c, i, t, y]
-    parts = held / max(float(held.sum()), 1e-300)
-    return {
-        name: round(float(part), 6)
-        for name, part in zip(requests.models, parts, strict=True)
-        if part > 5e-7
-    }
+def _models(inputs: PlanInputs, chip: int, held: F8) -> dict[str, float]:
+    """Return accelerators that hold each model on a chip of a site, in whole replicas.
+
+    Parameters
+    ----------
+    held
+        ``(C,)`` accelerators held by each class.
+    """
+    workload, groups = inputs.scenario.workload, inputs.year.could.groups
+    names = [model.name for model in workload.models]
+    wanted: dict[str, float] = {}
+    for item, part in zip(workload.service_classes, held.tolist(), strict=False):
+        wanted[item.model] = wanted.get(item.model, 0.0) + part
+    out: dict[str, float] = {}
+    for g in np.flatnonzero(groups.pool == chip).tolist():
+        each, name = int(groups.accelerators_per_replica[g]), names[int(groups.model[g])]
+        replicas = math.ceil(round(wanted.get(name, 0.0) / each, 6))
+        if replicas > 0:
+            out[name] = float(replicas * each)
+    return out
 
 
-def _changed(pool: PoolSpec, count: int, serving: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = {"count": count, "serving_models": None, **serving}
-    return {
-        f"pools.{pool.id}.{key}": value
-        for key, value in wanted.items()
-        if getattr(pool, key) != value
-    }
+def _changed(pool: PoolSpec, count: int, share: float, models: dict[str, float]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if pool.count != count:
+        out[f"pools.{pool.id}.count"] = count
+    if abs(pool.serving_share - share) > 1e-9:
+        out[f"pools.{pool.id}.serving_share"] = share
+    if models or pool.serving_models is not None:
+        out[f"pools.{pool.id}.serving_models"] = models or None
+    return out
 
 
 def _site(
@@ -159,12 +172,11 @@ def _site(
     pue = float(stage_pue(inputs.scenario, inputs.planning, inputs.fleet_left)[i, y])
     if abs(pue - site.pue) > 1e-9:
         out["pue"] = round(pue, 6)
-    bought, imported = (
-        float(plan.energy[i, y, FIGURES.index(name)]) for name in ("green", "import")
-    )
-    if imported > 1e-9:
+    share = float(green_share(plan)[i, y])
+    if share == share:  # a site that uses nothing has none
+        # Contracts cover what own plant leaves of a share of all that is used (the green ledger).
         # A solver's last digit must not pass 1.
-        share = min(max(round(bought / imported, 6), 0.0), 1.0)
+        share = min(max(round(share, 6), 0.0), 1.0)
         if abs(share - site.green_contract_share) > 1e-9:
             out["green_contract_share"] = share
     out |= _plants(inputs, plan, i, site, y)
@@ -195,6 +207,7 @@ def _plants(
         generators.append(record)
     if len(generators) > len(site.generators):
         out["generators"] = generators
+    own_mw = sum(float(item["capacity_mw"]) for item in generators) >= float(built[2])
     if built[2] > LITTLE_MW and inputs.planning.battery is not None:
         spec, old = inputs.planning.battery, site.battery
         out["battery"] = {
@@ -202,7 +215,7 @@ def _plants(
             "energy_mwh": round(
                 float(built[2]) * spec.hours + (old.energy_mwh if old else 0.0), 6
             ),
-            "efficiency": spec.efficiency, "rule": "arbitrage",
+            "efficiency": spec.efficiency, "rule": "self-consumption" if own_mw else "arbitrage",
             "cycle_cny_per_mwh": spec.cycle_cny_per_mwh,
         }  # fmt: skip
     return out

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from computenet.scenario import Scenario
+    from computenet.study.planning.verification import Verification
 
 __all__ = ["TABLES", "PlanOutcome"]
 
@@ -58,6 +59,8 @@ class PlanOutcome:
         Representative days and what they stand for.
     notes
         What a reader should know.
+    verification
+        What simulating the plan showed; nothing if it was not.
     """
 
     inputs: PlanInputs
@@ -67,6 +70,7 @@ class PlanOutcome:
     pareto: pd.DataFrame
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    verification: Verification | None = None
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -191,7 +195,7 @@ class PlanOutcome:
             "stages": list(self.stages),
             "layout": json.loads(last[columns].to_json(orient="records")),
             "targets_met": bool(self.targets["met"].all()),
-            "verified": None,
+            "verified": None if self.verification is None else self.verification.as_dict(),
             "notes": list(self.notes),
         }
 
@@ -215,6 +219,11 @@ class PlanOutcome:
             )
             for name in TABLES:
                 getattr(self, name).to_csv(folder / f"{name}.csv", index=False)
+            if self.verification is not None:
+                last = self.verification.last
+                self.verification.table.to_csv(folder / "rounds.csv", index=False)
+                for name in ("stages", "services", "sites"):
+                    getattr(last, name).to_csv(folder / f"simulated_{name}.csv", index=False)
             (folder / "layouts").mkdir()
             for stage in self.stages:
                 text = _yaml(self.layout(stage))
