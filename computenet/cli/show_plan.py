@@ -57,6 +57,31 @@ WORDS: dict[str, tuple[str, str]] = {
     "largest": ("most new halls", "主要新建"),
     "front": ("front", "前沿"),
     "value": ("value", "取值"),
+    "verified": (
+        "planned against simulated (round {rounds}, {policy})",
+        "规划与仿真对照(第 {rounds} 轮,{policy})",
+    ),
+    "gap": ("gap", "差距"),
+    "planned": ("planned", "规划"),
+    "simulated": ("simulated", "仿真"),
+    "figure": ("figure", "指标"),
+    "operation": ("operation a year, million CNY", "年运行成本,百万元"),
+    "electricity": ("electricity, GWh", "用电,GWh"),
+    "service": ("service lost to congestion, worst class", "拥塞造成的服务损失(最差类别)"),
+    "green_gap": ("green share short, worst site", "绿电缺口(最差站点)"),
+    "delay": ("jobs wait over run", "作业等待与运行时间之比"),
+    "agreed": (
+        "plan and simulation agree: cost {cost}, service {service}, green {green}; "
+        "targets {targets}",
+        "规划与仿真一致:成本 {cost},服务 {service},绿电 {green};目标{targets}",
+    ),
+    "differ": (
+        "plan and simulation still differ: cost {cost}, service {service}, green {green}; "
+        "targets {targets}",
+        "规划与仿真仍有差距:成本 {cost},服务 {service},绿电 {green};目标{targets}",
+    ),
+    "targets_met": ("met", "达到"),
+    "targets_missed": ("not met", "未达到"),
     "sum": (
         "present cost {cost} million CNY; at least {bound}: within {gap} of the least ({status})",
         "总成本现值 {cost} 百万元;下界 {bound}:距最优不超过 {gap}({status})",
@@ -96,6 +121,7 @@ def print_plan(outcome: PlanOutcome, out: Path | None, lang: str) -> None:
          _targets(outcome, word))  # fmt: skip
     show(word("alternatives"), ["more", "differs", "largest"], _alternatives(outcome))
     show(word("pareto"), ["front", "value", "cost", "more"], _pareto(outcome))
+    _verified(outcome, show, console, word)
     millions = [f"{value / 1e6:,.1f}" for value in (outcome.objective_cny, outcome.bound_cny)]
     console.print(
         word("sum").format(
@@ -104,6 +130,42 @@ def print_plan(outcome: PlanOutcome, out: Path | None, lang: str) -> None:
     )
     if out is not None:
         console.print(word("written").format(path=escape(str(out))))
+
+
+def _verified(
+    outcome: PlanOutcome,
+    show: Callable[..., None],
+    console: Console,
+    word: Callable[[str], str],
+) -> None:
+    """Print what the simulation of the plan showed."""
+    found = outcome.verification
+    if found is None:
+        return
+    last = found.last
+    rows = []
+    for stage in _records(last.stages):
+        for name, planned, simulated, scale in (
+            ("operation", stage.operation_cny_planned, stage.operation_cny_simulated, 1e6),
+            ("electricity", stage.energy_gwh_planned, stage.energy_gwh_simulated, 1.0),
+        ):
+            gap = simulated / planned - 1.0 if planned else 0.0
+            rows.append([str(stage.stage), word(name), _figure(planned / scale),
+                         _figure(simulated / scale), f"{gap:+.1%}"])  # fmt: skip
+    title = word("verified").format(rounds=len(found.rounds), policy=found.policy)
+    show(title, ["stage", "figure", "planned", "simulated", "gap"], rows)
+    show("", ["figure", "gap"], [
+        [word("service"), f"{last.service_gap:+.1%}"],
+        [word("green_gap"), f"{last.green_gap:+.1%}"],
+        [word("delay"), f"{last.delay:.2f}"],
+    ])  # fmt: skip
+    console.print(
+        word("agreed" if found.agreed else "differ").format(
+            cost=f"{last.cost_gap:+.1%}", service=f"{last.service_gap:+.1%}",
+            green=f"{last.green_gap:+.1%}",
+            targets=word("targets_met" if last.targets_met else "targets_missed"),
+        )
+    )  # fmt: skip
 
 
 def _sites(outcome: PlanOutcome, word: Callable[[str], str]) -> list[list[str]]:

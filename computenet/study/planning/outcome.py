@@ -180,6 +180,24 @@ class PlanOutcome:
         """
         return stage_scenario(self.inputs, self.plan, stage)
 
+    def verify(self, **options: Any) -> PlanOutcome:
+        """Return the plan on which planner and simulator agree, with its `verification`.
+
+        Options and errors as of :func:`computenet.study.planning.verify`.
+        """
+        from computenet.study.planning.verification import verify
+
+        return verify(self, **options).outcome
+
+    def with_variants(self, **options: Any) -> PlanOutcome:
+        """Return the plan with alternatives and fronts beside it.
+
+        Options and errors as of :func:`computenet.study.planning.with_variants`.
+        """
+        from computenet.study.planning.planning import with_variants
+
+        return with_variants(self, **options)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the summary that ``--json`` prints."""
         last = self.sites[self.sites["stage"] == self.stages[-1]]

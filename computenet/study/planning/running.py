@@ -32,10 +32,10 @@ def run_days(
         return runs
     found: dict[int, DayRun] = {}
     with processes(min(workers, len(tasks))) as pool:
-        number = {pool.submit(run_day, task): index for index, task in enumerate(tasks)}
+        sent = {pool.submit(run_day, task): index for index, task in enumerate(tasks)}
         try:
-            for future in as_completed(number):
-                found[number[future]] = future.result()
+            for future in as_completed(sent):
+                found[sent[future]] = future.result()
                 progress(len(found))
         except BrokenProcessPool as error:
             raise RunError(

@@ -112,7 +112,7 @@ class _Watched:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self.attainable: F8 | None = None
-        self.sites: F8 = np.zeros(0)
+        self.sites = np.zeros(0, dtype=np.int64)
         self.replicas: F8 = np.zeros(0)
 
     def __getattr__(self, name: str) -> Any:
@@ -122,7 +122,7 @@ class _Watched:
         if self.attainable is None:
             compiled = view.compiled
             self.attainable = 1.0 - idle_misses(view)
-            self.sites = compiled.pools.site[compiled.groups.pool]
+            self.sites = compiled.pools.site[compiled.groups.pool].astype(np.int64)
             serves = compiled.requests.model_of_class[:, None] == compiled.groups.model[None, :]
             regions = len(compiled.regions)
             self.replicas = np.tile(serves * compiled.groups.replicas_real[None, :], (regions, 1))
@@ -176,7 +176,8 @@ def _figures(task: DayTask, results: Results, policy: _Watched, seconds: float) 
 
     def by_class(share: str | None) -> F8:
         part = 1.0 if share is None else rows[share].fillna(0.0).to_numpy(np.float64)
-        return np.bincount(kind, ended_of * part, len(classes))
+        sums: F8 = np.bincount(kind, ended_of * part, len(classes)).astype(np.float64)
+        return sums
 
     ended = by_class(None)
     flows = results.request_flows

@@ -334,11 +334,11 @@ def _planned(
     before: PlanOutcome, inputs: PlanInputs, gap: float, time_limit_s: float | None
 ) -> PlanOutcome:
     found = expand(inputs.problem, gap=gap, time_limit_s=time_limit_s)
-    empty = before.alternatives.iloc[:0]
-    return replace(
-        before, inputs=inputs, plan=found, alternatives=empty, pareto=before.pareto.iloc[:0],
-        _kept={},
-    )  # fmt: skip
+    none = {
+        name: getattr(before, name).iloc[:0]
+        for name in ("alternatives", "alternative_sites", "pareto")
+    }
+    return replace(before, inputs=inputs, plan=found, **none, _kept={})
 
 
 def _round(
