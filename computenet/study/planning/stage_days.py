@@ -17,6 +17,12 @@ __all__ = ["DayTask", "day_tasks"]
 
 F8 = NDArray[np.float64]
 
+#: Part of the serving accelerators that a sampling factor must leave in whole multiples.
+WHOLE = 0.95
+#: Requests of a day above which they are simulated in windows, and those windows, h.
+MANY = 30e6
+WINDOW_H, PERIOD_H = 1.0, 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class DayTask:
@@ -94,15 +100,14 @@ def day_tasks(
     offset = timezone(timedelta(hours=scenario.topology.utc_offset_h))
     base = inputs.planning.base_year
     year = 2025 if base % 4 == 0 else base  # the same calendar as the plan's year
-    today = inputs.scenario
-    grown = scenario.workload.request_rate_per_day / max(today.workload.request_rate_per_day, 1e-12)
-    sampling = today.run.sampling
-    if sampling > 1:
-        sampling = max(round(sampling * grown), 1)
+    sampling = _sampling(inputs, scenario)
+    topology = _sampled(inputs, scenario, sampling) if sampling > 1 else scenario.topology
+    simulated = scenario.workload.request_rate_per_day / sampling
+    window_h = WINDOW_H if simulated > MANY else 0.0
     run = scenario.run.model_copy(
         update={
-            "warmup_h": warmup_h, "sampling": sampling, "request_window_h": 0.0,
-            "request_period_h": 0.0, "request_warmup_h": 0.25,
+            "warmup_h": warmup_h, "sampling": sampling, "request_window_h": window_h,
+            "request_period_h": PERIOD_H if window_h else 0.0, "request_warmup_h": 0.25,
         }
     )  # fmt: skip
     tasks = []
@@ -118,12 +123,72 @@ def day_tasks(
             update={
                 "start": start, "days": 1.0 + warmup_h / 24.0, "run": run, "seed": seed,
                 "policy": PolicySpec(name=policy, parameters=parameters),
-                "events": [], "topology": _day_topology(scenario.topology, kept, at),
+                "events": [], "topology": _day_topology(topology, kept, at),
                 "workload": workload,
             }
         )  # fmt: skip
         tasks.append(DayTask(stage, float(weight), one, warmup_h))
     return tasks
+
+
+def _replicas(inputs: PlanInputs, scenario: Scenario) -> dict[tuple[str, str], tuple[float, int]]:
+    """Return replicas, and accelerators of one, by pool and model."""
+    groups = inputs.year.could.groups
+    names = [model.name for model in scenario.workload.models]
+    each = {
+        (inputs.year.chips[int(pool)], names[int(model)]): int(size)
+        for pool, model, size in zip(
+            groups.pool, groups.model, groups.accelerators_per_replica, strict=True
+        )
+    }
+    return {
+        (pool.id, name): (held / each[pool.accelerator, name], each[pool.accelerator, name])
+        for pool in scenario.topology.pools
+        for name, held in (pool.serving_models or {}).items()
+    }
+
+
+def _sampling(inputs: PlanInputs, scenario: Scenario) -> int:
+    """Return how thinly requests are sampled: as the scenario's own run, or less.
+
+    Replicas come in multiples of the factor. It is the largest one that leaves nearly all of the
+    serving accelerators in whole multiples.
+    """
+    most = inputs.scenario.run.sampling
+    grown = scenario.workload.request_rate_per_day / max(
+        inputs.scenario.workload.request_rate_per_day, 1e-12
+    )
+    replicas = list(_replicas(inputs, scenario).values())
+    total = sum(count * each for count, each in replicas)
+    for factor in (5000, 2000, 1000, 500, 200, 100, 50, 20, 10, 5, 2):
+        kept = sum(count // factor * factor * each for count, each in replicas)
+        if factor <= most * max(grown, 1.0) and most > 1 and kept >= WHOLE * total:
+            return factor
+    return 1
+
+
+def _sampled(inputs: PlanInputs, scenario: Scenario, sampling: int) -> TopologySpec:
+    """Return the topology with replicas rounded to multiples of the sampling factor."""
+    replicas = _replicas(inputs, scenario)
+    pools = []
+    for pool in scenario.topology.pools:
+        held = {
+            name: float(round(replicas[pool.id, name][0] / sampling) * sampling
+                        * replicas[pool.id, name][1])
+            for name in pool.serving_models or {}
+        }  # fmt: skip
+        held = {name: value for name, value in held.items() if value > 0.0}
+        serving = sum(held.values())
+        count = max(pool.count, round(serving))
+        pools.append(
+            pool.model_copy(
+                update={
+                    "count": count, "serving_share": serving / count,
+                    "serving_models": held or None,
+                }
+            )
+        )  # fmt: skip
+    return scenario.topology.model_copy(update={"pools": pools})
 
 
 def _day_topology(topology: TopologySpec, kept: _Kept, at: int) -> TopologySpec:
