@@ -18,6 +18,7 @@ SUITES = (
     "optimizer.gang",
     "optimizer.matching",
     "optimizer.dispatch",
+    "optimizer.planning",
     "optimizer.routing",
 )
 #: Run only when named: minutes, and gigabytes.

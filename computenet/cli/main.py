@@ -31,6 +31,7 @@ from computenet.cli.options import (
     print_json,
     yaml_table,
 )
+from computenet.cli.plan import plan
 from computenet.cli.report import report
 from computenet.cli.traces import trace_app
 from computenet.errors import ComputenetError, InputError, Problem
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.add_typer(trace_app, name="trace")
 app.command()(match)
+app.command()(plan)
 app.command()(bench)
 app.command()(compare)
 app.command()(export)

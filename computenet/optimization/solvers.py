@@ -479,6 +479,25 @@ class HotModel:
             matrix=csc_array(hstack([self.model.matrix, more])),
         )
 
+    def add_rows(self, lower: F8, upper: F8, first: I8, columns: I8, values: F8) -> None:
+        """Add rows, given as compressed rows: ``first`` has one entry more than `lower`."""
+        from scipy.sparse import csc_array, csr_array, vstack
+
+        count = len(lower)
+        self._require(
+            self._highs.addRows(
+                count, lower, upper, len(columns), np.asarray(first[:-1], dtype=np.int32),
+                np.asarray(columns, dtype=np.int32), values,
+            ),
+            "takes no such rows",
+        )  # fmt: skip
+        more = csr_array((values, columns, first), shape=(count, self.model.n))
+        self._replace(
+            row_lower=np.concatenate([self.model.row_lower, lower]),
+            row_upper=np.concatenate([self.model.row_upper, upper]),
+            matrix=csc_array(vstack([self.model.matrix, more])),
+        )
+
     def _replace(self, **changes: object) -> None:
         from dataclasses import replace
 

@@ -2,6 +2,7 @@
 
 from computenet.scenario.catalogue import (
     list_layouts,
+    list_plannings,
     list_scenarios,
     list_shocks,
     list_suites,
@@ -10,6 +11,7 @@ from computenet.scenario.catalogue import (
 )
 from computenet.scenario.layouts import LayoutSpec, apply_layout, dump_layout, layout_between
 from computenet.scenario.loading import dump_scenario, load_scenario
+from computenet.scenario.planning import PlanningSpec
 from computenet.scenario.scenario import (
     DemandSurge,
     GridEvent,
@@ -30,6 +32,7 @@ __all__ = [
     "GridShift",
     "LayoutSpec",
     "LinkCut",
+    "PlanningSpec",
     "PolicySpec",
     "RunSpec",
     "Scenario",
@@ -42,6 +45,7 @@ __all__ = [
     "dump_scenario",
     "layout_between",
     "list_layouts",
+    "list_plannings",
     "list_scenarios",
     "list_shocks",
     "list_suites",

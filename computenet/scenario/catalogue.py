@@ -1,8 +1,9 @@
 """Built-in topologies, workloads and scenarios, in a source checkout or in an installed wheel.
 
 ``topologies/NAME/topology.yaml`` is a topology, ``topologies/NAME/scenario.yaml`` the scenario of
-the same name, ``topologies/layouts/NAME.yaml`` a layout, ``workloads/NAME.yaml`` a workload, and
-``benchmarks/suites/NAME.yaml`` a suite of scheduler benchmarks.
+the same name, ``topologies/layouts/NAME.yaml`` a layout, ``topologies/planning/NAME.yaml`` planning
+data, ``workloads/NAME.yaml`` a workload, and ``benchmarks/suites/NAME.yaml`` a suite of scheduler
+benchmarks.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ __all__ = [
     "data_root",
     "layout_files",
     "list_layouts",
+    "list_plannings",
     "list_scenarios",
     "list_shocks",
     "list_suites",
     "list_topologies",
     "list_workloads",
+    "planning_files",
     "scenario_files",
     "shock_files",
     "suite_files",
@@ -66,6 +69,13 @@ def shock_files() -> dict[str, Path]:
     }
 
 
+def planning_files() -> dict[str, Path]:
+    """Return built-in planning data by name."""
+    return {
+        path.stem: path for path in sorted((data_root() / "topologies" / "planning").glob("*.yaml"))
+    }
+
+
 def workload_files() -> dict[str, Path]:
     """Return built-in workloads by name."""
     return {path.stem: path for path in sorted((data_root() / "workloads").glob("*.yaml"))}
@@ -99,6 +109,11 @@ def list_layouts() -> dict[str, str]:
 def list_shocks() -> dict[str, str]:
     """Return the English titles of the built-in shocks by name."""
     return _titles(shock_files())
+
+
+def list_plannings() -> dict[str, str]:
+    """Return the English titles of the built-in planning data by name."""
+    return _titles(planning_files())
 
 
 def list_suites() -> dict[str, str]:

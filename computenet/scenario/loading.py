@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from computenet.errors import InputError, Problem, nearest
 from computenet.scenario.catalogue import (
     layout_files,
+    planning_files,
     scenario_files,
     topology_files,
     workload_files,
@@ -36,11 +37,11 @@ def load_scenario(
     Parameters
     ----------
     source
-        A built-in name, the path of a YAML file, or a mapping. ``topology`` and ``workload`` in it
-        may be built-in names or paths relative to the file; the topology may be a layout (a
-        mapping or file with ``extends``). A topology alone (a file with ``sites``) is run with the
-        workload ``national-week``. A layout alone is run as the built-in scenario of the topology
-        it comes from, if that is built in, and like a topology alone otherwise.
+        A built-in name, the path of a YAML file, or a mapping. ``topology``, ``workload`` and
+        ``planning`` in it may be built-in names or paths relative to the file; the topology may be
+        a layout (a mapping or file with ``extends``). A topology alone (a file with ``sites``) is
+        run with the workload ``national-week``. A layout alone is run as the built-in scenario of
+        the topology it comes from, if that is built in, and like a topology alone otherwise.
     overrides
         Values by dotted path; items of lists are named by their id, e.g.
         ``topology.sites.zhongwei.pue``. ``policy`` may be a name alone. A ``topology`` or
@@ -53,8 +54,9 @@ def load_scenario(
     """
     raw, folder, told = _raw(source)
     changes = dict(overrides or {})
-    folders = {"topology": [folder], "workload": [folder]}
-    for part in ("topology", "workload"):
+    parts = ("topology", "workload", "planning")
+    folders = {part: [folder] for part in parts}
+    for part in parts:
         if part in changes:
             raw[part] = changes.pop(part)
             folders[part] = [Path(), folder]
@@ -62,6 +64,7 @@ def load_scenario(
     for part, files in (
         ("topology", {**layout_files(), **topology_files()}),
         ("workload", workload_files()),
+        ("planning", planning_files()),
     ):
         if part in raw:
             raw[part] = _resolve(part, raw[part], files, folders[part], problems, told)

@@ -36,6 +36,7 @@ def reference_problems(raw: Mapping[str, Any]) -> list[Problem]:
     if isinstance(topology, Mapping) and isinstance(workload, Mapping):
         problems += _disciplines(raw, topology, workload)
         problems += _network(raw, topology, workload)
+        problems += _planning(raw, topology, workload)
     if isinstance(workload, Mapping):
         problems += _service_law(raw, workload)
     return problems
@@ -258,6 +259,34 @@ def _network(
             for field, (what, names) in choices.items():
                 out += _unknown(f"network.{part}.{index}.{field}", item.get(field), names, what)
     out += _repeated("network.bulk_moves", _names(_records(network, "bulk_moves"), "name"))
+    return out
+
+
+def _planning(
+    raw: Mapping[str, Any], topology: Mapping[str, Any], workload: Mapping[str, Any]
+) -> list[Problem]:
+    """Return what the planning data names that is not there."""
+    out: list[Problem] = []
+    planning = raw.get("planning")
+    if not isinstance(planning, Mapping):
+        return out
+    kinds = _names(_records(topology, "accelerators"))
+    for index, chip in enumerate(_records(planning, "chips")):
+        path = f"planning.chips.{index}.accelerator"
+        out += _unknown(path, chip.get("accelerator"), kinds, "accelerator of the topology")
+    services = _names(_records(workload, "service_classes"), "name")
+    jobs = _names(_records(workload, "job_classes"), "name")
+    sites = _names(_records(topology, "sites"))
+    for part, field, names, what in (
+        ("demand", "by_class", services + jobs, "service or job class"),
+        ("targets", "latency_coverage_min", services, "service class"),
+        ("sites", "most_mw", sites, "site"),
+        ("sites", "closed", sites, "site"),
+    ):
+        holder = planning.get(part)
+        given = holder.get(field) if isinstance(holder, Mapping) else None
+        for name in given or []:
+            out += _unknown(f"planning.{part}.{field}.{name}", name, names, what)
     return out
 
 

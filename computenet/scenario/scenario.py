@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from computenet.scenario.common import Identifier, Name, NonNegative, Positive, Share, Spec
 from computenet.scenario.energy import EnergySpec
 from computenet.scenario.network import NetworkSpec
+from computenet.scenario.planning import PlanningSpec
 from computenet.scenario.topology import Discipline, TopologySpec
 from computenet.scenario.workload import WorkloadSpec
 
@@ -228,6 +229,9 @@ class Scenario(Spec):
     network: NetworkSpec = Field(default_factory=NetworkSpec)
     failures: FailureSpec = Field(default_factory=FailureSpec)
     events: list[Event] = Field(default_factory=list)
+    planning: PlanningSpec | None = Field(
+        default=None, description="what a plan may build; used by plans alone"
+    )
 
     @property
     def horizon_s(self) -> float:

@@ -15,6 +15,7 @@ from computenet.study.comparing import (
 from computenet.study.fits import draw, fit
 from computenet.study.layouts import compare_layouts, layout_names, with_layouts
 from computenet.study.pages import Page, page_of
+from computenet.study.planning import PlanOutcome, PlanProgress, plan
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
 from computenet.study.runs import listing, load, save, simulate, validate
 from computenet.study.serving import serve
@@ -26,6 +27,8 @@ __all__ = [
     "Comparison",
     "MatchOutcome",
     "Page",
+    "PlanOutcome",
+    "PlanProgress",
     "Replay",
     "ReplayOptions",
     "Row",
@@ -47,6 +50,7 @@ __all__ = [
     "match",
     "match_template",
     "page_of",
+    "plan",
     "prepare_bench",
     "prepare_replay",
     "replay",

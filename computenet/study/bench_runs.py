@@ -227,7 +227,7 @@ def run_tasks(
         return runs
     _check_sent(tasks)
     found: dict[int, list[Run]] = {}
-    with _processes(min(workers, len(tasks))) as pool:
+    with processes(min(workers, len(tasks))) as pool:
         number: dict[Future[list[Run]], int] = {
             pool.submit(run_task, task): index for index, task in enumerate(tasks)
         }
@@ -256,7 +256,7 @@ def _check_sent(tasks: Sequence[Task]) -> None:
 
 
 @contextlib.contextmanager
-def _processes(number: int) -> Iterator[ProcessPoolExecutor]:
+def processes(number: int) -> Iterator[ProcessPoolExecutor]:
     """Give processes of one thread each; on any error they are stopped at once."""
     context = multiprocessing.get_context("spawn")
     before = set(multiprocessing.active_children())

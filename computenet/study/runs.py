@@ -103,6 +103,7 @@ def listing() -> dict[str, list[dict[str, str]]]:
     """Return what is built in: topologies, layouts, workloads, scenarios, policies and more."""
     from computenet.scenario import (
         list_layouts,
+        list_plannings,
         list_scenarios,
         list_shocks,
         list_suites,
@@ -120,6 +121,7 @@ def listing() -> dict[str, list[dict[str, str]]]:
         "workloads": rows(list_workloads()),
         "scenarios": rows(list_scenarios()),
         "shocks": rows(list_shocks()),
+        "plannings": rows(list_plannings()),
         "suites": rows(list_suites()),
         "policies": rows({name: _first_line(name) for name in policy_names()}),
         "traces": rows(reader_titles()),

@@ -29,7 +29,8 @@ def left(folder: Path) -> list[str]:
 def test_list_and_validate() -> None:
     listing = json.loads(run("list", "--json").stdout)
     assert set(listing) == {
-        "topologies", "layouts", "workloads", "scenarios", "policies", "traces", "shocks", "suites",
+        "topologies", "layouts", "plannings", "workloads", "scenarios", "policies", "traces",
+        "shocks", "suites",
     }  # fmt: skip
     assert "china-2025" in {row["name"] for row in listing["scenarios"]}
     assert "nearest" in run("list", "policies").stdout

@@ -113,6 +113,21 @@ def test_kept_models_follow_changes() -> None:
     assert hot.model.violation(answer.x) <= 1e-9
 
 
+def test_kept_models_take_rows() -> None:
+    hot = HotModel(diet())
+    assert hot.solve().objective == pytest.approx(16.0)
+    # At most 3 of the second food: the first makes up for it.
+    hot.add_rows(
+        np.array([-np.inf]), np.array([3.0]), np.array([0, 1]), np.array([1]), np.array([1.0])
+    )
+    answer = hot.solve()
+    assert answer.x == pytest.approx([4.0, 3.0])
+    assert hot.model.m == 3
+    assert hot.model.dual_bound(answer.row_duals) == pytest.approx(answer.objective)
+    hot.set_row_bounds(np.array([2]), np.array([-np.inf]), np.array([np.inf]))
+    assert hot.solve().objective == pytest.approx(16.0)
+
+
 def test_time_limits_are_told_with_and_without_a_solution() -> None:
     rng = np.random.default_rng(1)
     builder = ModelBuilder()

@@ -1,0 +1,166 @@
+"""``computenet plan``: what to build, where and when."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from computenet.cli.options import (
+    JsonOpt,
+    OutOpt,
+    OverwriteOpt,
+    ScenarioArg,
+    SetOpt,
+    language,
+    overrides,
+    print_json,
+)
+from computenet.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from computenet.study import PlanProgress
+    from computenet.study.planning import VerificationProgress
+
+__all__ = ["plan"]
+
+
+def plan(
+    scenario: ScenarioArg,
+    days: Annotated[
+        int | None, typer.Option(help="Representative days, for the planning data's own.")
+    ] = None,
+    stages: Annotated[int | None, typer.Option(help="Plan only the first so many stages.")] = None,
+    alternatives: Annotated[
+        int, typer.Option(help="So many layouts that cost little more and differ most.")
+    ] = 0,
+    within: Annotated[
+        float | None, typer.Option(help="What alternatives may cost more, as a share; 0.02.")
+    ] = None,
+    pareto: Annotated[
+        int, typer.Option(help="Points of the fronts of cost against carbon and coverage.")
+    ] = 0,
+    gap: Annotated[
+        float, typer.Option(help="Relative gap to the least possible cost at which to stop.")
+    ] = 0.01,
+    time_limit: Annotated[float | None, typer.Option(help="Most seconds of the plan.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Simulate the plan, and plan anew until both agree.")
+    ] = False,
+    policy: Annotated[
+        str | None, typer.Option(help="Who schedules in the simulation; matching.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Most plans to simulate, the first included; 6.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that simulate; one a core.")
+    ] = None,
+    pairs: SetOpt = None,
+    out: OutOpt = None,
+    overwrite: OverwriteOpt = False,
+    lang: Annotated[
+        str | None, typer.Option(help="Language of headings: en (default) or zh.")
+    ] = None,
+    as_json: JsonOpt = False,
+) -> None:
+    """Plan sites, accelerators, links, wind, sun and storage over years, with a certified gap."""
+    from computenet import study
+    from computenet.results.storage import require_free
+
+    tongue = language(lang)
+    problems = []
+    if overwrite and out is None:
+        problems.append(Problem("--overwrite", None, "is not used without --out", "--out DIR"))
+    if within is not None and not alternatives:
+        problems.append(
+            Problem("--within", within, "is not used without --alternatives", "--alternatives N")
+        )
+    for name, value in (("--policy", policy), ("--rounds", rounds), ("--workers", workers)):
+        if value is not None and not verify:
+            problems.append(Problem(name, value, "is not used without --verify", "--verify"))
+    if problems:
+        raise InputError(problems, "nothing was planned")
+    if out is not None:
+        require_free(out, overwrite=overwrite, mark="plan.json")
+    near = 0.02 if within is None else within
+    loaded = study.load(scenario, overrides=overrides(pairs))
+    with _progress(quiet=as_json) as report:
+        outcome = study.plan(
+            loaded,
+            stages=stages,
+            days=days,
+            alternatives=0 if verify else alternatives,
+            within=near,
+            pareto=0 if verify else pareto,
+            gap=gap,
+            time_limit_s=time_limit,
+            progress=None if report is None else report.solving,
+        )
+        if verify:
+            outcome = outcome.verify(
+                policy=policy or "matching",
+                rounds=6 if rounds is None else rounds,
+                gap=gap,
+                time_limit_s=time_limit,
+                workers=(os.cpu_count() or 1) if workers is None else workers,
+                progress=None if report is None else report.verifying,
+            )
+            outcome = outcome.with_variants(
+                alternatives=alternatives,
+                within=near,
+                pareto=pareto,
+                gap=gap,
+                progress=None if report is None else report.solving,
+            )
+    if out is not None:
+        outcome.save(out, overwrite=overwrite)
+    for note in outcome.notes:
+        typer.echo(f"note: {note}", err=True)
+    if as_json:
+        print_json(outcome.as_dict())
+        return
+    from computenet.cli.show_plan import print_plan
+
+    print_plan(outcome, out, tongue)
+
+
+class _Report:
+    """Shows what is done on a status line."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def solving(self, state: PlanProgress) -> None:
+        """Show the cost so far and its gap."""
+        gap = max(state.cost - state.bound, 0.0) / max(abs(state.cost), 1e-12)
+        shown = f"{gap:.2%}" if gap < 10.0 else "-"
+        self._status.update(
+            f"{state.step}: round {state.rounds}, gap {shown}, {state.seconds:.0f} s"
+        )
+
+    def verifying(self, state: VerificationProgress) -> None:
+        """Show the round and its days."""
+        self._status.update(
+            f"plan {state.round}: simulated {state.done} of {state.of} days"
+            if state.of
+            else f"plan {state.round}: with what the simulation showed"
+        )
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[_Report | None]:
+    """Show what is done, on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("reading the scenario's year") as status:
+        yield _Report(status)

@@ -1,0 +1,257 @@
+"""A plan as tables in MW, accelerators, GWh and CNY, and as layouts and scenarios of its stages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from computenet.optimization.expansion_plan import ExpansionPlan
+from computenet.study.planning import tables
+from computenet.study.planning.inputs import PlanInputs
+from computenet.study.planning.layouts import stage_layout, stage_scenario
+from computenet.study.planning.targets import target_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from computenet.scenario import Scenario
+    from computenet.study.planning.verification import Verification
+
+__all__ = ["TABLES", "PlanOutcome"]
+
+#: Tables of a plan, by name; each is an attribute and a file ``NAME.csv``.
+TABLES = (
+    "sites", "accelerators", "links", "energy", "costs", "investment", "targets", "assignment",
+    "binding", "alternatives", "alternative_sites", "pareto", "days",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOutcome:
+    """A plan and what it was made from.
+
+    Attributes
+    ----------
+    inputs
+        Scenario, planning data, representative days, and the problem in its own units.
+    plan
+        Arrays in the problem's units.
+    sites, accelerators, links, energy
+        By stage: halls, chips, plant and PUE of each site; chips of each type; waves and traffic of
+        links that can fill; the year's electricity.
+    costs, investment
+        CNY a year, present values and money spent, by stage and part.
+    targets
+        Each target, its limit, the result and the margin (positive = met).
+    assignment
+        Share of each region's demand served at each site.
+    binding
+        Limits that the plan stands at.
+    alternatives, alternative_sites, pareto
+        Layouts that cost little more and differ most, and where their IT stands; cost against
+        carbon and coverage. Empty unless asked for.
+    days
+        Representative days and what they stand for.
+    notes
+        What a reader should know.
+    verification
+        What simulating the plan showed; nothing if it was not.
+    """
+
+    inputs: PlanInputs
+    plan: ExpansionPlan
+    alternatives: pd.DataFrame
+    alternative_sites: pd.DataFrame
+    pareto: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    verification: Verification | None = None
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        if name not in self._kept:
+            make = target_table if name == "targets" else getattr(tables, f"{name}_table")
+            self._kept[name] = make(self.inputs, self.plan)
+        table: pd.DataFrame = self._kept[name]
+        return table
+
+    @property
+    def scenario_planned(self) -> Scenario:
+        """The scenario the plan was made from."""
+        return self.inputs.scenario
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages: their years."""
+        return self.inputs.problem.stages.names
+
+    @property
+    def sites(self) -> pd.DataFrame:
+        """Sites by stage."""
+        return self._table("sites")
+
+    @property
+    def accelerators(self) -> pd.DataFrame:
+        """Accelerators by stage, site and type."""
+        return self._table("accelerators")
+
+    @property
+    def links(self) -> pd.DataFrame:
+        """Links that can fill, by stage."""
+        return self._table("links")
+
+    @property
+    def energy(self) -> pd.DataFrame:
+        """The year's electricity by stage and site."""
+        return self._table("energy")
+
+    @property
+    def costs(self) -> pd.DataFrame:
+        """Cost by stage and part."""
+        return self._table("costs")
+
+    @property
+    def investment(self) -> pd.DataFrame:
+        """Money spent by stage and part."""
+        return self._table("investment")
+
+    @property
+    def targets(self) -> pd.DataFrame:
+        """Targets with limit, result and margin."""
+        return self._table("targets")
+
+    @property
+    def assignment(self) -> pd.DataFrame:
+        """Shares of demand by stage, region, stream and site."""
+        return self._table("assignment")
+
+    @property
+    def binding(self) -> pd.DataFrame:
+        """Limits the plan stands at."""
+        return self._table("binding")
+
+    @property
+    def days(self) -> pd.DataFrame:
+        """Representative days."""
+        return self._table("days")
+
+    @property
+    def objective_cny(self) -> float:
+        """Present value of all costs, CNY."""
+        return self.plan.objective * 1e3 * self.inputs.problem.unit
+
+    @property
+    def bound_cny(self) -> float:
+        """What no plan can go below, CNY."""
+        return self.plan.bound * 1e3 * self.inputs.problem.unit
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between the two."""
+        return self.plan.gap
+
+    @property
+    def status(self) -> str:
+        """``optimal`` (within the gap asked for), ``time limit`` or ``search ended``."""
+        return self.plan.status
+
+    def layout(self, stage: str | int | None = None) -> dict[str, Any]:
+        """Return the layout of a stage (the last one): a mapping over the topology planned.
+
+        Raises
+        ------
+        InputError
+            There is no such stage.
+        """
+        return stage_layout(self.inputs, self.plan, stage)
+
+    def scenario(self, stage: str | int | None = None) -> Scenario:
+        """Return the scenario of a stage (the last one): its topology, and the demand grown.
+
+        Raises
+        ------
+        InputError
+            There is no such stage.
+        """
+        return stage_scenario(self.inputs, self.plan, stage)
+
+    def verify(self, **options: Any) -> PlanOutcome:
+        """Return the plan on which planner and simulator agree, with its `verification`.
+
+        Options and errors as of :func:`computenet.study.planning.verify`.
+        """
+        from computenet.study.planning.verification import verify
+
+        return verify(self, **options).outcome
+
+    def with_variants(self, **options: Any) -> PlanOutcome:
+        """Return the plan with alternatives and fronts beside it.
+
+        Options and errors as of :func:`computenet.study.planning.with_variants`.
+        """
+        from computenet.study.planning.planning import with_variants
+
+        return with_variants(self, **options)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary that ``--json`` prints."""
+        last = self.sites[self.sites["stage"] == self.stages[-1]]
+        columns = [
+            "site", "open", "hub", "halls_new_mw", "accelerators", "pv_mw", "wind_mw", "battery_mw"
+        ]  # fmt: skip
+        return {
+            "objective_cny": self.objective_cny,
+            "bound_cny": self.bound_cny,
+            "gap": self.gap,
+            "status": self.status,
+            "wall_s": self.seconds,
+            "stages": list(self.stages),
+            "layout": json.loads(last[columns].to_json(orient="records")),
+            "targets_met": bool(self.targets["met"].all()),
+            "verified": None if self.verification is None else self.verification.as_dict(),
+            "notes": list(self.notes),
+        }
+
+    def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
+        """Write ``plan.json``, every table, and the layout of each stage into a directory.
+
+        The directory appears under its name only when it is complete.
+
+        Raises
+        ------
+        InputError
+            The directory exists, and is no plan that `overwrite` may replace.
+        """
+        from computenet.results.storage import complete_directory
+        from computenet.scenario import dump_scenario
+
+        target = Path(directory)
+        with complete_directory(target, overwrite=overwrite, mark="plan.json") as folder:
+            (folder / "scenario.yaml").write_text(
+                dump_scenario(self.inputs.scenario), encoding="utf-8"
+            )
+            for name in TABLES:
+                getattr(self, name).to_csv(folder / f"{name}.csv", index=False)
+            if self.verification is not None:
+                last = self.verification.last
+                self.verification.table.to_csv(folder / "rounds.csv", index=False)
+                for name in ("stages", "services", "sites"):
+                    getattr(last, name).to_csv(folder / f"simulated_{name}.csv", index=False)
+            (folder / "layouts").mkdir()
+            for stage in self.stages:
+                text = _yaml(self.layout(stage))
+                (folder / "layouts" / f"{stage}.yaml").write_text(text, encoding="utf-8")
+            (folder / "plan.json").write_text(
+                json.dumps(self.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8"
+            )
+        return target
+
+
+def _yaml(mapping: Mapping[str, Any]) -> str:
+    text: str = yaml.safe_dump(dict(mapping), allow_unicode=True, sort_keys=False, width=100)
+    return text

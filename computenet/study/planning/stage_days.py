@@ -1,0 +1,227 @@
+"""The days on which a stage of a plan is simulated, with the means of the plan's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.scenario import Scenario
+from computenet.scenario.scenario import PolicySpec
+from computenet.scenario.topology import TopologySpec
+from computenet.study.planning.inputs import PlanInputs
+
+__all__ = ["DayTask", "day_tasks"]
+
+F8 = NDArray[np.float64]
+
+#: Part of the serving accelerators that a sampling factor must leave in whole multiples.
+WHOLE = 0.95
+#: Requests of a day above which they are simulated in windows, and those windows, h.
+MANY = 30e6
+WINDOW_H, PERIOD_H = 1.0, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DayTask:
+    """A day to simulate after hours of warm-up, and the days of the year it stands for."""
+
+    stage: int
+    weight: float
+    scenario: Scenario
+    warmup_h: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """How a plan's representative days differ from the days of the calendar.
+
+    So that they stand for the whole year they keep its means: typical days are brighter, windier,
+    warmer and busier by a factor, and prices are shifted. `output` ``(2, I, D)``, `pue` ``(I, D)``
+    (on what exceeds 1) and `requests` ``(D,)`` are factors, `price` ``(I,)`` is added, CNY/MWh.
+    """
+
+    output: F8
+    pue: F8
+    requests: F8
+    price: F8
+
+
+def _kept(inputs: PlanInputs) -> _Kept:
+    e, days, year = inputs.problem.energy, inputs.days, inputs.year
+
+    def by_day(values: F8) -> F8:
+        taken: F8 = values.reshape(*values.shape[:-1], -1, 24)
+        return taken
+
+    def raw(values: F8) -> F8:
+        taken: F8 = by_day(values)[..., days.day, :].sum(axis=-1)
+        return taken
+
+    def factor(kept: F8, whole: F8) -> F8:
+        now = raw(whole)
+        value: F8 = np.divide(by_day(kept).sum(axis=-1), now, out=np.ones(now.shape),
+                              where=now > 1e-12)  # fmt: skip
+        return value
+
+    pue = np.maximum(year.today.energy.pue, 1.0)
+    annual = year.today.sites.pue
+    today = 1.0 + (pue - 1.0)
+    stage = e.pue[:, 0, :] - 1.0
+    mean = (by_day(stage).mean(axis=-1) @ days.weight) / days.weight.sum()
+    scaled = stage * ((annual - 1.0) / np.maximum(mean, 1e-12))[:, None]
+    whole = year.today.sites.price_cny_per_mwh
+    shown = by_day(whole)[:, days.day].mean(axis=-1) @ days.weight / days.weight.sum()
+    return _Kept(
+        output=factor(e.output, year.output),
+        pue=factor(scaled, today - 1.0),
+        requests=factor(e.serving_shape, year.serving_shape),
+        price=whole.mean(axis=1) - shown,
+    )
+
+
+def day_tasks(
+    inputs: PlanInputs,
+    stage: int,
+    scenario: Scenario,
+    *,
+    policy: str,
+    parameters: dict[str, bool | int | float | str],
+    seed: int,
+    warmup_h: float,
+) -> list[DayTask]:
+    """Return the days of a stage to simulate; requests are sampled as thinly as they have grown.
+
+    The days keep the means of the year as those of the plan do.
+    """
+    days, kept = inputs.days, _kept(inputs)
+    offset = timezone(timedelta(hours=scenario.topology.utc_offset_h))
+    base = inputs.planning.base_year
+    year = 2025 if base % 4 == 0 else base  # the same calendar as the plan's year
+    sampling = _sampling(inputs, scenario)
+    topology = _sampled(inputs, scenario, sampling) if sampling > 1 else scenario.topology
+    simulated = scenario.workload.request_rate_per_day / sampling
+    window_h = WINDOW_H if simulated > MANY else 0.0
+    run = scenario.run.model_copy(
+        update={
+            "warmup_h": warmup_h, "sampling": sampling, "request_window_h": window_h,
+            "request_period_h": PERIOD_H if window_h else 0.0, "request_warmup_h": 0.25,
+        }
+    )  # fmt: skip
+    tasks = []
+    for at, (day, weight) in enumerate(zip(days.day.tolist(), days.weight.tolist(), strict=True)):
+        start = datetime(year, 1, 1, tzinfo=offset) + timedelta(days=day, hours=-warmup_h)
+        workload = scenario.workload.model_copy(
+            update={
+                "request_rate_per_day": scenario.workload.request_rate_per_day
+                * float(kept.requests[at])
+            }
+        )
+        one = scenario.model_copy(
+            update={
+                "start": start, "days": 1.0 + warmup_h / 24.0, "run": run, "seed": seed,
+                "policy": PolicySpec(name=policy, parameters=parameters),
+                "events": [], "topology": _day_topology(topology, kept, at),
+                "workload": workload,
+            }
+        )  # fmt: skip
+        tasks.append(DayTask(stage, float(weight), one, warmup_h))
+    return tasks
+
+
+def _replicas(inputs: PlanInputs, scenario: Scenario) -> dict[tuple[str, str], tuple[float, int]]:
+    """Return replicas, and accelerators of one, by pool and model."""
+    groups = inputs.year.could.groups
+    names = [model.name for model in scenario.workload.models]
+    each = {
+        (inputs.year.chips[int(pool)], names[int(model)]): int(size)
+        for pool, model, size in zip(
+            groups.pool, groups.model, groups.accelerators_per_replica, strict=True
+        )
+    }
+    return {
+        (pool.id, name): (held / each[pool.accelerator, name], each[pool.accelerator, name])
+        for pool in scenario.topology.pools
+        for name, held in (pool.serving_models or {}).items()
+    }
+
+
+def _sampling(inputs: PlanInputs, scenario: Scenario) -> int:
+    """Return how thinly requests are sampled: as the scenario's own run, or less.
+
+    Replicas come in multiples of the factor. It is the largest one that leaves nearly all of the
+    serving accelerators in whole multiples.
+    """
+    most = inputs.scenario.run.sampling
+    grown = scenario.workload.request_rate_per_day / max(
+        inputs.scenario.workload.request_rate_per_day, 1e-12
+    )
+    replicas = list(_replicas(inputs, scenario).values())
+    total = sum(count * each for count, each in replicas)
+    for factor in (5000, 2000, 1000, 500, 200, 100, 50, 20, 10, 5, 2):
+        kept = sum(count // factor * factor * each for count, each in replicas)
+        if factor <= most * max(grown, 1.0) and most > 1 and kept >= WHOLE * total:
+            return factor
+    return 1
+
+
+def _sampled(inputs: PlanInputs, scenario: Scenario, sampling: int) -> TopologySpec:
+    """Return the topology with replicas rounded to multiples of the sampling factor."""
+    replicas = _replicas(inputs, scenario)
+    pools = []
+    for pool in scenario.topology.pools:
+        held = {
+            name: float(round(replicas[pool.id, name][0] / sampling) * sampling
+                        * replicas[pool.id, name][1])
+            for name in pool.serving_models or {}
+        }  # fmt: skip
+        held = {name: value for name, value in held.items() if value > 0.0}
+        serving = sum(held.values())
+        count = max(pool.count, round(serving))
+        pools.append(
+            pool.model_copy(
+                update={
+                    "count": count, "serving_share": serving / count,
+                    "serving_models": held or None,
+                }
+            )
+        )  # fmt: skip
+    return scenario.topology.model_copy(update={"pools": pools})
+
+
+def _day_topology(topology: TopologySpec, kept: _Kept, at: int) -> TopologySpec:
+    """Return the topology of a day, its means those of the year."""
+    sites = []
+    shift: dict[str, float] = {}
+    for i, site in enumerate(topology.sites):
+        factor = {"pv": float(kept.output[0, i, at]), "wind": float(kept.output[1, i, at])}
+        generators = [
+            item.model_copy(update={"capacity_mw": item.capacity_mw * factor[item.kind]})
+            if factor.get(item.kind, 1.0) > 0.0
+            else item
+            for item in site.generators
+        ]
+        pue = 1.0 + (site.pue - 1.0) * float(kept.pue[i, at])
+        sites.append(site.model_copy(update={"generators": generators, "pue": pue}))
+        shift[site.tariff] = float(kept.price[i])
+    tariffs = [
+        tariff.model_copy(
+            update={
+                "seasons": [
+                    season.model_copy(
+                        update={
+                            "price_cny_per_mwh": [
+                                price + shift.get(tariff.id, 0.0)
+                                for price in season.price_cny_per_mwh
+                            ]
+                        }
+                    )
+                    for season in tariff.seasons
+                ]
+            }
+        )
+        for tariff in topology.tariffs
+    ]
+    return topology.model_copy(update={"sites": sites, "tariffs": tariffs})

@@ -1,0 +1,61 @@
+"""``computenet plan`` at the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from computenet.cli.main import app
+from computenet.errors import InputError
+
+
+def run(*words: str) -> tuple[int, str, str, BaseException | None]:
+    done = CliRunner().invoke(app, ["plan", *words])
+    return done.exit_code, done.stdout, done.stderr, done.exception
+
+
+def test_json_is_the_summary_and_nothing_else(tmp_path: Path) -> None:
+    out = tmp_path / "plan"
+    code, stdout, stderr, _ = run("two-hubs", "--json", "--out", str(out))
+    assert code == 0
+    summary = json.loads(stdout)
+    assert {"objective_cny", "bound_cny", "gap", "wall_s", "layout", "verified"} <= set(summary)
+    assert summary["bound_cny"] <= summary["objective_cny"]
+    assert summary["gap"] <= 0.01
+    assert [row["site"] for row in summary["layout"]] == ["east", "west"]
+    assert "energy.model=full" in stderr
+    saved = json.loads((out / "plan.json").read_text(encoding="utf-8"))
+    assert saved["objective_cny"] == summary["objective_cny"]
+    code, _, _, error = run("two-hubs", "--out", str(out))
+    assert isinstance(error, InputError)
+
+
+def test_tables_in_both_languages() -> None:
+    code, stdout, _, _ = run("two-hubs", "--alternatives", "1", "--pareto", "2")
+    assert code == 0
+    for words in ("accelerators bought", "targets", "within", "cost little more", "carbon"):
+        assert words in stdout
+    code, stdout, _, _ = run("two-hubs", "--lang", "zh")
+    assert code == 0
+    assert "成本现值" in stdout
+    assert "采购加速卡" in stdout
+
+
+def test_bad_input_is_told_before_anything_is_done() -> None:
+    for words, path in (
+        (("two-hubs", "--overwrite"), "--overwrite"),
+        (("two-hubs", "--within", "0.1"), "--within"),
+        (("two-hubs", "--gap", "3"), "gap"),
+        (("two-hubs", "--days", "0"), "days"),
+        (("two-hubs", "--lang", "fr"), "--lang"),
+        (("two-hubs", "--set", "planning.targets.hub_share_min=60"), "planning.targets"),
+        (("no-such-hubs",), "scenario"),
+    ):
+        code, stdout, _, error = run(*words)
+        assert isinstance(error, InputError), words
+        assert error.exit_code == 2
+        assert any(item.path.startswith(path) for item in error.problems), words
+        assert stdout == ""
+        assert code == 1  # the runner's own; `run` makes it 2

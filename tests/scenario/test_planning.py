@@ -1,0 +1,88 @@
+"""Planning data: what is refused, and that every number says where it comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from computenet.errors import InputError
+from computenet.scenario import load_scenario
+from computenet.scenario.catalogue import planning_files
+
+GRADES = {"measured", "published", "estimated", "assumed"}
+
+
+def paths_of(error: InputError) -> set[str]:
+    return {problem.path for problem in error.problems}
+
+
+@pytest.mark.parametrize("name", sorted(planning_files()))
+def test_every_number_has_a_source(name: str) -> None:
+    content = yaml.safe_load(planning_files()[name].read_text(encoding="utf-8"))
+    whole = content.get("provenance", {})
+
+    def check(path: str, value: Any, known: dict[str, Any]) -> None:
+        for key, item in value.items():
+            if key in {"id", "title", "description", "provenance", "accelerator"}:
+                continue
+            source = known.get(key, known.get("*", whole.get(path.split(".")[0] or key)))
+            if isinstance(item, dict) and (path == "" or "provenance" in item):
+                inner = item.get("provenance", {"*": source} if source else {})
+                check(key, item, inner)
+            elif isinstance(item, list) and item and isinstance(item[0], dict):
+                for one in item:
+                    check(key, one, one.get("provenance", {"*": source} if source else {}))
+            else:
+                assert source, f"{path}.{key}"
+                assert source["grade"] in GRADES
+
+    check("", content, whole)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        load_scenario(
+            "china-2025",
+            {
+                "planning.chips.0.accelerator": "ascend_910x",
+                "planning.demand.by_class": {"chatt": 0.5},
+                "planning.targets.latency_coverage_min": {"realtme": 0.5},
+                "planning.sites.closed": ["nowhere"],
+                "planning.discount_rate": 6,
+            },
+        )
+    assert paths_of(caught.value) == {
+        "planning.chips.0.accelerator", "planning.demand.by_class.chatt",
+        "planning.targets.latency_coverage_min.realtme", "planning.sites.closed.nowhere",
+        "planning.discount_rate",
+    }  # fmt: skip
+    by_path = {problem.path: problem for problem in caught.value.problems}
+    assert by_path["planning.demand.by_class.chatt"].suggestion == "chat"
+    assert by_path["planning.chips.0.accelerator"].suggestion in {"ascend_910b", "ascend_910c"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("planning.stages", [{"year": 2024}], "before base_year"),
+        ("planning.stages", [{"year": 2026, "years": 3}, {"year": 2027}], "begins before"),
+        ("planning.targets.budget_cny", [1.0, 2.0, 3.0], "3 values for 2 stages"),
+        ("planning.chips", [], "at least 1"),
+    ],
+)
+def test_stages_and_lists_that_do_not_fit(path: str, value: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        load_scenario("two-hubs", {path: value})
+
+
+def test_planning_data_by_name_path_and_mapping(tmp_path: Any) -> None:
+    assert load_scenario("two-hubs").planning is not None
+    file = tmp_path / "own.yaml"
+    file.write_text(planning_files()["teaching"].read_text(encoding="utf-8"), encoding="utf-8")
+    by_path = load_scenario("two-hubs", {"planning": str(file)})
+    assert by_path.planning == load_scenario("two-hubs").planning
+    with pytest.raises(InputError) as caught:
+        load_scenario("two-hubs", {"planning": "teachin"})
+    assert caught.value.problems[0].suggestion == "teaching"

@@ -1,0 +1,227 @@
+"""Plans of scenarios: tables that agree with one another, layouts, files, bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import computenet as cn
+from computenet.errors import InputError
+from computenet.scenario import Scenario, load_scenario
+from computenet.study import PlanOutcome, load, plan
+from computenet.study.planning.inputs import plan_inputs
+from computenet.study.planning.outcome import TABLES
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return load("two-hubs")
+
+
+@pytest.fixture(scope="module")
+def outcome(scenario: Scenario) -> PlanOutcome:
+    return plan(scenario, gap=1e-4)
+
+
+def test_costs_by_part_are_the_objective(outcome: PlanOutcome) -> None:
+    total = outcome.costs["present_cny"].sum()
+    assert total == pytest.approx(outcome.objective_cny, rel=1e-9)
+    assert outcome.bound_cny <= outcome.objective_cny
+    assert outcome.gap <= 1e-4
+    assert outcome.status == "optimal"
+
+
+def test_money_of_chips_from_their_number(outcome: PlanOutcome) -> None:
+    """Chips bought times their price of the year are what is spent on them."""
+    bought = outcome.accelerators.groupby("stage")["bought"].sum()
+    spent = outcome.investment[outcome.investment["part"] == "chips"].set_index("stage")["cny"]
+    for year, after in (("2026", 1), ("2028", 3)):
+        assert spent[year] == pytest.approx(bought[year] * 100_000 * 0.9**after, rel=1e-6)
+
+
+def test_demand_is_served_by_chips_that_are_there(outcome: PlanOutcome) -> None:
+    shares = outcome.assignment.groupby(["stage", "region", "classes"])["share"].sum()
+    assert shares.to_numpy() == pytest.approx(1.0)
+    table = outcome.accelerators
+    assert (table["used"] <= table["there"] + 1e-6).all()
+    assert (table["busy"] <= table["used"] + 1e-6).all()
+    sites = outcome.sites
+    room = sites["halls_new_mw"] + sites["halls_old_mw"]
+    assert (sites["nameplate_mw"] <= room + 1e-9).all()
+
+
+def test_energy_balances(outcome: PlanOutcome) -> None:
+    """Facility energy over IT energy is a PUE between the annual one's extremes."""
+    energy = outcome.energy.merge(outcome.sites[["stage", "site", "pue"]], on=["stage", "site"],
+                                  suffixes=("", "_annual"))  # fmt: skip
+    used = energy["it_gwh"] > 1e-6
+    annual = energy.loc[used, "pue_annual"].to_numpy()
+    assert energy.loc[used, "pue"].to_numpy() == pytest.approx(annual, rel=0.02)
+    assert (energy["green_share"].dropna() <= 1.0 + 1e-9).all()
+
+
+def test_targets_are_met_and_margins_right(outcome: PlanOutcome) -> None:
+    table = outcome.targets
+    assert table["met"].all()
+    names = {"share of new compute in hubs", "green share", "rack occupancy", "demand served",
+             "latency coverage"}  # fmt: skip
+    assert names <= set(table["target"])
+    chips = outcome.accelerators.merge(outcome.sites[["stage", "site", "hub"]])
+    last = chips[chips["stage"] == "2028"]
+    share = last.loc[last["hub"], "bought"].sum() / last["bought"].sum()
+    row = table[(table["target"] == "share of new compute in hubs") & (table["stage"] == "2028")]
+    assert row["result"].iloc[0] == pytest.approx(share)
+    assert row["margin"].iloc[0] == pytest.approx(share - 0.6)
+
+
+def test_layout_is_what_the_tables_say(outcome: PlanOutcome, scenario: Scenario) -> None:
+    layout = outcome.layout("2028")
+    assert layout["extends"] == scenario.topology.id
+    assert set(layout) <= {
+        "extends", "id", "title", "description", "source", "grade", "set", "add", "remove"
+    }  # fmt: skip
+    used = outcome.accelerators.set_index(["stage", "site"]).loc[("2028", "west"), "used"]
+    count = layout["set"]["pools.west/unit.count"]
+    assert count % 8 == 0
+    assert 0 <= count - float(np.asarray(used).sum()) < 8 + 1e-3
+    planned = outcome.scenario("2028")
+    assert planned.energy.model == "full"
+    pools = {pool.id: pool for pool in planned.topology.pools}
+    assert pools["west/unit"].count == count
+    assert all(
+        set(pool.serving_models or {}) == {"small"} for pool in pools.values() if pool.serving_share
+    )
+    grown = planned.workload.request_rate_per_day / scenario.workload.request_rate_per_day
+    assert grown == pytest.approx(1.6**3)
+    jobs = (
+        planned.workload.job_classes[0].rate_per_day / scenario.workload.job_classes[0].rate_per_day
+    )
+    assert jobs == pytest.approx(1.9**3)
+    west = next(site for site in planned.topology.sites if site.id == "west")
+    wind = outcome.sites.set_index(["stage", "site"]).loc[("2028", "west"), "wind_mw"]
+    assert sum(g.capacity_mw for g in west.generators if g.kind == "wind") == pytest.approx(wind)
+    with pytest.raises(InputError, match="no stage"):
+        outcome.layout(2030)
+
+
+def test_a_stage_can_be_simulated(outcome: PlanOutcome) -> None:
+    planned = outcome.scenario("2026").model_copy(update={"days": 0.05})
+    results = cn.simulate(planned)
+    assert results.summary["jobs"]["submitted"] > 0
+
+
+def test_files_appear_whole(outcome: PlanOutcome, tmp_path: Path) -> None:
+    target = outcome.save(tmp_path / "plan")
+    written = json.loads((target / "plan.json").read_text(encoding="utf-8"))
+    assert written["gap"] == outcome.gap
+    assert written["targets_met"] is True
+    for name in TABLES:
+        assert (target / f"{name}.csv").is_file(), name
+    assert pd.read_csv(target / "sites.csv")["site"].tolist()[:2] == ["east", "west"]
+    assert {path.stem for path in (target / "layouts").iterdir()} == {"2026", "2028"}
+    assert load_scenario(target / "scenario.yaml").planning is not None
+    with pytest.raises(InputError, match="exists already"):
+        outcome.save(target)
+    outcome.save(target, overwrite=True)
+
+
+def test_alternatives_and_fronts(scenario: Scenario) -> None:
+    found = plan(scenario, alternatives=2, within=0.05, pareto=2, gap=1e-3)
+    table = found.alternatives
+    assert table["alternative"].tolist()[0] == 0
+    assert (table["cost_over_plan"] <= 0.05 * (1 + 1e-3)).all()
+    assert table["power_elsewhere"].iloc[1:].max() > 0.0
+    assert found.alternative_sites.groupby("alternative")["share"].sum().to_numpy() == (
+        pytest.approx(1.0)
+    )
+    carbon = found.pareto[found.pareto["front"] == "carbon"]
+    assert carbon["cost_cny"].is_monotonic_increasing
+    assert carbon["emissions_kt"].is_monotonic_decreasing
+    assert set(found.pareto["front"]) == {"carbon", "coverage of chat"}
+
+
+def test_fewer_stages_and_more_days(scenario: Scenario) -> None:
+    short = plan(scenario, stages=1, days=3)
+    assert short.stages == ("2026",)
+    assert short.days["stands_for_days"].sum() == 365
+    assert len(short.days) == 3
+
+
+def test_what_a_plan_cannot_take(scenario: Scenario) -> None:
+    with pytest.raises(InputError) as caught:
+        plan(scenario, gap=2.0, alternatives=-1, pareto=1, time_limit_s=0.0)
+    assert {item.path for item in caught.value.problems} == {
+        "gap", "alternatives", "pareto", "time_limit_s"
+    }  # fmt: skip
+    with pytest.raises(InputError, match="days"):
+        plan(scenario, stages=9, days=0)
+    bare = scenario.model_copy(update={"planning": None})
+    with pytest.raises(InputError, match="planning"):
+        plan(bare)
+
+
+def test_contradictory_targets_of_a_scenario() -> None:
+    poor = load("two-hubs", overrides={"planning.targets.budget_cny": 1000.0})
+    with pytest.raises(InputError) as caught:
+        plan(poor)
+    (problem,) = [p for p in caught.value.problems if "2028" in p.message]
+    assert problem.path == "planning.targets.budget_cny"
+    assert "CNY" in str(problem.allowed)
+
+
+def test_a_stopped_site_is_a_candidate() -> None:
+    closed = load("two-hubs", overrides={"planning.sites.closed": ["west"]})
+    found = plan(closed)
+    west = found.sites[found.sites["site"] == "west"].set_index("stage")
+    assert west["halls_old_mw"].max() == 0.0
+    assert west.loc["2028", "open"]
+    paid = found.investment[found.investment["part"] == "opening"]["cny"].sum()
+    assert paid >= 2.0e6 * (1 - 1e-9)
+
+
+def test_caps_of_pue_keep_sites_from_growing() -> None:
+    high = load("two-hubs", overrides={"planning.sites.new_pue": {"west": 1.2, "east": 1.45}})
+    found = plan_inputs(high, high.planning)  # type: ignore[arg-type]
+    assert found.problem.sites.most_halls[0].max() == 0.0  # the cap in the east is 1.25
+    assert found.problem.sites.most_halls[1].min() > 0.0
+
+
+def test_demand_in_chips_by_hand(scenario: Scenario) -> None:
+    """Work of jobs is rate x gang x run time over a day, grown by 1.9 a year."""
+    found = plan_inputs(scenario, scenario.planning)  # type: ignore[arg-type]
+    problem = found.problem
+    job = scenario.workload.job_classes[0]
+    gang = sum(n * w for n, w in job.sizes.items()) / sum(job.sizes.values())
+    mean = job.rate_per_day * gang * job.mean_run_time_s / 86_400
+    c = problem.demand.classes.index("short")
+    assert problem.demand.work[:, c, 1].sum() == pytest.approx(mean * 1.9**3)
+    # A chip idles at 100 W and a part of 800 W, and draws 400 W more at work.
+    assert problem.chips.base_kw[0] == pytest.approx(0.2)
+    assert problem.chips.nameplate_kw[0] == pytest.approx(0.6)
+    assert problem.demand.draw_kw[c, 0] == pytest.approx(0.4 * job.activity)
+
+
+def test_the_year_is_kept_on_its_days(scenario: Scenario) -> None:
+    found = plan_inputs(scenario, scenario.planning, days=6)  # type: ignore[arg-type]
+    e = found.problem.energy
+    hours = np.repeat(e.day_weight, 24)
+    assert hours.sum() == 8760.0
+    for values, year in ((e.output[0], found.year.output[0]), (e.output[1], found.year.output[1])):
+        assert (values @ hours) / 8760 == pytest.approx(year.mean(axis=1), rel=1e-3)
+    assert (e.price[0, 0] @ hours) / 8.76 == pytest.approx(600.0)  # the mean of 400 and 800
+    assert e.serving_shape @ hours / 8760 == pytest.approx(1.0)
+
+
+def test_chips_too_slow_for_a_class_do_not_serve_it() -> None:
+    national = load("china-2025")
+    found = plan_inputs(national, national.planning, stages=1, days=1)  # type: ignore[arg-type]
+    d, chips = found.problem.demand, found.problem.chips.names
+    # A token of the large model takes a K100 67 ms, over the 50 ms of chat; reasoning allows 100.
+    slow = chips.index("hygon_k100ai")
+    assert np.isinf(d.need[d.classes.index("chat"), slow])
+    assert np.isfinite(d.need[d.classes.index("reasoning"), slow])
+    assert (np.nanmin(np.where(np.isfinite(d.need), d.need, np.nan)[:4], axis=1) == 1.0).all()
