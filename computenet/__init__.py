@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Benchmark,
         Comparison,
         MatchOutcome,
+        StudyOutcome,
         bench,
         compare,
         load,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         match_template,
         replay,
         simulate,
+        sweep,
     )
     from computenet.workload.traces import (
         convert_trace,
@@ -46,6 +48,7 @@ _HOME = {
     "Policy": "computenet.policies",
     "Results": "computenet.results",
     "Scenario": "computenet.scenario",
+    "StudyOutcome": "computenet.study",
     "SystemView": "computenet.policies",
     "bench": "computenet.study",
     "check_policy": "computenet.policies",
@@ -62,6 +65,7 @@ _HOME = {
     "settlement": "computenet.results.settlement",
     "simulate": "computenet.study",
     "site_earnings": "computenet.results.settlement",
+    "sweep": "computenet.study",
 }
 
 __all__ = [
@@ -72,6 +76,7 @@ __all__ = [
     "Policy",
     "Results",
     "Scenario",
+    "StudyOutcome",
     "SystemView",
     "bench",
     "check_policy",
@@ -88,6 +93,7 @@ __all__ = [
     "settlement",
     "simulate",
     "site_earnings",
+    "sweep",
 ]
 
 

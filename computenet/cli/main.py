@@ -29,6 +29,7 @@ from computenet.cli.options import (
     print_json,
     yaml_table,
 )
+from computenet.cli.sweep import study_app, sweep
 from computenet.cli.traces import trace_app
 from computenet.errors import ComputenetError, InputError, Problem
 
@@ -42,6 +43,8 @@ app = typer.Typer(
 app.add_typer(trace_app, name="trace")
 app.command()(match)
 app.command()(bench)
+app.command()(sweep)
+app.add_typer(study_app, name="study")
 
 
 def _show_version(wanted: bool) -> None:

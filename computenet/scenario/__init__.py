@@ -3,6 +3,7 @@
 from computenet.scenario.catalogue import (
     list_scenarios,
     list_shocks,
+    list_studies,
     list_suites,
     list_topologies,
     list_workloads,
@@ -37,6 +38,7 @@ __all__ = [
     "dump_scenario",
     "list_scenarios",
     "list_shocks",
+    "list_studies",
     "list_suites",
     "list_topologies",
     "list_workloads",

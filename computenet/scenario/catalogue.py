@@ -1,8 +1,8 @@
 """Built-in topologies, workloads and scenarios, in a source checkout or in an installed wheel.
 
 ``topologies/NAME/topology.yaml`` is a topology, ``topologies/NAME/scenario.yaml`` the scenario of
-the same name, ``workloads/NAME.yaml`` a workload, and ``benchmarks/suites/NAME.yaml`` a suite of
-scheduler benchmarks.
+the same name, ``topologies/studies/NAME.yaml`` a study of many runs, ``workloads/NAME.yaml`` a
+workload, and ``benchmarks/suites/NAME.yaml`` a suite of scheduler benchmarks.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ __all__ = [
     "data_root",
     "list_scenarios",
     "list_shocks",
+    "list_studies",
     "list_suites",
     "list_topologies",
     "list_workloads",
     "scenario_files",
     "shock_files",
+    "study_files",
     "suite_files",
     "topology_files",
     "workload_files",
@@ -57,6 +59,13 @@ def shock_files() -> dict[str, Path]:
     }
 
 
+def study_files() -> dict[str, Path]:
+    """Return built-in studies by name."""
+    return {
+        path.stem: path for path in sorted((data_root() / "topologies" / "studies").glob("*.yaml"))
+    }
+
+
 def workload_files() -> dict[str, Path]:
     """Return built-in workloads by name."""
     return {path.stem: path for path in sorted((data_root() / "workloads").glob("*.yaml"))}
@@ -85,6 +94,11 @@ def list_topologies() -> dict[str, str]:
 def list_shocks() -> dict[str, str]:
     """Return the English titles of the built-in shocks by name."""
     return _titles(shock_files())
+
+
+def list_studies() -> dict[str, str]:
+    """Return the English titles of the built-in studies by name."""
+    return _titles(study_files())
 
 
 def list_suites() -> dict[str, str]:

@@ -104,6 +104,7 @@ def listing() -> dict[str, list[dict[str, str]]]:
     from computenet.scenario import (
         list_scenarios,
         list_shocks,
+        list_studies,
         list_suites,
         list_topologies,
         list_workloads,
@@ -118,6 +119,7 @@ def listing() -> dict[str, list[dict[str, str]]]:
         "workloads": rows(list_workloads()),
         "scenarios": rows(list_scenarios()),
         "shocks": rows(list_shocks()),
+        "studies": rows(list_studies()),
         "suites": rows(list_suites()),
         "policies": rows({name: _first_line(name) for name in policy_names()}),
         "traces": rows(reader_titles()),

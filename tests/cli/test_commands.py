@@ -29,7 +29,7 @@ def left(folder: Path) -> list[str]:
 def test_list_and_validate() -> None:
     listing = json.loads(run("list", "--json").stdout)
     assert set(listing) == {
-        "topologies", "workloads", "scenarios", "policies", "traces", "shocks", "suites",
+        "topologies", "workloads", "scenarios", "policies", "traces", "shocks", "studies", "suites",
     }  # fmt: skip
     assert "china-2025" in {row["name"] for row in listing["scenarios"]}
     assert "nearest" in run("list", "policies").stdout
