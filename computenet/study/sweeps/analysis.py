@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,15 @@ class Analysis:
         over points, each of which is the mean over its seeds.
     sensitivity
         See `sensitivity.COLUMNS`.
+    front
+        Which points no other betters in one of the study's two goals without being worse in the
+        other; ``None`` without such figures.
     """
 
     points: pd.DataFrame
     distributions: pd.DataFrame
     sensitivity: pd.DataFrame
+    front: NDArray[np.bool_] | None
 
     def write(self, directory: Path) -> None:
         """Write every table as Parquet and as CSV."""
@@ -53,13 +57,17 @@ class Analysis:
 def analyse(prepared: Prepared, runs: pd.DataFrame) -> Analysis:
     """Return the tables that follow from all runs of a study."""
     spec = prepared.study.spec
-    names = [name for name in spec.outcomes if name in runs.columns]
+    goals = [(goal.outcome, goal.better) for goal in spec.pareto]
+    wanted = dict.fromkeys([*spec.outcomes, *(goal for goal, _ in goals)])
+    names = [name for name in wanted if name in runs.columns]
     shape = (len(prepared.points), len(prepared.seeds))
     by_point = {
         name: runs[name].to_numpy(np.float64, na_value=np.nan).reshape(shape) for name in names
     }
     means = {name: values.mean(axis=1) for name, values in by_point.items()}
+    whole = all(goal in means for goal, _ in goals)
     return Analysis(
+        front=front(means, goals) if whole else None,
         points=_points(prepared, runs, by_point),
         distributions=_distributions(means),
         sensitivity=sensitivity(spec.design, spec.axes, prepared.points, means),
@@ -117,20 +125,20 @@ def _distributions(means: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def front(table: pd.DataFrame, goals: Sequence[tuple[str, str]]) -> NDArray[np.bool_]:
-    """Return which rows no other row betters in one goal without being worse in the other.
+def front(
+    outcomes: Mapping[str, NDArray[np.float64]], goals: Sequence[tuple[str, str]]
+) -> NDArray[np.bool_]:
+    """Return which points no other betters in one goal without being worse in the other.
 
     Parameters
     ----------
+    outcomes
+        One value a point by name; points with a value that is not finite are on no front.
     goals
-        Two pairs of a column and ``lower`` or ``higher``.
+        Two pairs of a name and ``lower`` or ``higher``.
     """
-    sides = [
-        table[name].to_numpy(np.float64) * (1.0 if better == "lower" else -1.0)
-        for name, better in goals
-    ]
-    x, y = sides
-    out = np.zeros(len(table), dtype=bool)
+    x, y = (outcomes[name] * (1.0 if better == "lower" else -1.0) for name, better in goals)
+    out = np.zeros(len(x), dtype=bool)
     least = np.inf
     last = (np.nan, np.nan)
     for row in np.lexsort((y, x)):

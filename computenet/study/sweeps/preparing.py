@@ -91,8 +91,8 @@ def prepare(study: Study) -> Prepared:
         return Task(run, base, tuple(point[number] for number in moved), seed)
 
     problems = []
-    for axis, point in _tried(study):
-        problems += _tries(work, task(0, point, seeds[0]), axis, point[spec.axes.index(axis)])
+    for where, point in _tried(study):
+        problems += _tries(work, task(0, point, seeds[0]), where)
     if problems:
         raise InputError(_once(problems), TITLE)
     drawn = points(spec.design, spec.axes)
@@ -230,19 +230,24 @@ def _reference(study: Study) -> list[Problem]:
     return out
 
 
-def _tried(study: Study) -> Iterator[tuple[AxisSpec, tuple[Any, ...]]]:
-    """Give points at every end of every axis, the other axes in the middle of theirs."""
+def _tried(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Give the middle of all axes, then every end of every axis; each with its name."""
     axes = study.spec.axes
-    if study.spec.design.method == "grid":
-        middle = [(axis.levels or [None])[0] for axis in axes]
-    else:
-        middle = [axis.law.at(np.array([0.5]))[0] for axis in axes]
+    middle = [
+        levels[0] if (levels := axis.levels) else axis.law.at(np.array([0.5]))[0] for axis in axes
+    ]
+    yield "", tuple(middle)
     for number, axis in enumerate(axes):
         for end in axis.law.ends()[:MOST_TRIED]:
-            yield axis, (*middle[:number], end, *middle[number + 1 :])
+            if isinstance(end, float):
+                shown = f" = {end:.6g}"
+            else:
+                shown = f" = {end}" if isinstance(end, (bool, int, str)) else ""
+            point = (*middle[:number], end, *middle[number + 1 :])
+            yield f"axes.{axis.name}{shown}: ", point
 
 
-def _tries(work: Work, task: Task, axis: AxisSpec, value: Any) -> list[Problem]:
+def _tries(work: Work, task: Task, where: str) -> list[Problem]:
     from computenet.compilation import compile_scenario
 
     try:
@@ -250,9 +255,7 @@ def _tries(work: Work, task: Task, axis: AxisSpec, value: Any) -> list[Problem]:
         make_policy(scenario.policy.name, dict(scenario.policy.parameters))
         compile_scenario(scenario)
     except InputError as error:
-        shown = value if isinstance(value, (bool, int, float, str)) else axis.way
-        shown = f"{shown:.6g}" if isinstance(shown, float) else shown
-        return [_at(f"axes.{axis.name} = {shown}: ", problem) for problem in error.problems]
+        return [_at(where, problem) for problem in error.problems]
     return []
 
 

@@ -16,6 +16,8 @@ import yaml
 
 import computenet
 from computenet.errors import InputError, Problem, RunError, nearest
+from computenet.results.storage import write_text
+from computenet.study.intervals import CONFIDENCE
 from computenet.study.sweeps.analysis import Analysis, analyse
 from computenet.study.sweeps.dataset import Dataset, opened
 from computenet.study.sweeps.local import run_here, run_local
@@ -82,6 +84,28 @@ class StudyOutcome:
             "failed": self.failed,
             "engine": self.engine,
             "dataset": None if self.directory is None else str(self.directory / "runs.parquet"),
+        }
+
+    def report(self, path: str | Path, lang: str = "en") -> Path:
+        """Write the page of the study."""
+        from computenet.report.study_page import render_study
+
+        target = Path(path)
+        write_text(target, render_study(self.page(), "zh" if lang == "zh" else "en"))
+        return target
+
+    def page(self) -> dict[str, Any]:
+        """Return what the page of the study is made of."""
+        return {
+            "computenet": computenet.__version__,
+            "confidence": CONFIDENCE,
+            "spec": self.prepared.study.spec.model_dump(mode="json"),
+            "seeds": list(self.prepared.seeds),
+            "runs": self.runs,
+            "points": self.points,
+            "sensitivity": self.sensitivity,
+            "distributions": self.distributions,
+            "front": self.analysis.front,
         }
 
 
@@ -178,6 +202,7 @@ def run_study(
         outcome = StudyOutcome(prepared, engine, table, analyse(prepared, table), kept)
         if kept is not None:
             outcome.analysis.write(kept)
+            outcome.report(kept / "report.html", lang)
             (kept / "study.yaml").write_text(_yaml(prepared), encoding="utf-8")
         data.mark(**{**facts, "state": "complete", "failed": outcome.failed})
     return outcome
