@@ -184,7 +184,9 @@ _OUTCOMES: dict[str, tuple[str, str, float, str]] = {
 def outcome_title(name: str, lang: Lang) -> str:
     """Return what an outcome is called; its path where it has no name."""
     known = _OUTCOMES.get(name)
-    return name if known is None else known[0 if lang == "en" else 1]
+    if known is None:
+        return name
+    return known[0] if lang == "en" else known[1]
 
 
 def outcome_scale(name: str) -> float:

@@ -24,12 +24,12 @@ __all__ = ["ClusterGone", "require_ray", "run_on_ray"]
 #: Longest time without an answer of the cluster, s.
 PATIENCE_S = 30.0
 #: Settings of Ray, read when it is imported: no statistics leave the machine, a run that dies is
-#: tried once more whatever it dies of, and a cluster that is gone is noticed.
+#: tried once more whatever it dies of, and what there is to say of the cluster the study says.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_task_oom_retries": str(TRIES - 1),
-    "RAY_gcs_rpc_server_reconnect_timeout_s": str(int(PATIENCE_S)),
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 
 
@@ -75,7 +75,7 @@ def run_on_ray(
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
     # Not a daemon: Ray starts processes of its own.
-    driver = context.Process(target=_drive, args=(theirs, work, tasks, where, workers))
+    driver = context.Process(target=_drive, args=(theirs, work, tasks, where, workers, PATIENCE_S))
     with single_threaded():
         driver.start()
     theirs.close()
@@ -98,7 +98,7 @@ def _hear(pipe: Connection, where: str) -> Generator[Record, None, None]:
     begun = False
     while True:
         # The driver tells a few times a second that it is alive, once it has a cluster.
-        if not pipe.poll(PATIENCE_S if begun else 4.0 * PATIENCE_S):
+        if not pipe.poll(2.0 * PATIENCE_S if begun else max(120.0, 4.0 * PATIENCE_S)):
             raise ClusterGone(f"the Ray cluster at {where} has not answered for a while")
         try:
             kind, content = pipe.recv()
@@ -120,7 +120,8 @@ def _hear(pipe: Connection, where: str) -> Generator[Record, None, None]:
 def _no_cluster(where: str, reason: str) -> InputError:
     return InputError(
         [Problem("--address", where, f"cannot be used as a Ray cluster: {reason}",
-                 "host:port of a running cluster (ray start --head), or no address")],
+                 "host:port of a running cluster (ray start --head), or no address; RAY_AUTH_MODE "
+                 "and its token as the cluster was started with")],
         "nothing was run",
     )  # fmt: skip
 
@@ -129,12 +130,22 @@ def _no_cluster(where: str, reason: str) -> InputError:
 
 
 def _drive(
-    pipe: Connection, work: Work, tasks: Sequence[Task], where: str, workers: int | None
+    pipe: Connection,
+    work: Work,
+    tasks: Sequence[Task],
+    where: str,
+    workers: int | None,
+    patience_s: float,
 ) -> None:
     """Send tasks to a cluster and their records to the study; ends with either."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdout = sys.stderr
+    if "RAY_BACKEND_LOG_LEVEL" not in os.environ:
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
     os.environ.update(_SETTINGS)
+    os.environ["RAY_gcs_rpc_server_reconnect_timeout_s"] = str(max(int(patience_s), 1))
     import ray
 
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
