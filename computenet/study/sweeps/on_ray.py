@@ -144,8 +144,8 @@ def _drive(
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
-    os.environ.update(_SETTINGS)
-    os.environ["RAY_gcs_rpc_server_reconnect_timeout_s"] = str(max(int(patience_s), 1))
+    wait_s = {"RAY_gcs_rpc_server_reconnect_timeout_s": str(max(int(patience_s), 1))}
+    os.environ.update(_SETTINGS | wait_s)
     import ray
 
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}

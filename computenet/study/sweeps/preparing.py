@@ -90,9 +90,16 @@ def prepare(study: Study) -> Prepared:
         base = number_of[_key(point[number] for number in whole)]
         return Task(run, base, tuple(point[number] for number in moved), seed)
 
-    problems = []
-    for where, point in _tried(study):
-        problems += _tries(work, task(0, point, seeds[0]), where)
+    middle, ends = _tried(study)
+    problems = _tries(work, task(0, middle, seeds[0]), "")
+    alone = bool(problems)
+    for number, where, point in ends:
+        one, of = work, task(0, point, seeds[0])
+        if alone and number in moved:  # The others would hide what is wrong with this one.
+            at = moved.index(number)
+            one = Work("", work.bases, tuple((of_base[at],) for of_base in moves))
+            of = Task(0, of.base, (point[number],), of.seed)
+        problems += _tries(one, of, where)
     if problems:
         raise InputError(_once(problems), TITLE)
     drawn = points(spec.design, spec.axes)
@@ -230,13 +237,13 @@ def _reference(study: Study) -> list[Problem]:
     return out
 
 
-def _tried(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Give the middle of all axes, then every end of every axis; each with its name."""
+def _tried(study: Study) -> tuple[tuple[Any, ...], list[tuple[int, str, tuple[Any, ...]]]]:
+    """Return the middle of all axes, and every end of every axis with its number and name."""
     axes = study.spec.axes
     middle = [
         levels[0] if (levels := axis.levels) else axis.law.at(np.array([0.5]))[0] for axis in axes
     ]
-    yield "", tuple(middle)
+    ends = []
     for number, axis in enumerate(axes):
         for end in axis.law.ends()[:MOST_TRIED]:
             if isinstance(end, float):
@@ -244,7 +251,8 @@ def _tried(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
             else:
                 shown = f" = {end}" if isinstance(end, (bool, int, str)) else ""
             point = (*middle[:number], end, *middle[number + 1 :])
-            yield f"axes.{axis.name}{shown}: ", point
+            ends.append((number, f"axes.{axis.name}{shown}: ", point))
+    return tuple(middle), ends
 
 
 def _tries(work: Work, task: Task, where: str) -> list[Problem]:
