@@ -14,12 +14,13 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from types import ModuleType
 from typing import Any
 
 from computenet.errors import RunError
 from computenet.study.sweeps.tasks import Record, Task, Work, run_task
 
-__all__ = ["run_here", "run_local", "single_threaded"]
+__all__ = ["apart", "run_here", "run_local"]
 
 #: Times that a worker may die before its first run, one after another.
 MOST_FALSE_STARTS = 3
@@ -92,10 +93,7 @@ def run_local(work: Work, tasks: Sequence[Task], workers: int) -> Generator[Reco
                 if not worker.ready:
                     false_starts += 1
                     if false_starts >= MOST_FALSE_STARTS:
-                        raise RunError(
-                            f"worker processes end before their first run ({lost}); in a script, "
-                            'call sweep inside of if __name__ == "__main__"'
-                        )
+                        raise RunError(f"worker processes end before their first run: {lost}")
                     waiting.extendleft(reversed(worker.held))
                     continue
                 if worker.held:
@@ -169,7 +167,7 @@ def _start(work: Work) -> _Worker:
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-    with single_threaded():
+    with apart():
         process.start()
     theirs.close()
     return _Worker(process, mine)
@@ -191,13 +189,20 @@ def _stop(workers: list[_Worker]) -> None:
 
 
 @contextlib.contextmanager
-def single_threaded() -> Iterator[None]:
-    """Let processes that are started meanwhile compute with one thread each."""
+def apart() -> Iterator[None]:
+    """Let processes started meanwhile compute with one thread each, without the caller's script.
+
+    A spawned process reads the main module again, for what may have been pickled of it. Workers
+    are sent nothing of it, and a script that starts a study need not be run by every one of them.
+    """
     old = {name: os.environ.get(name) for name in _ONE_THREAD}
+    script = sys.modules["__main__"]
     os.environ.update(_ONE_THREAD)
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
+        sys.modules["__main__"] = script
         for name, value in old.items():
             if value is None:
                 del os.environ[name]

@@ -16,7 +16,7 @@ from typing import Any
 
 import computenet
 from computenet.errors import InputError, Problem, RunError
-from computenet.study.sweeps.local import OUT_OF_MEMORY, TRIES, single_threaded
+from computenet.study.sweeps.local import OUT_OF_MEMORY, TRIES, apart
 from computenet.study.sweeps.tasks import Record, Task, Work, run_task
 
 __all__ = ["ClusterGone", "require_ray", "run_on_ray"]
@@ -76,7 +76,7 @@ def run_on_ray(
     mine, theirs = context.Pipe()
     # Not a daemon: Ray starts processes of its own.
     driver = context.Process(target=_drive, args=(theirs, work, tasks, where, workers, PATIENCE_S))
-    with single_threaded():
+    with apart():
         driver.start()
     theirs.close()
     try:
