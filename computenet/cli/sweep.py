@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from computenet.cli.options import JsonOpt, LangOpt, SetOpt, language, overrides, print_json
-from computenet.errors import InputError, Problem
+from computenet.errors import InputError, Problem, RunError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,10 +63,12 @@ def sweep(
         raise SystemExit(1) from None
     if as_json:
         print_json(outcome.as_dict())
-        return
-    from computenet.cli.show_study import print_study
+    else:
+        from computenet.cli.show_study import print_study
 
-    print_study(outcome, tongue)
+        print_study(outcome, tongue)
+    if outcome.failed == len(outcome.runs):
+        raise RunError(f"all runs failed; the first: {outcome.runs['error'].iloc[0]}")
 
 
 class _Counter:

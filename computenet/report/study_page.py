@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from plotly.offline import get_plotlyjs
 
+from computenet.report.labels import labels_of
 from computenet.report.page import FONT, draw, section
 from computenet.report.study_figures import bars, effects, front_figure, histograms
 from computenet.report.study_words import TEXT, law_text, outcome_title, shown
@@ -19,6 +20,8 @@ __all__ = ["render_study"]
 
 #: Points of a grid that the page lists.
 MOST_POINTS = 60
+#: Points that are drawn against an axis; of more, every so many.
+MOST_DRAWN = 2000
 MORE_CSS = (
     "th,td{padding:5px 7px;font-size:13px}th{white-space:normal;vertical-align:bottom}"
     "td code{font-size:12px;white-space:normal;overflow-wrap:anywhere}"
@@ -118,14 +121,14 @@ def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -
 
 
 def _axes(spec: Mapping[str, Any], lang: Lang) -> str:
-    text, titles = TEXT[lang], _titles(spec, lang)
+    text, titles, label = TEXT[lang], _titles(spec, lang), labels_of(lang)
     rows = []
     for axis in spec["axes"]:
         way = next((w for w in ("factor", "offset", "distribution") if axis.get(w)), "values")
         law = axis.get(way) if way != "values" else {"kind": "choice", "values": axis["values"]}
-        words = text[way if way in ("factor", "offset") else "set"].format(law=law_text(law))
+        words = text[way if way in ("factor", "offset") else "set"].format(law=law_text(law, lang))
         grade = axis.get("grade")
-        mark = f'<span class="grade g-{grade}">{grade}</span> ' if grade else ""
+        mark = f'<span class="grade g-{grade}">{label("grade_" + grade)}</span> ' if grade else ""
         rows.append(
             [
                 escape(titles[axis["name"]]),
@@ -250,7 +253,8 @@ def _effects(page: Mapping[str, Any], lang: Lang) -> list[str]:
     name = points["outcome"].iloc[0]
     axes = _titles(page["spec"], lang)
     note = text["effects_note"].format(outcome=outcome_title(name, lang))
-    figure = effects(points, name, axes, lang)
+    every = max(1, -(-int((points["outcome"] == name).sum()) // MOST_DRAWN))
+    figure = effects(points[points["outcome"] == name].iloc[::every], name, axes, lang)
     return [section("effects", text["effects"], draw(figure, lang, "effects"), note=note)]
 
 

@@ -206,14 +206,26 @@ def shown(name: str, value: Any, *, sign: bool = False) -> str:
     return f"{number:{'+' if sign else ''}{spec}}"
 
 
-def law_text(law: Mapping[str, Any]) -> str:
+#: Laws in Chinese; in English they are called by their kind.
+_LAWS = {
+    "uniform": "均匀分布",
+    "log-uniform": "对数均匀分布",
+    "integer-uniform": "整数均匀分布",
+    "triangular": "三角分布",
+    "normal": "正态分布",
+    "log-normal": "对数正态分布",
+}
+
+
+def law_text(law: Mapping[str, Any], lang: Lang) -> str:
     """Return a law in a few words."""
     kind = str(law["kind"])
+    named = kind if lang == "en" else _LAWS.get(kind, kind)
     parts = {key: value for key, value in law.items() if key != "kind" and value is not None}
     if kind in ("choice", "list"):
         values = [str(v) if isinstance(v, (str, int, float)) else "…" for v in parts["values"]]
         return ", ".join(values[:12]) + (", …" if len(values) > 12 else "")
     if kind in ("uniform", "integer-uniform", "log-uniform", "triangular"):
         ends = [parts[key] for key in ("low", "mode", "high") if key in parts]
-        return " … ".join(f"{end:g}" for end in ends) + f" ({kind})"
-    return f"{kind}: " + ", ".join(f"{key} {value:g}" for key, value in parts.items())
+        return " … ".join(f"{end:g}" for end in ends) + f" ({named})"
+    return f"{named}: " + ", ".join(f"{key} {value:g}" for key, value in parts.items())

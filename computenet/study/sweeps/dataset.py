@@ -31,6 +31,8 @@ __all__ = ["MARK", "Dataset", "opened", "rows_of", "table_of"]
 MARK = "study.json"
 #: Longest time that finished rows wait to be written, s, and most of them.
 WAIT_S, MOST_ROWS = 2.0, 256
+#: Parts that are put together.
+MOST_PARTS = 64
 _OWN = ("run", "status", "error", "wall_s")
 
 
@@ -66,6 +68,17 @@ class Dataset:
         _write(_table(self._waiting), path)
         self._waiting = []
         self._written = time.monotonic()
+        parts = sorted(self._parts.glob("part-*.parquet"))
+        if len(parts) >= MOST_PARTS:
+            self._join(parts)
+
+    def _join(self, parts: list[Path]) -> None:
+        """Put parts into one; should it be cut short, rows that stand twice count once."""
+        tables = [pq.read_table(path) for path in parts]
+        joined = pa.concat_tables(tables, promote_options="default")
+        _write(joined, self._parts / f"part-{self._number + 1:06d}.parquet")
+        for path in parts:
+            path.unlink()
 
     def records(self) -> dict[int, Record]:
         """Return the rows on disk by run; of several, one that is done.

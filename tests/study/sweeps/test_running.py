@@ -271,6 +271,30 @@ def test_a_damaged_part_is_told(tmp_path: Path) -> None:
         data.records()
 
 
+def test_many_parts_become_one(tmp_path: Path) -> None:
+    data = Dataset(tmp_path)
+    for run in range(150):
+        data.add(Record(run, "done", None, 0.1, {"a": float(run), f"b{run % 3}": None}))
+        data.flush()
+    assert len(list(tmp_path.glob("runs/*"))) < 64
+    found = data.records()
+    assert sorted(found) == list(range(150))
+    assert all(found[run].figures["a"] == run for run in found)
+
+
+def test_a_study_of_failures_has_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from computenet.study import runs
+
+    def fails(scenario: Any, **more: Any) -> Any:
+        raise ValueError("<no way>")
+
+    monkeypatch.setattr(runs, "simulate", fails)
+    outcome = cn.sweep(STUDY, workers=0, out=tmp_path / "s")
+    assert outcome.failed == len(outcome.runs) == 8
+    assert outcome.runs["error"].str.startswith("ValueError: <no way> (test_running.py").all()
+    assert "&lt;no way&gt;" in (tmp_path / "s" / "report.html").read_text(encoding="utf-8")
+
+
 def test_queries(plain: Path) -> None:
     found = query_study(plain, 'SELECT policy, avg("cost.total_cny") c FROM runs GROUP BY 1')
     assert set(found["policy"]) == {"nearest", "cheapest"}
@@ -299,7 +323,7 @@ def test_engines_and_workers_are_checked() -> None:
 
 
 def test_workers_that_cannot_start_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "MOST_FALSE_STARTS", 2)
+    monkeypatch.setattr(local, "MOST_FALSE_STARTS", 1)
     made = prepare_study(STUDY)
     work = Work("x", (Bomb(os._exit, 3),), made.work.moves)  # type: ignore[arg-type]
     with pytest.raises(RunError, match="end before their first run"):
