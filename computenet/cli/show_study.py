@@ -19,6 +19,8 @@ __all__ = ["print_state", "print_study", "print_table"]
 
 #: Rows of a table that are shown; the data set has all.
 SHOWN = 40
+#: Columns of an answer that are shown beside each other.
+WIDE = 12
 #: key: (English, Chinese).
 WORDS: dict[str, tuple[str, str]] = {
     "done": ("{runs:,} runs, {failed:,} failed", "共 {runs:,} 次运行，{failed:,} 次失败"),
@@ -73,16 +75,22 @@ def print_study(outcome: StudyOutcome, lang: str = "en") -> None:
 
 
 def print_table(frame: pd.DataFrame) -> None:
-    """Print the answer of a query."""
+    """Print the answer of a query: its first rows and columns."""
     table = Table(box=None)
-    for name, kind in frame.dtypes.items():
+    kept = frame.iloc[:SHOWN, :WIDE]
+    for name, kind in kept.dtypes.items():
         table.add_column(escape(str(name)), justify="right" if kind.kind in "iuf" else "left")
-    for row in frame.head(SHOWN).itertuples(index=False):
+    for row in kept.itertuples(index=False):
         table.add_row(*(escape(_cell(value)) for value in row))
     console = _console()
     console.print(table)
-    if len(frame) > SHOWN:
-        console.print(f"… and {len(frame) - SHOWN:,} rows more; --csv gives all")
+    more = [
+        f"{total - shown:,} {what}"
+        for total, shown, what in zip(frame.shape, kept.shape, ("rows", "columns"), strict=True)
+        if total > shown
+    ]
+    if more:
+        console.print(f"… and {' and '.join(more)} more; --csv gives all")
 
 
 def print_state(facts: Mapping[str, Any]) -> None:

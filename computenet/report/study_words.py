@@ -11,7 +11,7 @@ __all__ = ["TEXT", "law_text", "outcome_scale", "outcome_title", "shown"]
 
 _EN = {
     "page": "Study",
-    "heading": "{design}, {points} points, {seeds} seeds a point, {runs} runs, {failed} failed",
+    "heading": "{design}, {points} points × {seeds} seeds: {runs} runs, {failed} failed",
     "grid": "Grid",
     "latin-hypercube": "Latin hypercube",
     "monte-carlo": "Monte Carlo",
