@@ -13,6 +13,7 @@ SUITES = (
     "readers",
     "runs",
     "bounds",
+    "studies",
     "optimizer.clearing",
     "optimizer.fairness",
     "optimizer.gang",

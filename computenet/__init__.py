@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Comparison,
         MatchOutcome,
         PlanOutcome,
+        StudyOutcome,
         bench,
         compare,
         load,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         plan,
         replay,
         simulate,
+        sweep,
     )
     from computenet.workload.traces import (
         convert_trace,
@@ -57,6 +59,7 @@ _HOME = {
     "Policy": "computenet.policies",
     "Results": "computenet.results",
     "Scenario": "computenet.scenario",
+    "StudyOutcome": "computenet.study",
     "SystemView": "computenet.policies",
     "apply_layout": "computenet.scenario",
     "bench": "computenet.study",
@@ -79,6 +82,7 @@ _HOME = {
     "settlement": "computenet.results.settlement",
     "simulate": "computenet.study",
     "site_earnings": "computenet.results.settlement",
+    "sweep": "computenet.study",
 }
 
 __all__ = [
@@ -91,6 +95,7 @@ __all__ = [
     "Policy",
     "Results",
     "Scenario",
+    "StudyOutcome",
     "SystemView",
     "apply_layout",
     "bench",
@@ -113,6 +118,7 @@ __all__ = [
     "settlement",
     "simulate",
     "site_earnings",
+    "sweep",
 ]
 
 

@@ -253,3 +253,17 @@ def test_the_guide_to_benchmarks_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     exec(compile(code, "docs/bench.md", "exec"), {"__name__": "__main__"})
     assert (tmp_path / "bench" / "bench.html").is_file()
     monkeypatch.delitem(sys.modules, "my_policy")
+
+
+def test_the_guide_to_studies_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("docs/studies.md")
+    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    (study,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    # The same with fewer and shorter runs, in this process, so that the test stays short.
+    small = study.replace("n: 40", "n: 8").replace("days: 1}", "days: 0.05}")
+    (tmp_path / "mine.yaml").write_text(small, encoding="utf-8")
+    assert code.count("workers=2") == 1
+    code = code.replace("workers=2", "workers=0")
+    exec(compile(code, "docs/studies.md", "exec"), {"__name__": "__main__"})
+    assert "哪个假设最重要" in (tmp_path / "zh.html").read_text(encoding="utf-8")

@@ -33,6 +33,7 @@ from computenet.cli.options import (
 )
 from computenet.cli.plan import plan
 from computenet.cli.report import report
+from computenet.cli.sweep import study_app, sweep
 from computenet.cli.traces import trace_app
 from computenet.errors import ComputenetError, InputError, Problem
 
@@ -51,6 +52,8 @@ app.command()(compare)
 app.command()(export)
 app.add_typer(layout_app, name="layout")
 app.command()(report)
+app.command()(sweep)
+app.add_typer(study_app, name="study")
 
 
 def _show_version(wanted: bool) -> None:

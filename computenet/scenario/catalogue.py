@@ -2,8 +2,8 @@
 
 ``topologies/NAME/topology.yaml`` is a topology, ``topologies/NAME/scenario.yaml`` the scenario of
 the same name, ``topologies/layouts/NAME.yaml`` a layout, ``topologies/planning/NAME.yaml`` planning
-data, ``workloads/NAME.yaml`` a workload, and ``benchmarks/suites/NAME.yaml`` a suite of scheduler
-benchmarks.
+data, ``topologies/studies/NAME.yaml`` a study of many runs, ``workloads/NAME.yaml`` a workload, and
+``benchmarks/suites/NAME.yaml`` a suite of scheduler benchmarks.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ __all__ = [
     "list_plannings",
     "list_scenarios",
     "list_shocks",
+    "list_studies",
     "list_suites",
     "list_topologies",
     "list_workloads",
     "planning_files",
     "scenario_files",
     "shock_files",
+    "study_files",
     "suite_files",
     "topology_files",
     "workload_files",
@@ -76,6 +78,13 @@ def planning_files() -> dict[str, Path]:
     }
 
 
+def study_files() -> dict[str, Path]:
+    """Return built-in studies by name."""
+    return {
+        path.stem: path for path in sorted((data_root() / "topologies" / "studies").glob("*.yaml"))
+    }
+
+
 def workload_files() -> dict[str, Path]:
     """Return built-in workloads by name."""
     return {path.stem: path for path in sorted((data_root() / "workloads").glob("*.yaml"))}
@@ -114,6 +123,11 @@ def list_shocks() -> dict[str, str]:
 def list_plannings() -> dict[str, str]:
     """Return the English titles of the built-in planning data by name."""
     return _titles(planning_files())
+
+
+def list_studies() -> dict[str, str]:
+    """Return the English titles of the built-in studies by name."""
+    return _titles(study_files())
 
 
 def list_suites() -> dict[str, str]:

@@ -20,6 +20,14 @@ from computenet.study.replays import Replay, prepare_replay, replay, run_replay
 from computenet.study.runs import listing, load, save, simulate, validate
 from computenet.study.serving import serve
 from computenet.study.shocks import compare_shocks, with_shock
+from computenet.study.sweeps import (
+    StudyOutcome,
+    prepare_study,
+    query_study,
+    run_study,
+    study_state,
+    sweep,
+)
 from computenet.workload.replay import ReplayOptions
 
 __all__ = [
@@ -33,6 +41,7 @@ __all__ = [
     "ReplayOptions",
     "Row",
     "RunBound",
+    "StudyOutcome",
     "Template",
     "bench",
     "bound_runs",
@@ -53,12 +62,17 @@ __all__ = [
     "plan",
     "prepare_bench",
     "prepare_replay",
+    "prepare_study",
+    "query_study",
     "replay",
     "run_bench",
     "run_replay",
+    "run_study",
     "save",
     "serve",
     "simulate",
+    "study_state",
+    "sweep",
     "validate",
     "with_bound",
     "with_layouts",

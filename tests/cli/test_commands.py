@@ -30,7 +30,7 @@ def test_list_and_validate() -> None:
     listing = json.loads(run("list", "--json").stdout)
     assert set(listing) == {
         "topologies", "layouts", "plannings", "workloads", "scenarios", "policies", "traces",
-        "shocks", "suites",
+        "shocks", "studies", "suites",
     }  # fmt: skip
     assert "china-2025" in {row["name"] for row in listing["scenarios"]}
     assert "nearest" in run("list", "policies").stdout

@@ -1,0 +1,151 @@
+"""What follows from the rows of a study: points, distributions, sensitivities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from computenet.study.intervals import mean_interval, paired_difference
+from computenet.study.sweeps.preparing import Prepared
+from computenet.study.sweeps.sensitivity import sensitivity
+
+__all__ = ["Analysis", "analyse", "front"]
+
+#: Quantiles of a distribution by their column.
+QUANTILES = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Tables that follow from a study's runs.
+
+    Attributes
+    ----------
+    points
+        A row a point and outcome: the axes, ``n``, ``mean``, ``low``, ``high`` over seeds, and
+        ``difference``, ``difference_low``, ``difference_high``, ``relative``, ``p_value`` against
+        the reference point over the same seeds.
+    distributions
+        A row an outcome: number, mean with its interval, standard deviation, ends and quantiles
+        over points, each of which is the mean over its seeds.
+    sensitivity
+        See `sensitivity.COLUMNS`.
+    front
+        Which points no other betters in one of the study's two goals without being worse in the
+        other; ``None`` without such figures.
+    """
+
+    points: pd.DataFrame
+    distributions: pd.DataFrame
+    sensitivity: pd.DataFrame
+    front: NDArray[np.bool_] | None
+
+    def write(self, directory: Path) -> None:
+        """Write every table as Parquet and as CSV."""
+        for name in ("points", "distributions", "sensitivity"):
+            table: pd.DataFrame = getattr(self, name)
+            table.to_parquet(directory / f"{name}.parquet", index=False, compression="zstd")
+            table.to_csv(directory / f"{name}.csv", index=False)
+
+
+def analyse(prepared: Prepared, runs: pd.DataFrame) -> Analysis:
+    """Return the tables that follow from all runs of a study."""
+    spec = prepared.study.spec
+    goals = [(goal.outcome, goal.better) for goal in spec.pareto]
+    wanted = dict.fromkeys([*spec.outcomes, *(goal for goal, _ in goals)])
+    names = [name for name in wanted if name in runs.columns]
+    shape = (len(prepared.points), len(prepared.seeds))
+    by_point = {
+        name: runs[name].to_numpy(np.float64, na_value=np.nan).reshape(shape) for name in names
+    }
+    means = {name: values.mean(axis=1) for name, values in by_point.items()}
+    whole = all(goal in means for goal, _ in goals)
+    return Analysis(
+        front=front(means, goals) if whole else None,
+        points=_points(prepared, runs, by_point),
+        distributions=_distributions(means),
+        sensitivity=sensitivity(spec.design, spec.axes, prepared.points, means),
+    )
+
+
+def _points(
+    prepared: Prepared, runs: pd.DataFrame, by_point: dict[str, NDArray[np.float64]]
+) -> pd.DataFrame:
+    spec, seeds = prepared.study.spec, len(prepared.seeds)
+    axes = runs[[axis.name for axis in spec.axes]].iloc[::seeds].reset_index(drop=True)
+    base = _reference(prepared)
+    tables = []
+    for name, values in by_point.items():
+        rows = []
+        for point, of_seeds in enumerate(values):
+            interval = mean_interval(of_seeds.tolist())
+            row: dict[str, Any] = {"point": point, "outcome": name, **interval.as_dict()}
+            if base is not None:
+                told = paired_difference(of_seeds.tolist(), values[base].tolist())
+                row |= {
+                    "difference": told.interval.mean,
+                    "difference_low": told.interval.low,
+                    "difference_high": told.interval.high,
+                    "relative": told.relative,
+                    "p_value": told.p_value,
+                }
+            rows.append(row)
+        told_of = pd.DataFrame(rows)
+        tables.append(pd.concat([told_of[["point"]], axes, told_of.drop(columns="point")], axis=1))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _reference(prepared: Prepared) -> int | None:
+    """Return the point that others are compared with: of a grid, the one named or the first."""
+    spec = prepared.study.spec
+    if spec.design.method != "grid":
+        return None
+    if spec.reference is None:
+        return 0
+    wanted = tuple(spec.reference[axis.name] for axis in spec.axes)
+    return prepared.points.index(wanted)
+
+
+def _distributions(means: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
+    rows = []
+    for name, values in means.items():
+        known = values[np.isfinite(values)]
+        interval = mean_interval(known.tolist())
+        row: dict[str, Any] = {"outcome": name, **interval.as_dict(), "n": len(known)}
+        row["sd"] = float(known.std(ddof=1)) if len(known) > 1 else None
+        for column, part in {"least": 0.0, **QUANTILES, "most": 1.0}.items():
+            row[column] = float(np.quantile(known, part)) if len(known) else None
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def front(
+    outcomes: Mapping[str, NDArray[np.float64]], goals: Sequence[tuple[str, str]]
+) -> NDArray[np.bool_]:
+    """Return which points no other betters in one goal without being worse in the other.
+
+    Parameters
+    ----------
+    outcomes
+        One value a point by name; points with a value that is not finite are on no front.
+    goals
+        Two pairs of a name and ``lower`` or ``higher``.
+    """
+    x, y = (outcomes[name] * (1.0 if better == "lower" else -1.0) for name, better in goals)
+    out = np.zeros(len(x), dtype=bool)
+    least = np.inf
+    last = (np.nan, np.nan)
+    for row in np.lexsort((y, x)):
+        if not (np.isfinite(x[row]) and np.isfinite(y[row])):
+            continue
+        if y[row] < least:
+            out[row], least, last = True, float(y[row]), (float(x[row]), float(y[row]))
+        elif (float(x[row]), float(y[row])) == last:  # Its equal.
+            out[row] = True
+    return out

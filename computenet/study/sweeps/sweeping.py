@@ -1,0 +1,341 @@
+"""A study from its file to its tables."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+import computenet
+from computenet.errors import InputError, Problem, RunError, nearest
+from computenet.results.storage import write_text
+from computenet.study.intervals import CONFIDENCE
+from computenet.study.sweeps.analysis import Analysis, analyse
+from computenet.study.sweeps.dataset import Dataset, opened
+from computenet.study.sweeps.local import run_here, run_local
+from computenet.study.sweeps.on_ray import require_ray, run_on_ray
+from computenet.study.sweeps.preparing import Prepared, prepare
+from computenet.study.sweeps.spec import TITLE, load_study
+from computenet.study.sweeps.tasks import Record, Task
+
+__all__ = ["StudyOutcome", "StudySource", "prepare_study", "run_study", "sweep"]
+
+ENGINES = ("local", "ray")
+StudySource = str | Path | Mapping[str, Any]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOutcome:
+    """A study that has been run.
+
+    Attributes
+    ----------
+    prepared
+        What was run.
+    engine
+        Where.
+    runs
+        A row a run: axes, status, and every figure of its summary by dotted path.
+    analysis
+        What follows from the rows: points, distributions and sensitivities.
+    directory
+        Where all is written; ``None`` if nowhere.
+    """
+
+    prepared: Prepared
+    engine: str
+    runs: pd.DataFrame
+    analysis: Analysis
+    directory: Path | None
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """Mean and interval of every outcome at every point, and its difference from one."""
+        return self.analysis.points
+
+    @property
+    def sensitivity(self) -> pd.DataFrame:
+        """How much of every outcome comes from every axis."""
+        return self.analysis.sensitivity
+
+    @property
+    def distributions(self) -> pd.DataFrame:
+        """Quantiles of every outcome over all runs."""
+        return self.analysis.distributions
+
+    @property
+    def failed(self) -> int:
+        """Runs without figures."""
+        return int((self.runs["status"] != "done").sum())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``sweep --json`` prints."""
+        return {
+            "runs": len(self.runs),
+            "failed": self.failed,
+            "engine": self.engine,
+            "dataset": None if self.directory is None else str(self.directory / "runs.parquet"),
+        }
+
+    def report(self, path: str | Path, lang: str = "en") -> Path:
+        """Write the page of the study."""
+        from computenet.report.study_page import render_study
+
+        target = Path(path)
+        write_text(target, render_study(self.page(), "zh" if lang == "zh" else "en"))
+        return target
+
+    def page(self) -> dict[str, Any]:
+        """Return what the page of the study is made of."""
+        return {
+            "computenet": computenet.__version__,
+            "confidence": CONFIDENCE,
+            "spec": self.prepared.study.spec.model_dump(mode="json"),
+            "seeds": list(self.prepared.seeds),
+            "runs": self.runs,
+            "points": self.points,
+            "sensitivity": self.sensitivity,
+            "distributions": self.distributions,
+            "front": self.analysis.front,
+        }
+
+
+def sweep(
+    study: StudySource,
+    *,
+    engine: str = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    overrides: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
+    lang: str = "en",
+) -> StudyOutcome:
+    """Run a study: one scenario at many points of its axes.
+
+    Parameters
+    ----------
+    study
+        A built-in name, a YAML file, or a mapping of a study's fields.
+    engine
+        ``local`` processes, or a ``ray`` cluster; the tables are the same bit for bit.
+    address
+        Of the Ray cluster; a cluster of this machine alone where none is given.
+    workers
+        Runs at a time; one a core. With 0 everything runs in this process, which then ends with a
+        run that takes all memory.
+    out
+        Directory of the data set; nothing is kept without one.
+    overwrite
+        Replace an earlier study there.
+    resume
+        Go on with it: runs that are done stay.
+    overrides
+        Fields of the study by dotted path, e.g. ``{"design.n": 20}``.
+    progress
+        Called after every run with the number done and of those that failed.
+    lang
+        Of the page.
+
+    Raises
+    ------
+    InputError
+        The study cannot be run, with every problem found before anything is.
+    RunError
+        The study stopped; what was done is kept in `out`, and the message says what is missing.
+    """
+    _check_engine(engine, address, workers)
+    prepared = prepare_study(study, overrides)
+    return run_study(
+        prepared, engine=engine, address=address, workers=workers, out=out, overwrite=overwrite,
+        resume=resume, progress=progress, lang=lang,
+    )  # fmt: skip
+
+
+def prepare_study(
+    study: StudySource, overrides: Mapping[str, object] | None = None
+) -> Prepared:  # fmt: skip
+    """Read a study and check all of it; see `sweep`."""
+    return prepare(load_study(study, overrides))
+
+
+def run_study(
+    prepared: Prepared,
+    *,
+    engine: str = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: Progress | None = None,
+    lang: str = "en",
+) -> StudyOutcome:
+    """Run a study that has been made ready; see `sweep`."""
+    _check_engine(engine, address, workers)
+    with contextlib.ExitStack() as stack:
+        kept = None if out is None else Path(out)
+        if kept is None:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        else:
+            directory = kept
+        facts = _facts(prepared, engine)
+        data = stack.enter_context(
+            opened(directory, prepared.work.key, facts, overwrite=overwrite, resume=resume)
+        )
+        known = data.records()
+        records = {run: record for run, record in known.items() if record.status != "lost"}
+        missing = [task for task in prepared.tasks if task.run not in records]
+        _collect(prepared, missing, records, data, _engine(engine, address, workers), progress)
+        table = data.complete(prepared, records)
+        outcome = StudyOutcome(prepared, engine, table, analyse(prepared, table), kept)
+        if kept is not None:
+            outcome.analysis.write(kept)
+            outcome.report(kept / "report.html", lang)
+            (kept / "study.yaml").write_text(_yaml(prepared), encoding="utf-8")
+        data.mark(**{**facts, "state": "complete", "failed": outcome.failed})
+    return outcome
+
+
+def _check_engine(engine: str, address: str | None, workers: int | None) -> None:
+    problems = []
+    if engine not in ENGINES:
+        problems.append(
+            Problem(
+                "--engine", engine, "is no engine", ", ".join(ENGINES), nearest(engine, ENGINES)
+            )
+        )
+    if address is not None and engine != "ray":
+        problems.append(Problem("--address", address, "is used with --engine ray only"))
+    if workers is not None and workers < (0 if engine == "local" else 1):
+        problems.append(Problem("--workers", workers, "is out of range", "at least 1"))
+    if problems:
+        raise InputError(problems, "nothing was run")
+    if engine == "ray":
+        require_ray()
+
+
+Engine = Callable[[Prepared, Sequence[Task]], Generator[Record, None, None]]
+
+
+def _engine(engine: str, address: str | None, workers: int | None) -> Engine:
+    if engine == "ray":
+        return lambda prepared, tasks: run_on_ray(
+            prepared.work, tasks, address=address, workers=workers
+        )
+    if workers == 0:
+        return lambda prepared, tasks: run_here(prepared.work, tasks)
+    return lambda prepared, tasks: run_local(prepared.work, tasks, workers or cores())
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _collect(
+    prepared: Prepared,
+    tasks: Sequence[Task],
+    records: dict[int, Record],
+    data: Dataset,
+    engine: Engine,
+    progress: Progress | None,
+) -> None:
+    """Run tasks and keep their records; whatever stops them, what is done is on disk."""
+    named = _Outcomes(prepared)
+    for record in records.values():
+        named.check(record)
+    failed = sum(record.status != "done" for record in records.values())
+    if progress is not None:
+        progress(len(records), failed)
+    if not tasks:
+        return
+    source = engine(prepared, tasks)
+    try:
+        with contextlib.closing(source):
+            for record in source:
+                records[record.run] = record
+                data.add(record)
+                named.check(record)
+                failed += record.status != "done"
+                if progress is not None:
+                    progress(len(records), failed)
+    except RunError as error:
+        data.flush()
+        raise type(error)(f"{error}\n{_left(prepared, records, data)}") from error
+    finally:
+        data.flush()
+
+
+def _left(prepared: Prepared, records: Mapping[int, Record], data: Dataset) -> str:
+    """Say what a study that stopped has and what it lacks."""
+    missing = [task.run for task in prepared.tasks if task.run not in records]
+    shown = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+    return (
+        f"{len(records):,} of {len(prepared.tasks):,} runs are kept in {data.directory}; "
+        f"{len(missing):,} are missing ({shown}): --resume goes on with them"
+    )
+
+
+class _Outcomes:
+    """Sees to it that the outcomes a study names are figures of its runs."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        spec = prepared.study.spec
+        goals = [f"pareto.{g}" for g in range(len(spec.pareto))]
+        names = [f"outcomes.{n}" for n in range(len(spec.outcomes))]
+        self._wanted = dict(
+            zip([*names, *goals], [*spec.outcomes, *(g.outcome for g in spec.pareto)], strict=True)
+        )
+        self._checked = False
+
+    def check(self, record: Record) -> None:
+        """Raise `InputError` at the first run that is done without one of the outcomes."""
+        if self._checked or record.status != "done":
+            return
+        self._checked = True
+        problems = [
+            Problem(where, name, "names no figure of summary.json",
+                    suggestion=next(iter(get_close_matches(name, record.figures, 1)), None))
+            for where, name in self._wanted.items()
+            if name not in record.figures
+        ]  # fmt: skip
+        if problems:
+            raise InputError(problems, TITLE)
+
+
+def _facts(prepared: Prepared, engine: str) -> dict[str, Any]:
+    return {
+        "computenet": computenet.__version__,
+        "name": prepared.study.spec.name,
+        "hash": prepared.work.key,
+        "runs": len(prepared.tasks),
+        "points": len(prepared.points),
+        "seeds": list(prepared.seeds),
+        "engine": engine,
+        "state": "running",
+    }
+
+
+def _yaml(prepared: Prepared) -> str:
+    """Return the study as YAML, to be run again from anywhere."""
+    spec = prepared.study.spec.model_dump(mode="json", exclude_none=True)
+    spec["seeds"] = list(prepared.seeds)
+    source = prepared.study.source
+    if isinstance(source, str) and Path(source).is_file():
+        spec["scenario"] = str(Path(source).resolve())
+    text: str = yaml.safe_dump(spec, allow_unicode=True, sort_keys=False, width=100)
+    return text

@@ -1,0 +1,166 @@
+"""What is wrong with a study is found before anything runs, all of it at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from computenet.errors import InputError, Problem
+from computenet.scenario import load_scenario
+from computenet.scenario.catalogue import study_files
+from computenet.study.sweeps import prepare_study
+from computenet.study.sweeps.fields import changed
+from computenet.study.sweeps.tasks import figures_of, scenario_of
+
+
+def study(**fields: Any) -> dict[str, Any]:
+    return {"scenario": "two-hubs", "overrides": {"days": 0.05}, "design": "grid", **fields}
+
+
+def problems(**fields: Any) -> tuple[Problem, ...]:
+    with pytest.raises(InputError) as caught:
+        prepare_study(study(**fields))
+    return caught.value.problems
+
+
+def test_every_axis_that_names_no_field_is_told_with_its_spelling() -> None:
+    found = problems(
+        axes={
+            "topology.sites.weest.pue": [1.1],
+            "polcy": ["nearest"],
+            "run.smapling": [1],
+            "days": [0.1],
+        }
+    )
+    assert [p.suggestion for p in found] == [
+        "policy",
+        "run.sampling",
+        "topology.sites.west.pue",
+    ]
+
+
+def test_ends_that_the_scenario_refuses_are_told_before_anything_runs() -> None:
+    found = problems(
+        design={"method": "monte-carlo", "n": 3},
+        axes={
+            "topology.sites.east.pue": {
+                "distribution": {"kind": "uniform", "low": 0.9, "high": 9}
+            },
+            "policy": ["nearest", "cheepest"],
+            "days": {"factor": {"kind": "uniform", "low": -1, "high": 3}},
+        },
+    )  # fmt: skip
+    told = " ".join(f"{p.path} {p.suggestion}" for p in found)
+    assert "topology.sites.east.pue = 0.9" in told
+    assert "topology.sites.east.pue = 9" in told
+    assert "policy = cheepest: policy.name cheapest" in told
+    assert "days = -1" in told
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        ({"policy": {"factor": [1, 2]}}, "cannot be moved"),
+        ({"topology.sites.*.import_limit_mw": {"factor": [1, 2]}}, "is not set"),
+        ({"days": [0.1], "again": {"path": "days", "factor": [1, 2]}}, "is changed by days"),
+        ({"topology": {"factor": [1, 2]}}, "needs names"),
+        (
+            {"topology.sites.*.pue": {"factor": [1], "balance": "topology.sites.*.pue"}},
+            "some fields that the axis moves",
+        ),
+        (
+            {"days": {"values": [0.1], "balance": "topology.sites.*.pue"}},
+            "factor and offset only",
+        ),
+    ],
+)
+def test_axes_that_cannot_be(axes: dict[str, Any], words: str) -> None:
+    found = problems(axes=axes)
+    assert any(words in p.message for p in found)
+
+
+def test_a_reference_is_a_point_of_the_grid() -> None:
+    axes = {"days": [0.05, 0.1], "policy": ["nearest", "cheapest"]}
+    found = problems(axes=axes, reference={"days": 0.2, "polic": "nearest"})
+    assert {p.path for p in found} == {"reference.days", "reference.polic", "reference.policy"}
+    prepare_study(study(axes=axes, reference={"days": 0.1, "policy": "nearest"}))
+
+
+def test_too_many_runs_are_refused() -> None:
+    found = problems(axes={"days": [0.1] * 2000, "seed": list(range(2000))})
+    assert "too many" in found[0].message
+
+
+def test_points_share_their_seeds() -> None:
+    made = prepare_study(study(axes={"policy": ["nearest", "cheapest"]}, seeds=3))
+    assert [task.seed for task in made.tasks] == [1, 2, 3, 1, 2, 3]
+    assert [task.run for task in made.tasks] == list(range(6))
+
+
+def test_a_scenario_is_the_one_that_load_would_give() -> None:
+    made = prepare_study("national-uncertainty", {"design.n": 6})
+    for task in made.tasks:
+        raw = changed(made.work.bases[0], made.work.moves[0], task.values)
+        raw["seed"] = task.seed
+        assert scenario_of(made.work, task) == load_scenario(raw)
+
+
+def test_the_topology_may_be_an_axis(tmp_path: Path) -> None:
+    made = prepare_study(
+        study(axes={"topology": ["two-hubs"], "workload": ["two-hubs"],
+                    "topology.sites.east.pue": [1.3, 1.4]})
+    )  # fmt: skip
+    pues = [scenario_of(made.work, task).topology.sites[0].pue for task in made.tasks]
+    assert pues == [1.3, 1.4]
+    assert problems(axes={"topology": ["two-hubz"]})[0].suggestion == "two-hubs"
+
+
+def test_built_in_studies_can_run() -> None:
+    assert {"national-uncertainty", "two-hubs-teaching"} <= set(study_files())
+    for name in study_files():
+        made = prepare_study(name)
+        assert len(made.tasks) == len(made.points) * len(made.seeds)
+        spec = made.study.spec
+        assert all(axis.title for axis in spec.axes)
+
+
+def test_the_hash_is_of_what_decides_on_results() -> None:
+    axes = {"topology.sites.east.pue": [1.3, 1.4]}
+    key = prepare_study(study(axes=axes)).work.key
+    same = study(axes=axes, title="Other", outcomes=["carbon.kg"])
+    assert prepare_study(same).work.key == key
+    for other in (
+        study(axes={"topology.sites.east.pue": [1.3, 1.5]}),
+        study(axes={"topology.sites.west.pue": [1.3, 1.4]}),
+        study(axes=axes, seeds=[2]),
+        study(axes=axes, overrides={"days": 0.06}),
+    ):
+        assert prepare_study(other).work.key != key
+
+
+def test_figures_are_flattened_by_what_they_are_of() -> None:
+    summary = {
+        "a": {"b": 1, "c": None, "d": True, "e": "text"},
+        "targets": [{"site": "x", "target": "pue_max", "met": False}],
+        "list": [3, {"id": "one", "v": 4.5}],
+    }
+    assert figures_of(summary) == {
+        "a.b": 1.0, "a.c": None, "a.d": 1.0, "targets.x.pue_max.met": 0.0, "list.0": 3.0,
+        "list.one.v": 4.5,
+    }  # fmt: skip
+
+
+def test_files_stand_beside_the_study(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "extends_nothing: 1\n".replace("extends_nothing: 1", "name: mine\ntitle: {en: a, zh: b}\n"
+                                       "topology: two-hubs\nworkload: two-hubs\n")
+    )  # fmt: skip
+    (tmp_path / "study.yaml").write_text(
+        "scenario: mine.yaml\ndesign: grid\naxes: {days: [0.05]}\n", encoding="utf-8"
+    )
+    made = prepare_study(tmp_path / "study.yaml")
+    assert made.study.spec.name == "study"
+    with pytest.raises(InputError, match="national-uncertainty"):
+        prepare_study("national-uncertainti")
