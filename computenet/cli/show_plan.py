@@ -88,6 +88,18 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "written": ("plan: {path}", "规划:{path}"),
 }  # fmt: skip
+#: Parts of the cost and targets in Chinese.
+CHINESE = {
+    "opening": "选址与首期", "halls": "机房", "chips": "加速卡", "pv": "光伏", "wind": "风电",
+    "battery": "储能", "waves": "光纤波道", "network": "流量费", "unmet demand": "未满足需求",
+    "grid energy": "电网电量", "peak charge": "需量电费", "green premium": "绿电溢价",
+    "carbon": "碳价", "generation of today": "既有电源", "battery wear": "储能损耗",
+    "unserved power": "缺电", "green shortfall": "绿电缺口", "over the cap": "超碳上限",
+    "share of new compute in hubs": "新增算力枢纽占比", "latency coverage": "时延覆盖",
+    "demand served": "需求满足", "green share": "绿电占比", "rack occupancy": "上架率",
+    "budget, CNY": "预算,元", "emissions, kt": "排放,kt", "all": "全国",
+    "optimal": "最优", "time limit": "到达时限", "search ended": "搜索结束",
+}  # fmt: skip
 
 
 def print_plan(outcome: PlanOutcome, out: Path | None, lang: str) -> None:
@@ -97,6 +109,9 @@ def print_plan(outcome: PlanOutcome, out: Path | None, lang: str) -> None:
 
     def word(key: str) -> str:
         return WORDS[key][tongue]
+
+    def named(key: str) -> str:
+        return CHINESE.get(key, key) if tongue else key
 
     def show(title: str, headings: list[str], rows: list[list[str]]) -> None:
         if not rows:
@@ -116,16 +131,19 @@ def print_plan(outcome: PlanOutcome, out: Path | None, lang: str) -> None:
     _bought(outcome, console, word("bought"), word("accelerator"))
     show(word("stages"), ["stage", "invest", "year", "energy", "emissions", "waves"],
          _stages(outcome))  # fmt: skip
-    show(word("cost"), ["part", "cost", "share"], _costs(outcome))
+    show(word("cost"), ["part", "cost", "share"], _costs(outcome, named))
     show(word("targets"), ["target", "where", "stage", "limit", "result", "met"],
-         _targets(outcome, word))  # fmt: skip
+         _targets(outcome, word, named))  # fmt: skip
     show(word("alternatives"), ["more", "differs", "largest"], _alternatives(outcome))
     show(word("pareto"), ["front", "value", "cost", "more"], _pareto(outcome))
     _verified(outcome, show, console, word)
     millions = [f"{value / 1e6:,.1f}" for value in (outcome.objective_cny, outcome.bound_cny)]
     console.print(
         word("sum").format(
-            cost=millions[0], bound=millions[1], gap=f"{outcome.gap:.2%}", status=outcome.status
+            cost=millions[0],
+            bound=millions[1],
+            gap=f"{outcome.gap:.2%}",
+            status=named(outcome.status),
         )
     )
     if out is not None:
@@ -220,17 +238,19 @@ def _stages(outcome: PlanOutcome) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def _costs(outcome: PlanOutcome) -> list[list[str]]:
+def _costs(outcome: PlanOutcome, named: Callable[[str], str]) -> list[list[str]]:
     parts = outcome.costs.groupby("part", sort=False)["present_cny"].sum()
     total = float(parts.sum())
     return [
-        [str(name), f"{value / 1e6:,.1f}", f"{value / total:.1%}" if total else "-"]
+        [named(str(name)), f"{value / 1e6:,.1f}", f"{value / total:.1%}" if total else "-"]
         for name, value in parts.items()
         if abs(value) > 1e-9 * abs(total)
     ]
 
 
-def _targets(outcome: PlanOutcome, word: Callable[[str], str]) -> list[list[str]]:
+def _targets(
+    outcome: PlanOutcome, word: Callable[[str], str], named: Callable[[str], str]
+) -> list[list[str]]:
     table = outcome.targets
     if table.empty:
         return []
@@ -245,7 +265,7 @@ def _targets(outcome: PlanOutcome, word: Callable[[str], str]) -> list[list[str]
     ]
     return [
         [
-            str(row.target), str(row.where), str(row.stage), _figure(row.limit),
+            named(str(row.target)), named(str(row.where)), str(row.stage), _figure(row.limit),
             _figure(row.result), word("yes" if row.met else "no"),
         ]
         for row in _records(worst)

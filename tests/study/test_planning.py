@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +226,11 @@ def test_chips_too_slow_for_a_class_do_not_serve_it() -> None:
     assert np.isinf(d.need[d.classes.index("chat"), slow])
     assert np.isfinite(d.need[d.classes.index("reasoning"), slow])
     assert (np.nanmin(np.where(np.isfinite(d.need), d.need, np.nan)[:4], axis=1) == 1.0).all()
+
+
+def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (Path(cn.__file__).parent.parent / "docs" / "planning.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    exec(compile(block, "docs/planning.md", "exec"), {})
+    assert (tmp_path / "plan" / "layouts" / "2028.yaml").is_file()

@@ -27,7 +27,7 @@ __all__ = ["TABLES", "PlanOutcome"]
 #: Tables of a plan, by name; each is an attribute and a file ``NAME.csv``.
 TABLES = (
     "sites", "accelerators", "links", "energy", "costs", "investment", "targets", "assignment",
-    "binding", "alternatives", "alternative_sites", "pareto", "days",
+    "binding", "alternatives", "alternative_sites", "pareto", "days", "sources",
 )  # fmt: skip
 
 
@@ -57,6 +57,8 @@ class PlanOutcome:
         carbon and coverage. Empty unless asked for.
     days
         Representative days and what they stand for.
+    sources
+        Every number of the planning data with its source and grade.
     notes
         What a reader should know.
     verification
@@ -139,6 +141,11 @@ class PlanOutcome:
     def days(self) -> pd.DataFrame:
         """Representative days."""
         return self._table("days")
+
+    @property
+    def sources(self) -> pd.DataFrame:
+        """Numbers of the planning data, their sources and grades."""
+        return self._table("sources")
 
     @property
     def objective_cny(self) -> float:

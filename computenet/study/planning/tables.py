@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from computenet.optimization.expansion_plan import COSTS, FIGURES, ExpansionPlan
 from computenet.optimization.expansion_problem import ExpansionProblem
+from computenet.scenario.provenance import planning_sources
 from computenet.study.planning.electricity import stage_pue
 from computenet.study.planning.inputs import PlanInputs
 
@@ -26,6 +27,7 @@ __all__ = [
     "investment_table",
     "links_table",
     "sites_table",
+    "sources_table",
 ]
 
 F8 = NDArray[np.float64]
@@ -280,3 +282,13 @@ def days_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
     return pd.DataFrame(
         {"day": dates.strftime("%m-%d"), "kind": days.kind, "stands_for_days": days.weight}
     )
+
+
+def sources_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
+    """Return every number of the planning data with its source and grade."""
+    del plan
+    rows = [
+        (item.path, item.value, item.unit, item.source, item.grade)
+        for item in planning_sources(inputs.planning)
+    ]
+    return pd.DataFrame(rows, columns=["path", "value", "unit", "source", "grade"])
