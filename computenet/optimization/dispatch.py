@@ -75,7 +75,9 @@ class Dispatcher:
     interior point with crossover. Any other starts the simplex from the basis of the last window
     moved forward by the slots that have passed; what has fallen out at the front lends its statuses
     to what has come in at the back, which keeps the basis a basis, and means the same hour of the
-    day where the window is whole days long.
+    day where the window is whole days long. Costs are not perturbed there: a basis that is optimal
+    but for one hour loses more by it than ties cost. Only a basis that a crossover made, which is
+    far from what simplex would have chosen, is better left with perturbation.
 
     Parameters
     ----------
@@ -88,12 +90,13 @@ class Dispatcher:
         self._layout: Layout | None = None
         self._hot: HotModel | None = None
         self._basis: Basis | None = None
+        self._settled = False  # whether the basis is one of the simplex, not of a crossover
         self._passed = 0  # slots since the window of the basis
 
     def forget(self) -> None:
         """Start the next window from nothing."""
         self._layout = self._hot = self._basis = None
-        self._passed = 0
+        self._settled, self._passed = False, 0
 
     def solve(self, problem: DispatchProblem, passed: int = 1) -> Dispatch:
         """Solve a window.
@@ -125,6 +128,7 @@ class Dispatcher:
         assert self._hot is not None
         if answer.status is Status.OPTIMAL:
             self._layout, self._basis, self._passed = layout, self._hot.basis(), 0
+            self._settled = warm
         said = _why(problem, answer, self.time_limit_s)
         why = "; ".join(text for text in (why, said) if text)
         answer = replace(answer, seconds=time.perf_counter() - began)
@@ -134,7 +138,8 @@ class Dispatcher:
         """Solve from the last basis; nothing where that is no faster than from nothing."""
         hot = HotModel(built.model, method="simplex", time_limit_s=self.time_limit_s)
         try:
-            hot.load(built.model, rolled(built, basis, self._passed), MOST_PIVOTS)
+            hot.load(built.model, rolled(built, basis, self._passed), MOST_PIVOTS,
+                     perturb=not self._settled)  # fmt: skip
             answer = hot.solve()
         except SolverError as error:
             return None, f"solved from nothing, since from the last basis {error}"

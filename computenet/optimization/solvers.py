@@ -379,7 +379,14 @@ class HotModel:
         )
         return Basis(columns, rows)
 
-    def load(self, model: SparseModel, basis: Basis, iterations: int | None = None) -> None:
+    def load(
+        self,
+        model: SparseModel,
+        basis: Basis,
+        iterations: int | None = None,
+        *,
+        perturb: bool = True,
+    ) -> None:
         """Take another model, whose solve starts by simplex from a basis.
 
         For a model much like the last one of which every number may differ: handing a model over
@@ -389,6 +396,8 @@ class HotModel:
         ----------
         iterations
             Most iterations of its solve; ``None`` = no limit.
+        perturb
+            Whether the dual simplex changes costs a little, at random, against ties.
 
         Raises
         ------
@@ -411,6 +420,7 @@ class HotModel:
         self._option("solver", "simplex")
         most = np.iinfo(np.int32).max if iterations is None else iterations
         self._option("simplex_iteration_limit", int(most))
+        self._option("dual_simplex_cost_perturbation_multiplier", 1.0 if perturb else 0.0)
 
     def use_primal(self, primal: bool) -> None:
         """Go on with the primal simplex (after costs changed or columns came) or the dual."""

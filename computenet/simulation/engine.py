@@ -138,7 +138,11 @@ class Engine:
         self._power = (
             PowerStates(compiled, states, self._jobs, self._agenda) if states is not None else None
         )
-        self._tides = Tides(compiled, self._jobs, self._requests, self._faults) if lends else None
+        self._tides = (
+            Tides(compiled, self._jobs, self._requests, self._faults, self._power)
+            if lends
+            else None
+        )
         self._tick_s = tick_s
         self._began = self._reported = time.perf_counter()
 
@@ -351,9 +355,14 @@ class Engine:
                 plan.job_shares if jobs_changed else None,
             )
         self._jobs.set_hold(plan.hold)
+        self._jobs.hold_gangs(plan.gang_least)
+        if plan.gang_pool is not None:
+            self._jobs.place(plan.gang_pool, now_s)
         if plan.release_accelerator_s is not None:
             self._jobs.release(plan.release_accelerator_s, now_s)
         if self._tides is not None:
+            if self._power is not None:
+                self._power.account(now_s, self._site_up[self._compiled.pools.site])
             self._tides.follow(plan.serving_replicas, now_s)
         elif plan.serving_replicas is not None:
             raise InputError(
@@ -412,7 +421,10 @@ class Engine:
             pool_running=self._jobs.running(),
             site_load_mw=self._meter.load_mw.copy(),
             site_peak_mw=self._meter.peak_mw.copy(),
+            link_up=self._transfers.up.copy(),
+            link_gbps=self._transfers.free_gbps(),
             future=self._future,
+            gangs=self._jobs.waiting_gangs(now_s),
         )
         for value in (getattr(view, name) for name in SystemView.__slots__):
             if isinstance(value, np.ndarray):

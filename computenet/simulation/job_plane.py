@@ -33,6 +33,7 @@ from computenet.kernels.job_state import (
 )
 from computenet.kernels.job_window import move_window, moved, renumbered
 from computenet.kernels.route_jobs import route_jobs
+from computenet.policies.protocol import WaitingGangs
 from computenet.simulation.events import MOST_NAMED
 from computenet.simulation.held_jobs import HeldJobs
 from computenet.simulation.stores import Store
@@ -134,6 +135,7 @@ class JobPlane:
         most = 0 if later is None else int(room.max(initial=0))
         self._state = make_job_state(self._inputs, room, most)
         self._lent = np.zeros(len(pools.ids), dtype=np.int64)
+        self._owed = np.zeros(len(pools.ids), dtype=np.int64)  # units that do not come back
         if lendable is not None:
             # Room for what may be lent, out of service until it is.
             self._state.withheld[:] += lendable * units
@@ -337,7 +339,10 @@ class JobPlane:
         compiled = self._compiled
         held: list[int] = []
         if self._held.active:
-            held = self._held.take(first, last, self._demand, self._expected_work(first, last))
+            held = self._held.take(
+                first, last, self._demand, self._expected_work(first, last),
+                self._gangs_of(first, last),
+            )  # fmt: skip
         count = self._route_around(first, last, held) if held else self._route_only(first, last)
         if count:
             self._place_data(self._placed[:count])
@@ -383,9 +388,62 @@ class JobPlane:
         """Hold back a share of the work that is submitted from now on, ``(Q,)``."""
         self._held.share = hold
 
+    def hold_gangs(self, least: float | None) -> None:
+        """Hold jobs of at least so many accelerators until they are given a place."""
+        self._held.gang_least = np.inf if least is None else least
+
+    def _gangs_of(self, first: int, last: int) -> B1:
+        """Return which jobs wait for a place: those large enough that some pool can run."""
+        large: B1 = self._inputs.accelerators[first:last] >= self._held.gang_least * self._units
+        for at in np.flatnonzero(large).tolist():
+            large[at] = self._fits(first + at).any()
+        return large
+
+    def _fits(self, job: int) -> B1:
+        """Return the pools that can run a job, up or not, ``(P,)``."""
+        table, kind = self._table, int(self._table.kind[job])
+        c, gang = int(table.job_class[job]), int(self._inputs.accelerators[job])
+        whole = -(-gang // self._per_server) * self._per_server if table.whole_nodes[job] else gang
+        fits: B1 = (self._compiled.jobs.speed[c] > 0.0) & (whole <= self._most[c])
+        return fits & self._allowed[kind] if kind >= 0 else fits
+
+    def waiting_gangs(self, now_s: float) -> WaitingGangs | None:
+        """Return the jobs that wait for a place."""
+        if not self._held.gangs:
+            return None
+        jobs = np.asarray([job for job, _, _ in self._held.gangs], dtype=np.int64)
+        table = self._table
+        return WaitingGangs(
+            demand=self._demand[jobs].astype(np.int64),
+            accelerators=self._inputs.accelerators[jobs] / self._units,
+            estimate_s=table.estimate_s[jobs],
+            data_gb=table.data_gb[jobs].astype(np.float64),
+            data_region=self._data_region[jobs].astype(np.int64),
+            waited_s=now_s - table.submit_s[jobs],
+            fits=np.asarray([self._fits(job) for job in jobs.tolist()]),
+        )
+
+    def place(self, pools: I8, now_s: float) -> None:
+        """Send jobs that wait for a place to their pools; -1 = waits on."""
+        gangs = self._held.gangs
+        placed = [
+            (job, pool) for (job, _, _), pool in zip(gangs, pools.tolist(), strict=True)
+            if pool >= 0
+        ]  # fmt: skip
+        self._held.gangs = [
+            gang for gang, pool in zip(gangs, pools.tolist(), strict=True) if pool < 0
+        ]
+        for job, pool in placed:
+            self._pool[job] = pool
+        self._let_go([job for job, _ in placed], now_s)
+
     def release(self, amount: F8, now_s: float) -> int:
         """Let held jobs of `amount` expected work go, ``(Q,)``; return how many."""
         released = self._held.release(amount)
+        self._let_go(released, now_s)
+        return len(released)
+
+    def _let_go(self, released: list[int], now_s: float) -> None:
         for job in released:
             if self._route_only(job, job + 1) == 0:
                 self._reject([job])
@@ -398,7 +456,6 @@ class JobPlane:
         self._active = np.concatenate([self._active, np.asarray(released, dtype=np.int64)])
         if released:
             self._quiet_s = self._event_s = 0.0
-        return len(released)
 
     def held_work(self) -> F8:
         """Return the expected work of jobs held back, ``(Q,)``, accelerator-seconds."""
@@ -526,7 +583,9 @@ class JobPlane:
     def give_back(self, pool: int, withheld: int, now_s: float) -> None:
         """Bring what was withheld back into service."""
         self._quiet_s = self._event_s = 0.0
-        give_back(pool, withheld, now_s, self._state, self._inputs, self.out)
+        kept = min(withheld, int(self._owed[pool]))
+        self._owed[pool] -= kept
+        give_back(pool, withheld - kept, now_s, self._state, self._inputs, self.out)
 
     def withhold(self, pool: int, accelerators: int) -> int:
         """Take idle accelerators out of service; return how many."""
@@ -542,10 +601,22 @@ class JobPlane:
         self._lent[pool] += accelerators
         self.give_back(pool, accelerators * self._units, now_s)
 
-    def hand_back(self, pool: int, accelerators: int, now_s: float) -> int:
-        """Return borrowed accelerators, idle ones first; return how many jobs were stopped."""
+    def hand_back(self, pool: int, accelerators: int, now_s: float) -> tuple[int, int]:
+        """Return borrowed accelerators, idle ones first.
+
+        Returns
+        -------
+        tuple
+            Jobs that were stopped, and accelerators that are missing, since they are out of service
+            already: :meth:`owe` says what becomes of them.
+        """
         self._lent[pool] -= accelerators
-        return self.reclaim(pool, accelerators, now_s)[0]
+        stopped, taken = self.reclaim(pool, accelerators, now_s)
+        return stopped, accelerators - taken
+
+    def owe(self, pool: int, accelerators: int) -> None:
+        """Keep accelerators out of service when some that are so now come back."""
+        self._owed[pool] += accelerators * self._units
 
     def evacuate(self, pools: I8, now_s: float) -> int:
         """Send what waits in pools that are down elsewhere, by the shares; return how many jobs."""
