@@ -169,7 +169,7 @@ def test_contradictory_targets_of_a_scenario() -> None:
     poor = load("two-hubs", overrides={"planning.targets.budget_cny": 1000.0})
     with pytest.raises(InputError) as caught:
         plan(poor)
-    (problem,) = [p for p in caught.value.problems if "2028" in p.message]
+    problem = next(p for p in caught.value.problems if "2028" in p.message)
     assert problem.path == "planning.targets.budget_cny"
     assert "CNY" in str(problem.allowed)
 
