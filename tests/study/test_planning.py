@@ -234,3 +234,10 @@ def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
     exec(compile(block, "docs/planning.md", "exec"), {})
     assert (tmp_path / "plan" / "layouts" / "2028.yaml").is_file()
+
+
+def test_the_same_input_gives_the_same_plan() -> None:
+    one, two = (plan("four-hubs", stages=1, days=3, gap=1e-3) for _ in range(2))
+    assert one.plan.method == "whole"
+    pd.testing.assert_frame_equal(one.accelerators, two.accelerators)
+    pd.testing.assert_frame_equal(one.costs, two.costs)
