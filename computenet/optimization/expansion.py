@@ -110,7 +110,7 @@ def _whole(problem: ExpansionProblem, gap: float, clock: _Clock) -> ExpansionPla
     whole = whole_model(problem)
     answer = solve(whole.model, "highs", time_limit_s=clock.limit_s, gap=gap)
     if answer.status is Status.INFEASIBLE:
-        raise contradictions(problem, whole.model, gap)
+        raise contradictions(problem, whole.model)
     if not answer.solved:
         raise SolverError(f"no plan was found in {clock.seconds:.0f} s")
     years = _site_years(problem)
@@ -171,7 +171,7 @@ class Planner:
         try:
             relaxed = self._converge(gap, "relaxation")
         except Infeasible:
-            raise contradictions(self.problem, self.side.model, gap) from None
+            raise contradictions(self.problem, self.side.model) from None
         self._bound = relaxed.bound
         best: Found | None = None
         tried: set[bytes] = set()
@@ -278,7 +278,7 @@ class Planner:
                 break
             answer = solve(self.side.with_cuts(), "highs", time_limit_s=seconds, gap=PART * gap)
             if answer.status is Status.INFEASIBLE:
-                raise contradictions(self.problem, self.side.model, gap)
+                raise contradictions(self.problem, self.side.model)
             self._bound = max(self._bound, answer.bound)
             if not answer.solved:
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from computenet.errors import InputError, Problem
 from computenet.optimization.conflicts import Conflict, conflicts
@@ -12,12 +13,14 @@ from computenet.optimization.sparse import SparseModel
 
 __all__ = ["TARGETS", "contradictions", "shortfalls"]
 
+B1 = NDArray[np.bool_]
+
 #: Rows that may give way, by name: their field in ``planning`` and the unit of their excess.
 TARGETS: dict[str, tuple[str, str]] = {
+    "budget": ("targets.budget_cny", "money"),
     "must-run demand": ("targets.must_run_share", "share"),
     "latency coverage": ("targets.latency_coverage_min", "share"),
     "share of new compute in hubs": ("targets.hub_share_min", "hub"),
-    "budget": ("targets.budget_cny", "money"),
     "emissions": ("targets.carbon_cap_kt", "carbon"),
     "rack occupancy": ("targets.rack_occupancy_min", "power"),
 }
@@ -32,44 +35,60 @@ TITLE = "there is no such plan"
 ROUNDING = 1e-5
 
 
-def contradictions(problem: ExpansionProblem, model: SparseModel, gap: float) -> InputError:
+def contradictions(problem: ExpansionProblem, model: SparseModel) -> InputError:
     """Return the error that names the targets in conflict, and by how much each is missed.
 
-    The targets' rows get slack and the least total relative slack is found
-    (:func:`computenet.optimization.conflicts.conflicts`); all other rows hold. A budget alone is
-    asked first: how much more it takes to meet everything else.
+    First each target alone: the least by which it would have to give way with all others as they
+    are (:func:`computenet.optimization.conflicts.conflicts` on its rows). Where none is enough
+    alone, the least total relative relaxation of all of them, and in the end of what can be bought
+    and built as well.
     """
-    del gap
-    for names in (("budget",), tuple(TARGETS), (*TARGETS, *FACTS)):
-        keep = np.ones(model.m, dtype=np.bool_)
-        for block in model.rows:
-            if block.name in names:
-                keep[block.slice] = False
-        if keep.all():
-            continue
-        found = conflicts(model, keep)
+    alone = [
+        (name, found) for name in TARGETS if (found := conflicts(model, _rows_but(model, (name,))))
+    ]
+    if alone:
+        either = len(alone) > 1
+        return InputError(
+            [_problem(problem, item, either) for _, found in alone for item in _by_name(found)],
+            f"{TITLE}; any one of these targets giving way is enough" if either else TITLE,
+        )
+    for names in (tuple(TARGETS), (*TARGETS, *FACTS)):
+        found = conflicts(model, _rows_but(model, names))
         if found:
-            known = {**TARGETS, **FACTS}
-            return InputError([_problem(problem, item, known) for item in found], TITLE)
+            return InputError([_problem(problem, item, False) for item in _by_name(found)], TITLE)
     return InputError(
         [Problem("planning", None, "has no plan, and no target was found that causes it")], TITLE
     )
 
 
-def _problem(
-    problem: ExpansionProblem, item: Conflict, known: dict[str, tuple[str, str]]
-) -> Problem:
+def _by_name(found: list[Conflict]) -> list[Conflict]:
+    return sorted(found, key=lambda item: item.constraint)
+
+
+def _rows_but(model: SparseModel, names: tuple[str, ...]) -> B1:
+    """Return the rows that hold: all but those of the blocks named."""
+    keep = np.ones(model.m, dtype=np.bool_)
+    for block in model.rows:
+        if block.name in names:
+            keep[block.slice] = False
+    return keep
+
+
+def _problem(problem: ExpansionProblem, item: Conflict, either: bool) -> Problem:
     name = item.constraint.split(" [")[0]
     where = item.constraint[len(name) :].strip(" []").removeprefix("all, ")
-    path, unit = known[name]
+    path, unit = {**TARGETS, **FACTS}[name]
     amount = _amount(problem, item.excess, unit)
-    words = f"cannot be met together with the other targets ({where}): short by {amount}"
     allowed = None
     if unit == "money":
         stage = problem.stages.names.index(where)
         need = problem.unit * 1e3 * (problem.limits.budget[stage] + item.excess)
         words = f"is too small for the demand that must run ({where}): short by {amount}"
         allowed = f"at least {need:,.0f} CNY with openings in part; whole ones take a little more"
+    elif either:
+        words = f"would have to give way by {amount} ({where}), the other targets as they are"
+    else:
+        words = f"cannot be met together with the other targets ({where}): short by {amount}"
     return Problem(f"planning.{path}", None, words, allowed)
 
 

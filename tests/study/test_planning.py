@@ -169,7 +169,7 @@ def test_contradictory_targets_of_a_scenario() -> None:
     poor = load("two-hubs", overrides={"planning.targets.budget_cny": 1000.0})
     with pytest.raises(InputError) as caught:
         plan(poor)
-    (problem,) = [p for p in caught.value.problems if "2028" in p.message]
+    problem = next(p for p in caught.value.problems if "2028" in p.message)
     assert problem.path == "planning.targets.budget_cny"
     assert "CNY" in str(problem.allowed)
 
@@ -234,3 +234,10 @@ def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
     exec(compile(block, "docs/planning.md", "exec"), {})
     assert (tmp_path / "plan" / "layouts" / "2028.yaml").is_file()
+
+
+def test_the_same_input_gives_the_same_plan() -> None:
+    one, two = (plan("four-hubs", stages=1, days=3, gap=1e-3) for _ in range(2))
+    assert one.plan.method == "whole"
+    pd.testing.assert_frame_equal(one.accelerators, two.accelerators)
+    pd.testing.assert_frame_equal(one.costs, two.costs)
