@@ -7,11 +7,9 @@ from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from computenet.report.figures import PALETTE, style
-from computenet.report.page import FONT, draw, section
-from computenet.report.style import CSS
+from computenet.report.page import draw, head, section
 from computenet.report.view import Lang
 
 __all__ = ["render_bench"]
@@ -127,11 +125,7 @@ def render_bench(details: Mapping[str, Any], lang: Lang = "en") -> str:
     )
     heading = text["heading"].format(suites=len(suites), runs=len(details["runs"]))
     return (
-        f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}"><head>'
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{text['title']} · computenet</title>"
-        f"<style>:root{{--font:{FONT[lang]}}}{CSS}{MORE_CSS}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body>"
+        f"{head(text['title'], lang, MORE_CSS)}<body>"
         f"<header><h1>{text['title']}</h1><p>{heading} · computenet "
         f"{escape(details['computenet'])}</p></header><nav>{nav}</nav>"
         f"<noscript><p>{text['no_script']}</p></noscript><main>{''.join(parts)}</main>"

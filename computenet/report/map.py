@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from computenet.report.numbers import compact, duration, plain, share
 from computenet.report.planning import site_prices
 from computenet.report.view import Names, RunView
 
-__all__ = ["MOST_FLOWS", "map_figure", "map_note"]
+__all__ = ["MOST_FLOWS", "draw_ground", "frame", "label_sides", "map_figure", "map_note"]
 
 F8 = NDArray[np.float64]
 
@@ -55,6 +56,12 @@ def _lines(figure: go.Figure, base: Ground, axis: str) -> None:
         )
     x, y = base.islets
     figure.add_scatter(x=x, y=y, mode="markers", marker={"size": 1.6, "color": COAST}, **at)
+
+
+def draw_ground(figure: go.Figure) -> None:
+    """Draw provinces, coasts and islands on the main map and the inset."""
+    for axis in ("", "2"):
+        _lines(figure, ground(), axis)
 
 
 def _arc(start: F8, end: F8) -> tuple[F8, F8]:
@@ -118,9 +125,7 @@ def map_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
     """Return the map of a run."""
     topology = run.scenario.topology
     figure = go.Figure()
-    base = ground()
-    _lines(figure, base, "")
-    _lines(figure, base, "2")
+    draw_ground(figure)
     points: dict[str, F8] = {}
     for kind, places in (("r", topology.regions), ("s", topology.sites)):
         for place in places:
@@ -132,6 +137,13 @@ def map_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
            visible="legendonly")  # fmt: skip
     _regions(figure, run, points, names, label)
     _sites(figure, run, points, names, label)
+    frame(figure, label)
+    figure.update_layout(meta={"table": _table(run, names, label)})
+    return figure
+
+
+def frame(figure: go.Figure, label: Labels) -> None:
+    """Give a map its extent, its inset and the looks of maps."""
     main_x, main_y = _extent(MAIN)
     inset_x, inset_y = _extent(INSET)
     hidden = {"visible": False, "fixedrange": True}
@@ -162,7 +174,31 @@ def map_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
         hovermode="closest",
         dragmode=False,
     )  # fmt: skip
-    return figure
+
+
+def _table(run: RunView, names: Names, label: Labels) -> dict[str, list[Any]]:
+    """Return what the map shows as rows: sites, regions and flows between them."""
+    topology, sites, regions = run.scenario.topology, run.summary["by_site"], run.summary
+    columns = [label(f"map_{name}") for name in
+               ("kind", "from", "to", "longitude", "latitude", "value", "unit")]  # fmt: skip
+    rows: list[list[Any]] = []
+    for site in topology.sites:
+        at = [label("sites"), names.site(site.id), None, site.longitude, site.latitude]
+        use = sites[site.id]["utilisation"]
+        rows.append([*at, site.it_capacity_mw, f"{label('it_capacity')}, MW"])
+        rows.append([*at, None if use is None else round(use, 6), label("col_utilisation")])
+    for region in topology.regions:
+        at = [label("regions"), names.region(region.id), None, region.longitude, region.latitude]
+        arrived = regions["by_region"][region.id]["requests_arrived"]
+        rows.append([*at, arrived, label("col_arrived")])
+    for flows, column, name, unit in (
+        (request_flows(run), "routed", "request_flows", label("what_requests")),
+        (job_flows(run), "data_gb", "job_flows", "GB"),
+    ):
+        for row in flows.to_dict("records"):
+            ends = [names.region(row["region"]), names.site(row["site"])]
+            rows.append([label(name), *ends, None, None, round(float(row[column]), 6), unit])
+    return {"columns": columns, "rows": rows}
 
 
 def _regions(
@@ -213,7 +249,7 @@ def _sites(
     figure.add_scatter(
         x=spots[:, 0], y=spots[:, 1], mode="markers+text", name=label("sites"),
         text=[escape(names.site(site.id)) + under.get(site.id, "") for site in sites],
-        textposition=_sides(spots),
+        textposition=label_sides(spots),
         textfont={"size": 11, "color": "#22313a"},
         customdata=texts, hovertemplate="%{customdata}<extra></extra>",
         marker={
@@ -229,7 +265,7 @@ def _sites(
     )  # fmt: skip
 
 
-def _sides(spots: F8) -> list[str]:
+def label_sides(spots: F8) -> list[str]:
     """Return where each label stands: away from the nearest other site, else on top."""
     out: list[str] = []
     for number, spot in enumerate(spots):

@@ -10,6 +10,7 @@ from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
 from computenet.report import figures, physical, planning, sections
+from computenet.report.export import TOOLS, drawn, prepare, toolbar
 from computenet.report.geography import ground
 from computenet.report.labels import Labels, labels_of
 from computenet.report.map import map_figure, map_note
@@ -17,7 +18,7 @@ from computenet.report.style import CSS
 from computenet.report.view import Lang, Names, RunView
 from computenet.results.settlement import settlement, site_earnings
 
-__all__ = ["FONT", "draw", "render_report", "section"]
+__all__ = ["FONT", "draw", "head", "render_report", "section"]
 
 FONT = {
     "en": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
@@ -88,13 +89,20 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
         )
     )  # fmt: skip
     return (
-        f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}"><head>'
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title} · computenet</title><style>:root{{--font:{FONT[lang]}}}{CSS}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body>"
+        f"{head(title, lang)}<body>"
         f"<header><h1>{title}</h1>{sections.heading(run, label)}</header><nav>{nav}</nav>"
         f"<noscript><p>{label('no_script')}</p></noscript><main>{''.join(parts)}</main>"
         "</body></html>\n"
+    )
+
+
+def head(title: str, lang: Lang, css: str = "") -> str:
+    """Return the begin of a page: style, plotly's script and what the figures' buttons do."""
+    return (
+        f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}"><head>'
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title} · computenet</title><style>:root{{--font:{FONT[lang]}}}{CSS}{css}</style>"
+        f"<script>{get_plotlyjs()}</script><script>{TOOLS}</script></head>"
     )
 
 
@@ -195,12 +203,14 @@ if (map.clientWidth < 600) {
 
 
 def draw(figure: go.Figure, lang: Lang, key: str, script: str | None = None) -> str:
-    """Return a figure as a part of a page that has plotly's script."""
+    """Return a figure, with the buttons that save it, as a part of a page begun by `head`."""
     figure.update_layout(font={"family": FONT[lang], "size": 12, "color": "#22313a"})
+    prepare(figure, lang)
+    drawn(key, figure)
     config: dict[str, Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
     html: str = to_html(
         figure, include_plotlyjs=False, full_html=False, config=config,
         div_id=f"figure-{key}", post_script=script,
         default_width="100%",
     )  # fmt: skip
-    return f'<div class="figure {key}">{html}</div>'
+    return f'<div class="figure {key}">{html}{toolbar(lang)}</div>'

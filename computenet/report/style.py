@@ -43,9 +43,14 @@ details{margin-top:8px}summary{cursor:pointer;color:#2f6f9f}
 .banner{margin:8px 0 0;padding:7px 11px;border-left:3px solid #d9a441;background:#fbf4e2;
  color:#4d4327;font-size:13.5px}
 .figure{width:100%;overflow:hidden}
+.save{position:relative;display:flex;gap:6px;justify-content:flex-end;padding:2px 0 4px;
+ background:#fff}
+.save button{padding:1px 8px;border:1px solid #d8d5cc;border-radius:9px;background:#fcfbf8;
+ color:#5d6b73;font:11px/1.6 var(--font);cursor:pointer}
+.save button:hover,.save button:focus-visible{background:#dbe9f1;color:#173042}
 .map .plotly-graph-div{width:100%!important;height:auto!important;aspect-ratio:1.28}
 ul{margin:4px 0;padding-left:20px}
 @media(max-width:600px){body{font-size:14px}section{margin:10px 0;padding:12px 10px}
  .cards{grid-template-columns:1fr 1fr}.card b{font-size:17px}.card{padding:9px 10px}}
-@media print{nav{display:none}section{break-inside:avoid}}
+@media print{nav,.save{display:none}section{break-inside:avoid}}
 """
