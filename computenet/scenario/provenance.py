@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from computenet.scenario.common import Provenance, Sourced
+from computenet.scenario.planning import PlanningSpec
 from computenet.scenario.scenario import Scenario
 
-__all__ = ["NumberSource", "number_sources"]
+__all__ = ["NumberSource", "number_sources", "planning_sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ def number_sources(scenario: Scenario) -> list[NumberSource]:
         *_of(scenario.topology, "topology", {}),
         *_of(scenario.workload, "workload", {}),
     ]
+
+
+def planning_sources(planning: PlanningSpec) -> list[NumberSource]:
+    """Return every number of planning data with what it stands on, as `number_sources` does."""
+    return list(_of(planning, "planning", {}))
 
 
 def _of(record: BaseModel, path: str, inherited: dict[str, Provenance]) -> Iterator[NumberSource]:
