@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from computenet.report.numbers import decimals, plain, share
+from computenet.report.plan_figures import money_unit
 from computenet.report.plan_tables import deck
 from computenet.report.plan_view import PlanView, SimulatedView, rows_of
 from computenet.report.plan_words import PlanWords
@@ -109,11 +110,11 @@ def rounds(found: SimulatedView, word: PlanWords) -> str:
     heads = [(word(key), False) for key in (
         "round", "cost", "round_cost", "round_energy", "round_service", "round_green",
         "round_delay", "round_targets")]  # fmt: skip
-    unit = decimals((found.rounds["objective_cny"] / 1e6).tolist())
-    heads[1] = (f"{word('cost')}, {word('million')}", False)
+    unit, name = money_unit(found.rounds["objective_cny"].tolist(), word)
+    heads[1] = (f"{word('cost')}, {name}", False)
     rows = [
         [
-            plain(row["round"]), plain(row["objective_cny"] / 1e6, unit),
+            plain(row["round"]), plain(row["objective_cny"] / unit, 3),
             *(_signed(row[key]) for key in keys[:2]),
             *(share(max(row[key], 0.0)) for key in keys[2:]), plain(row["job_delay"], 2),
             word("yes" if row["targets_met"] else "no"),
@@ -124,14 +125,17 @@ def rounds(found: SimulatedView, word: PlanWords) -> str:
 
 
 def derated(found: SimulatedView, names: Names, titles: dict[str, str], word: PlanWords) -> str:
-    """Return what each round's plan was made with, in words."""
+    """Return what the plan that stands was made with, in words."""
     if not found.derated:
         return f'<p class="note">{escape(word("derated_none"))}</p>'
+    last = max(number for number, *_ in found.derated)
     lines = []
     for number, what, where, factor in found.derated:
+        if number != last:
+            continue
         place = titles.get(where, escape(where)) if what == "room" else escape(names.site(where))
-        points = plain(100.0 * factor, 1)
-        text = word(f"derate_{what}", round=number, where=place, more=_signed(factor - 1.0),
-                    points=points)  # fmt: skip
+        text = word(f"derate_{what}", where=place, more=_signed(factor - 1.0),
+                    points=plain(100.0 * factor, 1))  # fmt: skip
         lines.append(f"<li>{text}</li>")
-    return f"<ul>{''.join(lines)}</ul>"
+    note = f'<p class="note">{escape(word("derated_note"))}</p>'
+    return f"{note}<ul>{''.join(lines)}</ul>"

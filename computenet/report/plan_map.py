@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
+import math
+from html import escape, unescape
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from computenet.report.geography import project
-from computenet.report.map import draw_ground, frame, label_sides
+from computenet.report.map import draw_ground, frame
 from computenet.report.numbers import decimals, plain, share
+from computenet.report.plan_labels import label_places, wrapped
 from computenet.report.plan_view import PlanView, Row
 from computenet.report.plan_words import PlanWords
 from computenet.report.view import Names
+from computenet.scenario.topology import RegionSpec, SiteSpec
 
 __all__ = ["plan_map"]
 
@@ -26,6 +29,8 @@ GREEN = [[0.0, "#8d8478"], [0.5, "#d9cf8f"], [0.8, "#7fb069"], [1.0, "#1f7a46"]]
 #: Power below this part of the largest site's is none.
 NOTHING = 1e-4
 LEAST_PX, MORE_PX = 4.0, 34.0
+#: Scale for which names are placed: the map at its full width.
+KM_PER_PX = 4.6
 
 
 def plan_map(view: PlanView, names: Names, word: PlanWords) -> go.Figure:
@@ -83,7 +88,8 @@ def _slider(view: PlanView, masks: list[list[bool]], word: PlanWords) -> dict[st
 
 def _places(view: PlanView) -> dict[str, F8]:
     out = {}
-    for place in (*view.scenario.topology.regions, *view.scenario.topology.sites):
+    places: list[RegionSpec | SiteSpec] = [*view.scenario.topology.regions]
+    for place in [*places, *view.scenario.topology.sites]:
         x, y = project(place.longitude, place.latitude)
         out[place.id] = np.asarray([float(x), float(y)])
     return out
@@ -136,8 +142,6 @@ def _sites(
     table = view.tables["sites"]
     most = max(float(table["nameplate_mw"].max()),
                float((table["halls_new_mw"] + table["halls_old_mw"]).max()), 1e-12)  # fmt: skip
-    spots = np.asarray([places[row["site"]] for row in rows])
-    sides = dict(zip((row["site"] for row in rows), label_sides(spots), strict=True))
     used = [row for row in rows if row["nameplate_mw"] > NOTHING * most]
     idle = [row for row in rows if row["nameplate_mw"] <= NOTHING * most]
     if idle:
@@ -149,7 +153,7 @@ def _sites(
         )  # fmt: skip
 
     def size(mw: float) -> float:
-        return LEAST_PX + MORE_PX * float(max(mw, 0.0) / most) ** 0.5
+        return LEAST_PX + MORE_PX * math.sqrt(max(mw, 0.0) / most)
 
     for new in (False, True):
         ring = [row for row in used if (row["halls_new_mw"] > NOTHING * most) == new]
@@ -165,11 +169,17 @@ def _sites(
             },
         )  # fmt: skip
     digits = decimals(float(value) for value in table["nameplate_mw"])
+    used.sort(key=lambda row: -row["nameplate_mw"])
+    lines = [_lines(names.site(row["site"]), plain(row["nameplate_mw"], digits)) for row in used]
+    rings = [size(row["halls_new_mw"] + row["halls_old_mw"]) / 2.0 + 3.0 for row in used]
+    spots = np.asarray([places[row["site"]] for row in used]).reshape(-1, 2)
+    sides = label_places(spots, rings, lines, KM_PER_PX)
     figure.add_scatter(
         x=[places[row["site"]][0] for row in used], y=[places[row["site"]][1] for row in used],
-        mode="markers+text", name=word("in_use"), textposition=[sides[r["site"]] for r in used],
-        text=[f"{escape(names.site(row['site']))}<br>{plain(row['nameplate_mw'], digits)}"
-              for row in used],
+        mode="markers+text", name=word("in_use"),
+        textposition=[side or "top center" for side in sides],
+        text=["<br>".join(map(escape, line)) if side else ""
+              for line, side in zip(lines, sides, strict=True)],
         textfont={"size": 10.5, "color": "#22313a"},
         customdata=[_told(view, row, energy[row["site"]], names, word) for row in used],
         hovertemplate="%{customdata}<extra></extra>",
@@ -185,6 +195,11 @@ def _sites(
             },
         },
     )  # fmt: skip
+
+
+def _lines(name: str, value: str) -> list[str]:
+    """Return a name in lines, and the value below it."""
+    return [unescape(part) for part in wrapped(name, 18).split("<br>")] + [value]
 
 
 def _known(value: float) -> float | None:

@@ -7,6 +7,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from computenet.report import plan_checked as checked
+from computenet.report import plan_choices as choices
 from computenet.report import plan_figures as figures
 from computenet.report import plan_tables as tables
 from computenet.report.geography import ground
@@ -25,6 +26,8 @@ MORE_CSS = (
     ".verdict{margin:0 0 4px;font-size:19px;font-weight:650}"
     ".checked{border-left:4px solid #2f6f9f}"
     "th{white-space:normal;vertical-align:bottom}"
+    "@media(min-width:601px){#cards .cards{grid-template-columns:"
+    "repeat(auto-fill,minmax(min(250px,100%),1fr))}}"
 )
 
 
@@ -49,7 +52,7 @@ def render_plan(view: PlanView, lang: Lang = "en") -> str:
             foot=f"{word('map_foot')} {word.label('map_source')}: {ground().source}",
         ),
         _buildout(view, names, word),
-        _drawn("chips", figures.chips_figure(view, word), word),
+        _chips(view, word),
         section(
             "power", word("power"),
             draw(figures.power_figure(view, word), lang, "power")
@@ -92,14 +95,11 @@ def _page(view: PlanView, parts: list[str], word: PlanWords) -> str:
     made = word("made", seconds=duration(view.seconds, lang), version=view.version,
                 base=planning.base_year)  # fmt: skip
     about = escape(getattr(planning.title, lang))
-    shown = ["cards", "checked", "map", "buildout", "power", "costs", "targets", "served",
+    shown = ["cards", "checked", "map", "buildout", "chips", "power", "costs", "targets", "served",
              "alternatives", "pareto", "sources", "limits"]  # fmt: skip
     if view.simulated is not None:
         shown.insert(-2, "verification")
-    nav = "".join(
-        f'<a href="#{key}">{escape(word(key) if key != "served" else word("coverage"))}</a>'
-        for key in shown
-    )
+    nav = "".join(f'<a href="#{key}">{escape(word(f"nav_{key}"))}</a>' for key in shown)
     return (
         f"{head(title, lang, MORE_CSS)}<body>"
         f"<header><h1>{title}</h1><p>{about} · {escape(heading)}</p>"
@@ -140,11 +140,18 @@ def _buildout(view: PlanView, names: Names, word: PlanWords) -> str:
                    foot=word("sites_note"))  # fmt: skip
 
 
+def _chips(view: PlanView, word: PlanWords) -> str:
+    body = draw(figures.chips_figure(view, word), word.lang, "chips")
+    if not view.eflops("bought") > 1e-9:
+        body = f'<p class="note">{escape(word("chips_none"))}</p>{body}'
+    return section("chips", word("chips"), body, note=word("chips_note"))
+
+
 def _service(view: PlanView, names: Names, titles: dict[str, str], word: PlanWords) -> list[str]:
     """Return coverage by class, and who serves whom in the last stage."""
-    figure = figures.coverage_figure(view, titles, word)
+    figure = choices.coverage_figure(view, titles, word)
     out = [] if figure is None else [_drawn("coverage", figure, word)]
-    served = draw(figures.served_figure(view, names, word), word.lang, "served")
+    served = draw(choices.served_figure(view, names, word), word.lang, "served")
     title = word("served", stage=view.stages[-1])
     return [*out, section("served", title, served, note=word("served_note"))]
 
@@ -155,7 +162,7 @@ def _alternatives(view: PlanView, names: Names, word: PlanWords) -> str:
         none = f'<p class="note">{escape(word("alternatives_none"))}</p>'
         return section("alternatives", word("alternatives"), none)
     same = len(view.tables["alternatives"]) - len(kept)
-    body = draw(figures.alternatives_figure(view, kept, names, word), word.lang, "alternatives")
+    body = draw(choices.alternatives_figure(view, kept, names, word), word.lang, "alternatives")
     body += tables.alternatives_table(view, kept, names, word)
     return section(
         "alternatives", word("alternatives"), body, note=word("alternatives_note"),
@@ -167,7 +174,7 @@ def _pareto(view: PlanView, titles: dict[str, str], word: PlanWords) -> str:
     if view.tables["pareto"].empty:
         none = f'<p class="note">{escape(word("pareto_none"))}</p>'
         return section("pareto", word("pareto"), none)
-    return _drawn("pareto", figures.pareto_figure(view, titles, word), word)
+    return _drawn("pareto", choices.pareto_figure(view, titles, word), word)
 
 
 def _verification(
@@ -176,7 +183,7 @@ def _verification(
     found = view.simulated
     if found is None:
         return []
-    body = draw(figures.simulated_figure(view, word), word.lang, "simulated")
+    body = draw(choices.simulated_figure(view, word), word.lang, "simulated")
     for key, part in (
         ("by_class", checked.by_class(found, titles, word)),
         ("by_site", checked.by_site(view, found, names, word)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from computenet.report.numbers import compact, decimals, duration, money, plain, share
+from computenet.report.numbers import compact, decimals, money, plain, share
 from computenet.report.plan_view import PlanView, Row
 from computenet.report.plan_words import PlanWords
 from computenet.report.sections import html_table
@@ -41,8 +41,11 @@ def class_titles(view: PlanView, word: PlanWords) -> dict[str, str]:
     """Return the titles of classes, and of classes that are assigned together (``a+b``)."""
     workload = view.scenario.workload
     titles = {
-        item.name: getattr(item.title, word.lang) or item.name
-        for item in (*workload.service_classes, *workload.job_classes)
+        item.name: str(getattr(item.title, word.lang) or item.name)
+        for item in workload.service_classes
+    }
+    titles |= {
+        item.name: str(getattr(item.title, word.lang) or item.name) for item in workload.job_classes
     }
     for stream in dict.fromkeys(map(str, view.tables["assignment"]["classes"])):
         parts = [titles.get(name, name) for name in stream.split("+")]
@@ -53,9 +56,15 @@ def class_titles(view: PlanView, word: PlanWords) -> dict[str, str]:
 def power(mw: float) -> str:
     """Return a power, in kW where it is small and GW where it is large."""
     for unit, step in (("GW", 1e3), ("MW", 1.0)):
-        if abs(mw) >= step or unit == "MW" and abs(mw) >= 0.1:
+        if abs(mw) >= 2.0 * step:
             return f"{plain(mw / step, decimals([mw / step]))} {unit}"
-    return f"{plain(1e3 * mw, decimals([1e3 * mw]))} kW"
+    return f"{plain(1e3 * mw, decimals([1e3 * mw]))} kW" if mw else "0 MW"
+
+
+def _cny(value: float, word: PlanWords) -> str:
+    """Return an amount of CNY with enough figures to tell a plan from its bound."""
+    amount = compact(value, word.lang, 3)
+    return f"CNY {amount}" if word.lang == "en" else f"{amount}元"
 
 
 def _eflops(value: float) -> str:
@@ -77,9 +86,9 @@ def cards(view: PlanView, word: PlanWords) -> str:
     met = int(targets["met"].sum())
     status = word.or_own("status_", view.status)
     return deck([
-        (word("cost"), money(view.objective_cny, lang),
+        (word("cost"), _cny(view.objective_cny, word),
          word("cost_sub", base=view.planning.base_year), ""),
-        (word("bound"), money(view.bound_cny, lang),
+        (word("bound"), _cny(view.bound_cny, word),
          word("bound_sub", gap=share(view.gap, 2), status=status), ""),
         (word("investment"), money(spent, lang),
          word("investment_sub", chips=money(chips, lang)), ""),
@@ -215,27 +224,36 @@ def targets_table(view: PlanView, names: Names, titles: dict[str, str], word: Pl
 
 def binding_list(view: PlanView, names: Names, titles: dict[str, str], word: PlanWords) -> str:
     """Return the limits at which the plan stands, in words."""
-    grouped: dict[tuple[str, str], list[Row]] = {}
+    stages: dict[tuple[str, str, str], list[str]] = {}
     for row in view.rows("binding"):
-        grouped.setdefault((str(row["limit"]), str(row["where"])), []).append(row)
-    if not grouped:
+        limit = str(row["limit"])
+        key = (limit, str(row["where"]), _bound(limit, row["value"], word))
+        stages.setdefault(key, []).append(str(row["stage"]))
+    if not stages:
         return f'<p class="note">{escape(word("binding_none"))}</p>'
-    kinds = {one.id: one.name for one in view.scenario.topology.accelerators}
+    kinds = {key: escape(name) for key, name in view.chips(word.lang).items()}
+    together: dict[tuple[str, str, str], list[str]] = {}
+    for (limit, where, value), when in stages.items():
+        bought = limit == "supply" and where in kinds
+        place = kinds[where] if bought else _place(where, names, titles, word)
+        together.setdefault((limit, escape(_span(when, view, word)), value), []).append(place)
     lines = []
-    for (limit, where), rows in grouped.items():
-        values = dict.fromkeys(_bound(limit, row["value"], word) for row in rows)
-        parts = {
-            "stages": escape(word.list([str(row["stage"]) for row in rows])),
-            "where": escape(kinds[where]) if limit == "supply" and where in kinds
-            else _place(where, names, titles, word),
-            "value": " / ".join(values),
-        }  # fmt: skip
+    for (limit, span, value), places in together.items():
+        parts = {"stages": span, "where": word.list(places), "value": value}
         if limit in ("supply", "halls", "pv", "wind", "battery"):
             lines.append(word(f"bind_{limit}", **parts))
         else:
             target = escape(word.or_own("target_", limit))
             lines.append(word("bind_target", target=target, **parts))
     return "<ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul>"
+
+
+def _span(when: list[str], view: PlanView, word: PlanWords) -> str:
+    """Return stages in words: ``2027–2030`` where they follow one another."""
+    at = [view.stages.index(stage) for stage in when]
+    if len(at) > 2 and at == list(range(at[0], at[-1] + 1)):
+        return f"{when[0]}–{when[-1]}"
+    return word.list(when)
 
 
 def _bound(limit: str, value: float, word: PlanWords) -> str:
@@ -266,8 +284,9 @@ def alternatives_table(view: PlanView, kept: list[int], names: Names, word: Plan
         index="site", columns="alternative", values="it_mw"
     )
     rows = {int(row["alternative"]): row for row in view.rows("alternatives")}
-    heads = [(word("alternative"), True), *((word(key), False) for key in (
-        "cost", "over", "elsewhere", "sites_begun", "emissions")), (word("changes"), True)]  # fmt: skip
+    figures = ("cost", "over", "elsewhere", "sites_begun", "emissions")
+    heads = [(word("alternative"), True), *((word(key), False) for key in figures),
+             (word("changes"), True)]  # fmt: skip
     lines = []
     for number, key in enumerate(kept):
         moved = power[key] - power[0]
@@ -281,7 +300,8 @@ def alternatives_table(view: PlanView, kept: list[int], names: Names, word: Plan
         row = rows[key]
         lines.append([
             word("the_plan") if key == 0 else word("alternative_n", n=number),
-            money(row["cost_cny"], word.lang), f"{'+' if key else ''}{share(row['cost_over_plan'], 2)}",
+            _cny(row["cost_cny"], word),
+            f"{'+' if key else ''}{share(row['cost_over_plan'], 2)}",
             share(row["power_elsewhere"]), plain(row["sites_begun"]),
             plain(row["emissions_kt"], decimals([row["emissions_kt"]])),
             escape(word.list(told)) or "–",
@@ -298,8 +318,3 @@ def days_table(view: PlanView, word: PlanWords) -> str:
         for row in view.rows("days")
     ]  # fmt: skip
     return html_table(heads, rows)
-
-
-def made_in(view: PlanView, word: PlanWords) -> str:
-    """Return how long planning took, in words."""
-    return duration(view.seconds, word.lang)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from computenet.report.view import Names
+from computenet.report.view import Lang, Names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,7 @@ class PlanView:
     simulated: SimulatedView | None
     version: str
 
-    def names(self, lang: Any) -> Names:
+    def names(self, lang: Lang) -> Names:
         """Return how sites and regions are called."""
         return Names.of_topology(self.scenario.topology, lang)
 
@@ -104,6 +104,11 @@ class PlanView:
     def fp16_tflops(self) -> dict[str, float]:
         """Dense FP16 of each accelerator, TFLOPS."""
         return {one.id: float(one.fp16_tflops) for one in self.scenario.topology.accelerators}
+
+    def chips(self, lang: Lang) -> dict[str, str]:
+        """Return how accelerators are called."""
+        kinds = self.scenario.topology.accelerators
+        return {one.id: str(getattr(one.name, lang) or one.id) for one in kinds}
 
     def rows(self, table: str, **equal: object) -> list[Row]:
         """Return rows of a table."""
