@@ -6,7 +6,7 @@ from html import escape
 
 from computenet.report.numbers import decimals, plain, share
 from computenet.report.plan_figures import money_unit
-from computenet.report.plan_tables import deck
+from computenet.report.plan_tables import amount, deck
 from computenet.report.plan_view import PlanView, SimulatedView, rows_of
 from computenet.report.plan_words import PlanWords
 from computenet.report.sections import html_table
@@ -28,10 +28,21 @@ def headline(view: PlanView, word: PlanWords) -> str:
     words = word("agreed" if found.agreed else "differ", rounds=len(found.rounds))
     css = "ok" if found.agreed else "bad"
     meets = word("simulated_meets" if found.targets_met else "simulated_misses")
-    note = word("agreed_note", policy=found.policy, targets=meets)
+    note = word("agreed_note", policy=found.policy, targets=meets) + _price(found, word)
     return f'<p class="verdict {css}">{escape(words)}</p><p class="note">{escape(note)}</p>' + deck(
         _cards(found, word)
     )
+
+
+def _price(found: SimulatedView, word: PlanWords) -> str:
+    """Return what the corrections did to the plan's cost, in words."""
+    first, last = (float(found.rounds["objective_cny"].iloc[at]) for at in (0, -1))
+    if len(found.rounds) < 2 or not first > 0.0:
+        return ""
+    more = _signed(last / first - 1.0)
+    between = " " if word.lang == "en" else ""
+    return between + word("agreed_price", first=amount(first, word), last=amount(last, word),
+                          more=more)  # fmt: skip
 
 
 def _cards(found: SimulatedView, word: PlanWords) -> list[tuple[str, str, str, str]]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
-import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from computenet.report.figures import PALETTE, style
 from computenet.report.plan_figures import MARK, by_site, money_unit, stacked
@@ -20,9 +18,9 @@ from computenet.report.view import Names
 __all__ = [
     "alternatives_figure",
     "coverage_figure",
-    "pareto_figure",
+    "pareto_figures",
     "served_figure",
-    "simulated_figure",
+    "simulated_figures",
 ]
 
 PLANNED, SIMULATED = "#2f6f9f", "#c8743c"
@@ -115,62 +113,66 @@ def alternatives_figure(
     return figure
 
 
-def pareto_figure(view: PlanView, titles: dict[str, str], word: PlanWords) -> go.Figure:
-    """Return cost against carbon and against coverage, with bounds."""
+def pareto_figures(view: PlanView, titles: dict[str, str], word: PlanWords) -> list[go.Figure]:
+    """Return cost against carbon and against coverage, with bounds: a figure a front."""
     table = view.tables["pareto"]
-    fronts = list(dict.fromkeys(table["front"]))
     unit, name = money_unit(table["cost_cny"].tolist(), word)
-    heads = []
-    for front in fronts:
-        stream = str(front).removeprefix("coverage of ")
-        what = titles.get(stream, escape(stream))
-        heads.append(word("front_carbon") if front == "carbon"
-                     else word("front_coverage", what=what))  # fmt: skip
-    figure = make_subplots(rows=1, cols=len(fronts), subplot_titles=heads, horizontal_spacing=0.12)
-    for column, front in enumerate(fronts, 1):
-        points = table[table["front"] == front].sort_values("value", kind="stable")
-        factor = 1.0 if front == "carbon" else 100.0
-        for key, what, mode, symbol in (
-            ("cost_cny", "least_cost", "lines+markers", "circle"),
-            ("bound_cny", "lower_bound", "markers", "line-ew-open"),
-        ):
-            figure.add_scatter(
-                x=(factor * points["value"]).round(6), y=(points[key] / unit).round(6), mode=mode,
-                name=word(what), showlegend=column == 1, legendgroup=what, row=1, col=column,
-                line={"color": PALETTE[0], "width": 1.5},
-                marker={"symbol": symbol, "size": 9,
-                        "color": PALETTE[0] if key == "cost_cny" else MARK},
-                text=[f"{100.0 * more:+.2f} %" for more in points["cost_over_plan"]],
-                hovertemplate="%{x:,.4g}<br>%{y:,.4f} (%{text})",
-            )  # fmt: skip
-        axis = "axis_emissions" if front == "carbon" else "axis_coverage_of"
-        figure.update_xaxes(title=word(axis), row=1, col=column)
-    figure.update_annotations(font={"size": 12})
-    style(figure, 360)
-    figure.update_layout(legend={"y": -0.24})
-    figure.update_yaxes(title=word("axis_cost", unit=name), row=1, col=1)
+    return [
+        _front(table[table["front"] == front], str(front), unit, name, titles, word)
+        for front in dict.fromkeys(table["front"])
+    ]
+
+
+def _front(
+    table: pd.DataFrame, front: str, unit: float, name: str, titles: dict[str, str],
+    word: PlanWords,
+) -> go.Figure:  # fmt: skip
+    stream = front.removeprefix("coverage of ")
+    what = titles.get(stream, escape(stream))
+    title = word("front_carbon") if front == "carbon" else word("front_coverage", what=what)
+    points = table.sort_values("value", kind="stable")
+    factor = 1.0 if front == "carbon" else 100.0
+    figure = go.Figure()
+    for key, legend, mode, symbol, colour in (
+        ("cost_cny", "least_cost", "lines+markers", "circle", PALETTE[0]),
+        ("bound_cny", "lower_bound", "markers", "line-ew-open", MARK),
+    ):
+        figure.add_scatter(
+            x=(factor * points["value"]).round(6).tolist(),
+            y=(points[key] / unit).round(6).tolist(), mode=mode, name=word(legend),
+            line={"color": PALETTE[0], "width": 1.5},
+            marker={"symbol": symbol, "size": 9, "color": colour},
+            text=[f"{100.0 * more:+.2f} %" for more in points["cost_over_plan"]],
+            hovertemplate="%{x:,.4g}<br>%{y:,.4f} (%{text})",
+        )  # fmt: skip
+    style(figure, 360, title={"text": title, "font": {"size": 13}, "x": 0.5, "y": 0.98})
+    figure.update_layout(legend={"y": -0.22}, margin={"l": 72, "t": 36})
+    axis = "axis_emissions" if front == "carbon" else "axis_coverage_of"
+    figure.update_xaxes(title=word(axis))
+    figure.update_yaxes(title=word("axis_cost", unit=name))
     return figure
 
 
-def simulated_figure(view: PlanView, word: PlanWords) -> go.Figure:
-    """Return cost of operation and electricity, planned beside simulated, by stage."""
+def simulated_figures(view: PlanView, word: PlanWords) -> dict[str, go.Figure]:
+    """Return ``operation`` cost and ``electricity``, planned beside simulated, by stage."""
     assert view.simulated is not None
     stages = view.simulated.stages
     money = [*stages["operation_cny_planned"], *stages["operation_cny_simulated"]]
     unit, name = money_unit(money, word)
-    figure = make_subplots(
-        rows=1, cols=2, horizontal_spacing=0.1,
-        subplot_titles=[word("axis_operation", unit=name), word("axis_electricity")],
-    )  # fmt: skip
-    for column, key, scale in ((1, "operation_cny", unit), (2, "energy_gwh", 1.0)):
+    out = {}
+    for key, column, scale, title in (
+        ("operation", "operation_cny", unit, word("axis_operation", unit=name)),
+        ("electricity", "energy_gwh", 1.0, word("axis_electricity")),
+    ):
+        figure = go.Figure()
         for side, colour in (("planned", PLANNED), ("simulated", SIMULATED)):
-            values: Any = stages[f"{key}_{side}"] / scale
+            values = stages[f"{column}_{side}"] / scale
             figure.add_bar(
-                x=stages["stage"].tolist(), y=np.asarray(values).round(6), name=word(side),
-                marker={"color": colour}, legendgroup=side, showlegend=column == 1,
-                row=1, col=column,
+                x=stages["stage"].tolist(), y=values.round(6).tolist(), name=word(side),
+                marker={"color": colour},
             )  # fmt: skip
-    figure.update_annotations(font={"size": 12})
-    stacked(figure, 320, -0.12)
-    figure.update_layout(barmode="group")
-    return figure
+        stacked(figure, 320, -0.12)
+        figure.update_layout(barmode="group")
+        figure.update_yaxes(title=title)
+        out[key] = figure
+    return out

@@ -24,7 +24,7 @@ __all__ = [
     "money_unit",
     "power_figure",
     "stacked",
-    "yearly_figure",
+    "yearly_figures",
 ]
 
 #: Sites with a colour of their own; the rest is drawn together.
@@ -107,7 +107,7 @@ def chips_figure(view: PlanView, word: PlanWords) -> go.Figure:
     stacked(figure, 360)
     figure.update_yaxes(title=word("axis_chips"), secondary_y=False, rangemode="tozero")
     figure.update_yaxes(title=word("axis_eflops"), secondary_y=True, rangemode="tozero",
-                        showgrid=False)  # fmt: skip
+                        tickmode="auto", showgrid=False)  # fmt: skip
     figure.update_layout(margin={"r": 56})
     return figure
 
@@ -197,28 +197,27 @@ def cost_figure(view: PlanView, word: PlanWords) -> go.Figure:
     return figure
 
 
-def yearly_figure(view: PlanView, word: PlanWords) -> go.Figure:
-    """Return what is paid for building, and what a year costs to run, by stage and part."""
+def yearly_figures(view: PlanView, word: PlanWords) -> dict[str, go.Figure]:
+    """Return what is ``paid`` for building, and what a year costs to run, by stage and part."""
     paid = view.tables["investment"].pivot(index="part", columns="stage", values="cny")
     costs = view.tables["costs"]
     runs = costs[~costs["part"].isin(BUILT)]
     yearly = runs.pivot(index="part", columns="stage", values="cny_per_year")
-    unit, name = money_unit([*paid.sum().tolist(), *yearly.sum().tolist()], word)
-    figure = make_subplots(
-        rows=1, cols=2, horizontal_spacing=0.09,
-        subplot_titles=[word("axis_paid", unit=name), word("axis_yearly", unit=name)],
-    )  # fmt: skip
     parts = list(dict.fromkeys(costs["part"]))
     colour = {part: PALETTE[number % len(PALETTE)] for number, part in enumerate(parts)}
-    for column, table in ((1, paid), (2, yearly)):
-        table = table[list(view.stages)] / unit
-        least = 1e-6 * max(float(table.to_numpy().sum()), 1e-12)
-        for part in (part for part in parts if part in table.index):
-            if float(table.loc[part].abs().sum()) > least:
+    out = {}
+    for key, table in (("paid", paid), ("yearly", yearly)):
+        unit, name = money_unit(table.sum().tolist(), word)
+        shown = table[list(view.stages)] / unit
+        least = 1e-6 * max(float(shown.to_numpy().sum()), 1e-12)
+        figure = go.Figure()
+        for part in (part for part in parts if part in shown.index):
+            if float(shown.loc[part].abs().sum()) > least:
                 figure.add_bar(
-                    x=list(view.stages), y=table.loc[part].round(6).tolist(),
+                    x=list(view.stages), y=shown.loc[part].round(6).tolist(),
                     name=word.or_own("part_", part), marker={"color": colour[part]},
-                    row=1, col=column,
                 )  # fmt: skip
-    figure.update_annotations(font={"size": 12})
-    return stacked(figure, 360)
+        stacked(figure, 360)
+        figure.update_yaxes(title=word(f"axis_{key}", unit=name))
+        out[key] = figure
+    return out

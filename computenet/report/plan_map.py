@@ -29,6 +29,8 @@ GREEN = [[0.0, "#8d8478"], [0.5, "#d9cf8f"], [0.8, "#7fb069"], [1.0, "#1f7a46"]]
 #: Power below this part of the largest site's is none.
 NOTHING = 1e-4
 LEAST_PX, MORE_PX = 4.0, 34.0
+#: Names stay legible over lines and marks.
+HALO = "1px 1px 1px #fff, -1px 1px 1px #fff, 1px -1px 1px #fff, -1px -1px 1px #fff"
 #: Scale for which names are placed: the map at its full width.
 KM_PER_PX = 4.6
 
@@ -180,7 +182,7 @@ def _sites(
         textposition=[side or "top center" for side in sides],
         text=["<br>".join(map(escape, line)) if side else ""
               for line, side in zip(lines, sides, strict=True)],
-        textfont={"size": 10.5, "color": "#22313a"},
+        textfont={"size": 10.5, "color": "#22313a", "shadow": HALO},
         customdata=[_told(view, row, energy[row["site"]], names, word) for row in used],
         hovertemplate="%{customdata}<extra></extra>",
         marker={
@@ -189,7 +191,7 @@ def _sites(
             "color": [_known(energy[row["site"]]["green_share"]) for row in used],
             "cmin": 0.0, "cmax": 1.0, "colorscale": GREEN, "line": {"width": 0.8, "color": EDGE},
             "colorbar": {
-                "title": {"text": word("green_col"), "side": "top"}, "tickformat": ".0%",
+                "title": {"text": word("site_green"), "side": "top"}, "tickformat": ".0%",
                 "orientation": "h", "len": 0.26, "thickness": 9, "x": 0.02, "xanchor": "left",
                 "y": 0.02, "yanchor": "bottom",
             },

@@ -12,7 +12,7 @@ from computenet.report import plan_figures as figures
 from computenet.report import plan_tables as tables
 from computenet.report.geography import ground
 from computenet.report.numbers import duration, share
-from computenet.report.page import NARROW, draw, head, section
+from computenet.report.page import draw, head, section
 from computenet.report.plan_map import plan_map
 from computenet.report.plan_view import PlanView
 from computenet.report.plan_words import PlanWords
@@ -25,10 +25,30 @@ MORE_CSS = (
     "h3{margin:14px 0 6px;font-size:15px;font-weight:650}"
     ".verdict{margin:0 0 4px;font-size:19px;font-weight:650}"
     ".checked{border-left:4px solid #2f6f9f}"
-    "th{white-space:normal;vertical-align:bottom}"
+    "th{white-space:normal;word-break:keep-all;vertical-align:bottom}"
+    ".pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px}"
+    ".pair>div{min-width:0}"
     "@media(min-width:601px){#cards .cards{grid-template-columns:"
     "repeat(auto-fill,minmax(min(250px,100%),1fr))}}"
 )
+
+#: On a narrow screen the map has no room for names: sites shrink, a touch shows what they are.
+SMALL = """
+var map = document.getElementById("{plot_id}");
+if (map.clientWidth < 600) {
+  map.data.forEach(function (trace, i) {
+    if (!trace.marker || !Array.isArray(trace.marker.size)) return;
+    var size = trace.marker.size.map(function (s) { return 0.5 * s; });
+    var change = {"marker.size": [size]};
+    if (trace.mode === "markers+text") {
+      change.mode = "markers";
+      change["marker.showscale"] = false;
+    }
+    Plotly.restyle(map, change, [i]);
+  });
+  Plotly.relayout(map, {showlegend: false});
+}
+"""
 
 
 def render_plan(view: PlanView, lang: Lang = "en") -> str:
@@ -47,7 +67,7 @@ def render_plan(view: PlanView, lang: Lang = "en") -> str:
         section("cards", word("cards"), tables.cards(view, word) + _notes(view, word)),
         section("checked", word("checked"), checked.headline(view, word)),
         section(
-            "map", word("map"), draw(plan_map(view, names, word), lang, "map", NARROW),
+            "map", word("map"), draw(plan_map(view, names, word), lang, "map", SMALL),
             note=word("map_note"),
             foot=f"{word('map_foot')} {word.label('map_source')}: {ground().source}",
         ),
@@ -63,7 +83,7 @@ def render_plan(view: PlanView, lang: Lang = "en") -> str:
             "costs", word("costs"),
             draw(figures.cost_figure(view, word), lang, "costs")
             + tables.costs_table(view, word)
-            + draw(figures.yearly_figure(view, word), lang, "yearly"),
+            + _pair(figures.yearly_figures(view, word), word),
             note=word("costs_note"),
         ),
         section("targets", word("targets"), tables.targets_table(view, names, titles, word),
@@ -111,6 +131,12 @@ def _page(view: PlanView, parts: list[str], word: PlanWords) -> str:
 
 def _drawn(key: str, figure: go.Figure, word: PlanWords) -> str:
     return section(key, word(key), draw(figure, word.lang, key), note=word(f"{key}_note"))
+
+
+def _pair(shown: dict[str, go.Figure], word: PlanWords) -> str:
+    """Return figures side by side, below one another where there is no room."""
+    cells = "".join(f"<div>{draw(one, word.lang, key)}</div>" for key, one in shown.items())
+    return f'<div class="pair">{cells}</div>'
 
 
 def _notes(view: PlanView, word: PlanWords) -> str:
@@ -174,7 +200,9 @@ def _pareto(view: PlanView, titles: dict[str, str], word: PlanWords) -> str:
     if view.tables["pareto"].empty:
         none = f'<p class="note">{escape(word("pareto_none"))}</p>'
         return section("pareto", word("pareto"), none)
-    return _drawn("pareto", choices.pareto_figure(view, titles, word), word)
+    fronts = choices.pareto_figures(view, titles, word)
+    body = _pair({f"pareto-{number}": one for number, one in enumerate(fronts, 1)}, word)
+    return section("pareto", word("pareto"), body, note=word("pareto_note"))
 
 
 def _verification(
@@ -183,7 +211,7 @@ def _verification(
     found = view.simulated
     if found is None:
         return []
-    body = draw(choices.simulated_figure(view, word), word.lang, "simulated")
+    body = _pair(choices.simulated_figures(view, word), word)
     for key, part in (
         ("by_class", checked.by_class(found, titles, word)),
         ("by_site", checked.by_site(view, found, names, word)),

@@ -12,6 +12,7 @@ from computenet.report.view import Names
 
 __all__ = [
     "alternatives_table",
+    "amount",
     "binding_list",
     "cards",
     "class_titles",
@@ -61,10 +62,12 @@ def power(mw: float) -> str:
     return f"{plain(1e3 * mw, decimals([1e3 * mw]))} kW" if mw else "0 MW"
 
 
-def _cny(value: float, word: PlanWords) -> str:
+def amount(value: float, word: PlanWords) -> str:
     """Return an amount of CNY with enough figures to tell a plan from its bound."""
-    amount = compact(value, word.lang, 3)
-    return f"CNY {amount}" if word.lang == "en" else f"{amount}元"
+    text = compact(value, word.lang, 3)
+    if len(text.partition(".")[0]) > 3:
+        text = compact(value, word.lang, 1)
+    return f"CNY {text}" if word.lang == "en" else f"{text}元"
 
 
 def _eflops(value: float) -> str:
@@ -86,9 +89,9 @@ def cards(view: PlanView, word: PlanWords) -> str:
     met = int(targets["met"].sum())
     status = word.or_own("status_", view.status)
     return deck([
-        (word("cost"), _cny(view.objective_cny, word),
+        (word("cost"), amount(view.objective_cny, word),
          word("cost_sub", base=view.planning.base_year), ""),
-        (word("bound"), _cny(view.bound_cny, word),
+        (word("bound"), amount(view.bound_cny, word),
          word("bound_sub", gap=share(view.gap, 2), status=status), ""),
         (word("investment"), money(spent, lang),
          word("investment_sub", chips=money(chips, lang)), ""),
@@ -98,8 +101,9 @@ def cards(view: PlanView, word: PlanWords) -> str:
          word("halls_sub", sites=len(halls), stage=last), ""),
         (word("green", stage=last), share(view.green_share(last)),
          word("green_sub", hubs=share(view.green_share(last, hubs=True))), ""),
-        (word("carbon", stage=last), f"{compact(1e3 * float(year['emissions_kt'].sum()), lang)} t",
-         word("carbon_sub", power=f"{compact(1e3 * used, lang)} MWh"), ""),
+        (word("carbon", stage=last),
+         word("tonnes", value=compact(1e3 * float(year["emissions_kt"].sum()), lang)),
+         word("carbon_sub", power=compact((1e3 if lang == "en" else 1e6) * used, lang)), ""),
         (word("met"), f"{met} / {len(targets)}", word("met_sub"),
          "" if met == len(targets) else "bad"),
     ])  # fmt: skip
@@ -120,7 +124,7 @@ def sites_table(view: PlanView, stage: str, names: Names, word: PlanWords) -> st
         ("site", "hub", "begun", "halls_new", "halls_old", "accelerators", "pv", "wind", "battery",
          "pue", "occupancy", "green_col"))]  # fmt: skip
 
-    def amount(row: Row, key: str) -> str:
+    def sized(row: Row, key: str) -> str:
         return plain(row[key], digits[key]) if row[key] > 0.5 * 10.0 ** -digits[key] else "–"
 
     def line(row: Row) -> list[str]:
@@ -128,9 +132,9 @@ def sites_table(view: PlanView, stage: str, names: Names, word: PlanWords) -> st
             escape(names.site(row["site"])),
             word("yes") if row["hub"] else "–",
             escape(begun[row["site"]]) if begun.get(row["site"], "~") <= stage else "–",
-            *(amount(row, key) for key in amounts[:2]),
+            *(sized(row, key) for key in amounts[:2]),
             plain(row["accelerators"]) if row["accelerators"] >= 0.5 else "–",
-            *(amount(row, key) for key in amounts[2:]),
+            *(sized(row, key) for key in amounts[2:]),
             plain(row["pue"], 3),
             share(row["occupancy"], 0),
             share(energy[row["site"]]["green_share"]),
@@ -145,8 +149,8 @@ def sites_table(view: PlanView, stage: str, names: Names, word: PlanWords) -> st
         row["pue"] * row["it_gwh"] for row in energy.values() if row["pue"] == row["pue"]
     )
     total = [
-        word("total"), "", "", *(amount(sums, key) for key in amounts[:2]),
-        plain(sums["accelerators"]), *(amount(sums, key) for key in amounts[2:]),
+        word("total"), "", "", *(sized(sums, key) for key in amounts[:2]),
+        plain(sums["accelerators"]), *(sized(sums, key) for key in amounts[2:]),
         plain(facility / it if it else None, 3), share(used / room if room else None, 0),
         share(view.green_share(stage)),
     ]  # fmt: skip
@@ -300,7 +304,7 @@ def alternatives_table(view: PlanView, kept: list[int], names: Names, word: Plan
         row = rows[key]
         lines.append([
             word("the_plan") if key == 0 else word("alternative_n", n=number),
-            _cny(row["cost_cny"], word),
+            amount(row["cost_cny"], word),
             f"{'+' if key else ''}{share(row['cost_over_plan'], 2)}",
             share(row["power_elsewhere"]), plain(row["sites_begun"]),
             plain(row["emissions_kt"], decimals([row["emissions_kt"]])),

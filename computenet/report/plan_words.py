@@ -29,7 +29,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "planned": ("planned", "规划"),
     "simulated": ("simulated", "仿真"),
     "gap": ("gap", "差距"),
-    "year": ("a year", "每年"),
+    "tonnes": ("{value} t", "{value}吨"),
     # headline
     "cards": ("At a glance", "规划要点"),
     "cost": ("Present cost", "总成本现值"),
@@ -50,8 +50,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "green": ("Green share in {stage}", "{stage} 年绿电占比"),
     "green_sub": ("of all electricity; at hubs {hubs}", "占全部用电；枢纽站点 {hubs}"),
     "carbon": ("Emissions in {stage}", "{stage} 年碳排放"),
-    "carbon_sub": ("a year, location-based; {power} of electricity",
-                   "年排放，区域电网法；用电 {power}"),
+    "carbon_sub": ("a year, location-based; {power} MWh of electricity",
+                   "年排放，区域电网法；用电 {power}千瓦时"),
     "met": ("Targets met", "达标项"),
     "met_sub": ("limits of the plan, each site and stage", "规划约束，按站点与阶段"),
     "status_optimal": ("the gap asked for", "达到要求的间隙"),
@@ -79,6 +79,9 @@ WORDS: dict[str, tuple[str, str]] = {
                         "coverage.", "仿真结果达到规划的绿电与时延覆盖目标。"),
     "simulated_misses": ("The simulation misses some of the plan's targets of green power or "
                          "latency coverage.", "仿真结果未全部达到规划的绿电与时延覆盖目标。"),
+    "agreed_price": ("What the simulation showed changed the plan's present cost from {first} to "
+                     "{last} ({more}).",
+                     "按仿真结果修正后，规划总成本现值由 {first} 变为 {last}（{more}）。"),
     "not_simulated": ("This plan was not simulated: its figures are the optimiser's own. "
                       "“computenet plan --verify” simulates it and states the gap here.",
                       "本规划未经仿真校核，数值均为优化模型所得。"
@@ -244,8 +247,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "binding_note": ("Limits at which the plan stands. More room here is where more would pay.",
                      "规划恰处于限值的约束；放宽这些约束可能降低成本。"),
     "binding_none": ("No limit holds the plan back.", "没有约束限制本规划。"),
-    "bind_supply": ("{stages}: all {where} that can be had is bought ({value} a stage).",
-                    "{stages}：{where} 已按供应上限采购（每阶段 {value}）。"),
+    "bind_supply": ("{stages}: all accelerators that can be had are bought ({value}): {where}.",
+                    "{stages}：已按供应上限采购加速卡（{value}）：{where}。"),
     "bind_halls": ("{stages}: halls are as large as they may be ({value} MW) at {where}.",
                    "{stages}：机房已达允许上限（{value} MW）：{where}。"),
     "bind_pv": ("{stages}: PV is at its limit ({value} MW) at {where}.",
