@@ -25,7 +25,9 @@ def headline(view: PlanView, word: PlanWords) -> str:
     found = view.simulated
     if found is None:
         return f'<p class="banner">{escape(word("not_simulated"))}</p>'
-    words = word("agreed" if found.agreed else "differ", rounds=len(found.rounds))
+    count = len(found.rounds)
+    spent = word("round_one") if count == 1 else word("round_many", n=count)
+    words = word("agreed" if found.agreed else "differ", rounds=spent)
     css = "ok" if found.agreed else "bad"
     meets = word("simulated_meets" if found.targets_met else "simulated_misses")
     note = word("agreed_note", policy=found.policy, targets=meets) + _price(found, word)
@@ -138,7 +140,8 @@ def rounds(found: SimulatedView, word: PlanWords) -> str:
 def derated(found: SimulatedView, names: Names, titles: dict[str, str], word: PlanWords) -> str:
     """Return what the plan that stands was made with, in words."""
     if not found.derated:
-        return f'<p class="note">{escape(word("derated_none"))}</p>'
+        key = "derated_none" if found.agreed else "derated_not"
+        return f'<p class="note">{escape(word(key))}</p>'
     last = max(number for number, *_ in found.derated)
     lines = []
     for number, what, where, factor in found.derated:

@@ -26,7 +26,7 @@ MORE_CSS = (
     ".verdict{margin:0 0 4px;font-size:19px;font-weight:650}"
     ".checked{border-left:4px solid #2f6f9f}"
     "th{white-space:normal;word-break:keep-all;vertical-align:bottom}"
-    ".pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px}"
+    ".pair{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,420px),1fr));gap:14px}"
     ".pair>div{min-width:0}"
     "@media(min-width:601px){#cards .cards{grid-template-columns:"
     "repeat(auto-fill,minmax(min(250px,100%),1fr))}}"

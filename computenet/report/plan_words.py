@@ -68,13 +68,15 @@ WORDS: dict[str, tuple[str, str]] = {
                     "而该场景自身的运行不含（simple）。"),
     # the gap between plan and simulation
     "checked": ("Plan against simulation", "规划与仿真的差距"),
-    "agreed": ("Plan and simulation agree after {rounds} round(s)",
-               "经 {rounds} 轮，规划与仿真一致"),
-    "differ": ("Plan and simulation still differ after {rounds} round(s)",
-               "经 {rounds} 轮，规划与仿真仍有差距"),
-    "agreed_note": ("Every stage was simulated on its representative days, request by request and "
-                    "job by job, under the policy “{policy}”. {targets}",
-                    "各阶段在代表日上逐请求、逐作业仿真，调度策略为“{policy}”。{targets}"),
+    "round_one": ("one round", "1 轮"),
+    "round_many": ("{n} rounds", "{n} 轮"),
+    "agreed": ("Plan and simulation agree after {rounds}", "经 {rounds}，规划与仿真一致"),
+    "differ": ("Plan and simulation still differ after {rounds}",
+               "经 {rounds}，规划与仿真仍有差距"),
+    "agreed_note": ("Every stage was simulated on its representative days, job by job and request "
+                    "by request (a sample where they are many), under the policy “{policy}”. "
+                    "{targets}",
+                    "各阶段在代表日上逐作业、逐请求仿真（请求量大时抽样），调度策略为“{policy}”。{targets}"),
     "simulated_meets": ("The simulation meets the plan's targets of green power and latency "
                         "coverage.", "仿真结果达到规划的绿电与时延覆盖目标。"),
     "simulated_misses": ("The simulation misses some of the plan's targets of green power or "
@@ -266,7 +268,7 @@ WORDS: dict[str, tuple[str, str]] = {
                           "IT power in the last stage.",
                           "成本略高而布局差异最大的方案，即可按其他理由取舍的余地。"
                           "柱形为最后阶段在用 IT 功率。"),
-    "alternatives_same": ("{n} further search(es) found no layout that differs more.",
+    "alternatives_same": ("Further searches that found no layout that differs more: {n}.",
                           "另有 {n} 次搜索未得到差异更大的布局。"),
     "alternatives_none": ("Not asked for (--alternatives N).", "未要求计算（--alternatives N）。"),
     "alternative": ("layout", "布局"),
@@ -319,6 +321,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "derated_note": ("What the plan that stands counts on, over the planning data's own figures.",
                      "最终规划所用假设相对规划数据原值的调整。"),
     "derated_none": ("Nothing had to be corrected.", "无需修正。"),
+    "derated_not": ("Nothing was corrected: no round was left.", "轮次用尽，未作修正。"),
     "derate_room": ("Accelerators for the same load, {where}: {more}",
                     "同等负载所需加速卡，{where}：{more}"),
     "derate_draw": ("Power of accelerators: {more}", "加速卡功率：{more}"),

@@ -139,7 +139,7 @@ def test_gap_between_plan_and_simulation_is_a_headline(view: PlanView, lang: Any
     page = render_plan(replace(view, simulated=simulated(view)), lang)
     word = PlanWords(lang)
     head = section_of(page, "checked")
-    assert escape(word("differ", rounds=2)) in head
+    assert escape(word("differ", rounds=word("round_many", n=2))) in head
     assert '<b class="ok">+3.3 %</b>' in head
     assert '<b class="ok">−5.0 %</b>' in head
     assert '<b class="bad">5.0 %</b>' in head
@@ -151,8 +151,14 @@ def test_gap_between_plan_and_simulation_is_a_headline(view: PlanView, lang: Any
     assert word("derate_green", where=view.names(lang).site("west"), points="2.0") in told
     agreed = replace(view, simulated=simulated(view, agreed=True, derated=[]))
     page = render_plan(agreed, lang)
-    assert escape(word("agreed", rounds=2)) in page
+    assert escape(word("agreed", rounds=word("round_many", n=2))) in page
     assert escape(word("derated_none")) in page
+    one = simulated(view)
+    page = render_plan(
+        replace(view, simulated=replace(one, rounds=one.rounds.iloc[:1], derated=[])), lang
+    )
+    assert escape(word("differ", rounds=word("round_one"))) in page
+    assert escape(word("derated_not")) in page
 
 
 @pytest.mark.usefixtures("strict")

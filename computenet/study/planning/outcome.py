@@ -232,9 +232,7 @@ class PlanOutcome:
 
         return render_plan(plan_view(self), lang)
 
-    def save(
-        self, directory: str | Path, *, overwrite: bool = False, lang: Lang = "en"
-    ) -> Path:
+    def save(self, directory: str | Path, *, overwrite: bool = False, lang: Lang = "en") -> Path:
         """Write ``plan.json``, the page, every table, and each stage's layout into a directory.
 
         The directory appears under its name only when it is complete.
