@@ -66,7 +66,7 @@ def plan(
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
     lang: Annotated[
-        str | None, typer.Option(help="Language of headings: en (default) or zh.")
+        str | None, typer.Option(help="Language of page and headings: en (default) or zh.")
     ] = None,
     as_json: JsonOpt = False,
 ) -> None:
@@ -120,7 +120,7 @@ def plan(
                 progress=None if report is None else report.solving,
             )
     if out is not None:
-        outcome.save(out, overwrite=overwrite)
+        outcome.save(out, overwrite=overwrite, lang="zh" if tongue == "zh" else "en")
     for note in outcome.notes:
         typer.echo(f"note: {note}", err=True)
     if as_json:

@@ -26,6 +26,7 @@ __all__ = [
     "links",
     "provenance",
     "revenue",
+    "source_list",
     "sources",
     "targets",
 ]
@@ -398,8 +399,12 @@ def audit(run: RunView, label: Labels) -> str:
 
 
 def sources(run: RunView, label: Labels) -> str:
+    """Return how many numbers of a run are of which grade, and the whole list folded away."""
+    return source_list(run.tables["sources"], label)
+
+
+def source_list(table: pd.DataFrame, label: Labels) -> str:
     """Return how many numbers are of which grade, and the whole list folded away."""
-    table = run.tables["sources"]
     if table.empty:
         return f'<p class="note">{label("no_sources")}</p>'
     counts = table["grade"].value_counts()

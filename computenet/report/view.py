@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     import pandas as pd
 
-    from computenet.scenario import Scenario
+    from computenet.scenario import Scenario, TopologySpec
 
 __all__ = ["Lang", "Names", "RunView", "number_at"]
 
@@ -54,7 +54,11 @@ class Names:
     @classmethod
     def of(cls, run: RunView, lang: Lang) -> Names:
         """Collect the names of a run's topology."""
-        topology = run.scenario.topology
+        return cls.of_topology(run.scenario.topology, lang)
+
+    @classmethod
+    def of_topology(cls, topology: TopologySpec, lang: Lang) -> Names:
+        """Collect the names of a topology."""
         return cls(
             lang,
             {site.id: getattr(site.name, lang) or site.id for site in topology.sites},

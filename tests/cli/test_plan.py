@@ -32,13 +32,14 @@ def test_json_is_the_summary_and_nothing_else(tmp_path: Path) -> None:
     assert isinstance(error, InputError)
 
 
-def test_tables_in_both_languages() -> None:
+def test_tables_and_page_in_both_languages(tmp_path: Path) -> None:
     code, stdout, _, _ = run("two-hubs", "--alternatives", "1", "--pareto", "2")
     assert code == 0
     for words in ("accelerators bought", "targets", "within", "cost little more", "carbon"):
         assert words in stdout
-    code, stdout, _, _ = run("two-hubs", "--lang", "zh")
+    code, stdout, _, _ = run("two-hubs", "--lang", "zh", "--out", str(tmp_path / "plan"))
     assert code == 0
+    assert 'lang="zh-CN"' in (tmp_path / "plan" / "report.html").read_text(encoding="utf-8")
     assert "成本现值" in stdout
     assert "采购加速卡" in stdout
 

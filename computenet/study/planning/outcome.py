@@ -19,6 +19,7 @@ from computenet.study.planning.targets import target_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from computenet.report.view import Lang
     from computenet.scenario import Scenario
     from computenet.study.planning.verification import Verification
 
@@ -224,8 +225,22 @@ class PlanOutcome:
             "notes": list(self.notes),
         }
 
-    def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
-        """Write ``plan.json``, every table, and the layout of each stage into a directory.
+    def report(self, path: str | Path, lang: Lang = "en") -> Path:
+        """Write the plan's page, one HTML file that needs no network, to `path`."""
+        from computenet.results.storage import write_text
+
+        out = Path(path)
+        write_text(out, self._page(lang))
+        return out
+
+    def _page(self, lang: Lang) -> str:
+        from computenet.report.plan_page import render_plan
+        from computenet.study.planning.page import plan_view
+
+        return render_plan(plan_view(self), lang)
+
+    def save(self, directory: str | Path, *, overwrite: bool = False, lang: Lang = "en") -> Path:
+        """Write ``plan.json``, the page, every table, and each stage's layout into a directory.
 
         The directory appears under its name only when it is complete.
 
@@ -253,6 +268,7 @@ class PlanOutcome:
             for stage in self.stages:
                 text = _yaml(self.layout(stage))
                 (folder / "layouts" / f"{stage}.yaml").write_text(text, encoding="utf-8")
+            (folder / "report.html").write_text(self._page(lang), encoding="utf-8")
             (folder / "plan.json").write_text(
                 json.dumps(self.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8"
             )
