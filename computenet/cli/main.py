@@ -11,8 +11,10 @@ import typer
 from computenet.cli.bench import bench
 from computenet.cli.match import match
 from computenet.cli.options import (
+    AddressOpt,
     BoundOpt,
     DaysOpt,
+    EngineOpt,
     FormatOpt,
     JsonOpt,
     LangOpt,
@@ -22,6 +24,7 @@ from computenet.cli.options import (
     ScenarioArg,
     SeedOpt,
     SetOpt,
+    WorkersOpt,
     language,
     load,
     needs_out,
@@ -128,6 +131,9 @@ def simulate(
     seed: SeedOpt = None,
     pairs: SetOpt = None,
     bound: BoundOpt = False,
+    workers: WorkersOpt = 1,
+    engine: EngineOpt = "local",
+    address: AddressOpt = None,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
     lang: LangOpt = None,
@@ -144,7 +150,9 @@ def simulate(
     if out is not None:
         require_free(out, overwrite=overwrite)
     with progress(loaded, quiet=as_json) as report:
-        results = study.simulate(loaded, progress=report)
+        results = study.simulate(
+            loaded, progress=report, workers=workers, engine=engine, address=address
+        )
     if bound:
         results = study.with_bound(results)
     if out is not None:
