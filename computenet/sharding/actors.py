@@ -1,171 +1,147 @@
-"""Shards as actors of a Ray cluster: orders and boxes travel through Ray's object store."""
+"""The program that drives actors: ``python -m computenet.sharding.actors WORKERS ADDRESS``."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Sequence
+import sys
 from itertools import pairwise
 from typing import Any
 
-from computenet.errors import InputError, Problem, RunError
+import ray as _ray
+
+import computenet
+from computenet.errors import RunError
+from computenet.sharding.child import answer_orders, own_streams
 from computenet.sharding.division import Division
 from computenet.sharding.queues import QueueFacts
 from computenet.sharding.shard import MakeSource, RequestShard
 
-__all__ = ["RayActors"]
+__all__ = ["Driver", "ShardActor"]
 
 #: Seconds to wait for a place for every worker.
 PLACE_S = 60.0
 
+ray: Any = _ray
 
-class _Actor:
+
+class ShardActor:
     """A shard that lives in a worker of the cluster."""
 
     def __init__(self, index: int) -> None:
         self._index = index
         self._shard: RequestShard | None = None
 
+    def version(self) -> str:
+        """Return the version found there."""
+        return computenet.__version__
+
     def begin(self, facts: QueueFacts, make_source: MakeSource, division: Division) -> None:
+        """Make the shard."""
         self._shard = RequestShard(facts, make_source, division, self._index)
 
     def route(self, until_s: float) -> Any:
         """Return the time reached and a box for each worker, as objects of their own."""
         assert self._shard is not None
         reached_s, boxes, first = self._shard.route(until_s)
-        made = [boxes[begin:end] for begin, end in pairwise(first)]
-        return (reached_s, *made)
+        return (reached_s, *(boxes[begin:end] for begin, end in pairwise(first.tolist())))
 
     def serve(self, reached_s: float, *boxes: Any) -> None:
+        """Serve what all workers routed here."""
         assert self._shard is not None
         self._shard.serve(reached_s, boxes)
 
     def ask(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the shard."""
         return getattr(self._shard, method)(*arguments)
 
-    def ready(self) -> None:
-        """Answer once the actor has a place."""
 
+class Driver:
+    """Carries out orders on all actors; boxes go from actor to actor through the object store."""
 
-class RayActors:
-    """Workers as actors, one core each.
-
-    Parameters
-    ----------
-    workers
-        How many.
-    address
-        Of a cluster; ``None`` = the one this process is connected to or finds, else one that is
-        started on this machine for the run.
-    """
-
-    def __init__(self, workers: int, address: str | None = None) -> None:
-        self.workers = workers
-        try:
-            import ray
-        except ImportError:
-            missing = Problem("engine", "ray", "needs Ray, which is not installed",
-                              "pip install 'computenet[ray]', or --engine local")  # fmt: skip
-            raise InputError([missing], "nothing was run") from None
-        self._ray: Any = ray
+    def __init__(self, workers: int, address: str) -> None:
+        self._workers, self._address = workers, address
         self._actors: list[Any] = []
-        self._ours = not ray.is_initialized()
-        if self._ours:
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            self._connect(address)
-        try:
-            self._actors = self._doing(self._start)
-        except BaseException:
-            self.close()
-            raise
 
-    def _connect(self, address: str | None) -> None:
-        settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        where = address or os.environ.get("RAY_ADDRESS")
-        if where is None:
-            settings |= {"num_cpus": self.workers, "include_dashboard": False}
+    def __call__(self, name: str, *arguments: Any) -> Any:
+        """Carry out one order, and say what became of actors that failed in it."""
+        errors = ray.exceptions
         try:
-            self._ray.init(address=where, **settings)
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-            raise RunError(
-                f"no Ray cluster at {where or 'this machine'}: {str(error).splitlines()[0]}"
-            ) from error
-
-    def _start(self) -> list[Any]:
-        remote = self._ray.remote(num_cpus=1, max_restarts=0)(_Actor)
-        actors = [remote.remote(index) for index in range(self.workers)]
-        self._actors = actors
-        try:
-            self._ray.get([actor.ready.remote() for actor in actors], timeout=PLACE_S)
-        except self._ray.exceptions.GetTimeoutError:
-            cores = self._ray.cluster_resources().get("CPU", 0.0)
-            raise RunError(
-                f"the Ray cluster has no place for {self.workers} workers of one core each "
-                f"({cores:g} cores in all)"
-            ) from None
-        return actors
-
-    def _doing(self, action: Callable[[], Any]) -> Any:
-        """Do something, and say what became of a cluster that failed in it."""
-        errors = self._ray.exceptions
-        try:
-            return action()
-        except errors.ActorDiedError as error:
+            return getattr(self, name)(*arguments)
+        except errors.RayTaskError as error:
+            cause = error.cause if error.cause is not None else error
+            what = "out of memory" if isinstance(cause, MemoryError) else str(cause)
+            raise RunError(f"a Ray worker failed: {what}") from error
+        except errors.RayActorError as error:
             raise RunError(
                 "a Ray worker ended, so the run was stopped; one that is killed most often asked "
                 "for more memory than there is"
             ) from error
-        except errors.RayTaskError as error:
-            cause = error.cause if error.cause is not None else error
-            raise RunError(f"a Ray worker failed: {type(cause).__name__}: {cause}") from error
-        except (errors.RayError, ConnectionError) as error:
+        except errors.RayError as error:
             raise RunError(
-                f"the Ray cluster was lost, so the run was stopped ({type(error).__name__})"
+                f"the Ray cluster at {self._address} went away, so the run was stopped "
+                f"({type(error).__name__})"
             ) from error
+
+    def connect(self) -> None:
+        """Connect to the cluster and find a place for every actor."""
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        if self._address == "local":
+            options |= {"num_cpus": self._workers, "include_dashboard": False}
+        try:
+            ray.init(address=self._address, **options)
+        except Exception as error:  # Ray has no common class for what can go wrong here.
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise RunError(f"{self._address} cannot be used as a Ray cluster: {first}") from error
+        remote = ray.remote(num_cpus=1, max_restarts=0)(ShardActor)
+        self._actors = [remote.remote(index) for index in range(self._workers)]
+        try:
+            versions = ray.get([actor.version.remote() for actor in self._actors], timeout=PLACE_S)
+        except ray.exceptions.GetTimeoutError:
+            cores = ray.cluster_resources().get("CPU", 0.0)
+            raise RunError(
+                f"the Ray cluster at {self._address} has no place for {self._workers} workers of "
+                f"one core each ({cores:g} cores in all)"
+            ) from None
+        others = {version for version in versions if version != computenet.__version__}
+        if others:
+            raise RunError(
+                f"the Ray cluster has computenet {', '.join(sorted(others))}, "
+                f"not {computenet.__version__}"
+            )
 
     def begin(self, facts: QueueFacts, make_source: MakeSource, division: Division) -> None:
         """Let every worker make its shard."""
-        ray = self._ray
-
-        def begin() -> None:
-            shared = ray.put(facts), ray.put(make_source), ray.put(division)
-            ray.get([actor.begin.remote(*shared) for actor in self._actors])
-
-        self._doing(begin)
+        shared = ray.put(facts), ray.put(make_source), ray.put(division)
+        ray.get([actor.begin.remote(*shared) for actor in self._actors])
 
     def step(self, until_s: float) -> float:
         """Route and serve up to `until_s`, or as much as is drawn at once; return the time."""
-        ray, count = self._ray, self.workers + 1
+        many = {"num_returns": self._workers + 1}
+        made = [actor.route.options(**many).remote(until_s) for actor in self._actors]
+        served = [
+            actor.serve.remote(made[0][0], *(boxes[1 + index] for boxes in made))
+            for index, actor in enumerate(self._actors)
+        ]
+        ray.get(served)
+        return float(ray.get(made[0][0]))
 
-        def step() -> float:
-            made = [
-                actor.route.options(num_returns=count).remote(until_s) for actor in self._actors
-            ]
-            ray.get(
-                [
-                    actor.serve.remote(made[0][0], *(boxes[1 + index] for boxes in made))
-                    for index, actor in enumerate(self._actors)
-                ]
-            )
-            return float(ray.get(made[0][0]))
-
-        return float(self._doing(step))
-
-    def ask(self, method: str, *arguments: Any) -> Sequence[Any]:
+    def ask(self, method: str, *arguments: Any) -> list[Any]:
         """Call a method of every shard; return the answers in order of workers."""
-        ray = self._ray
-        answers: Sequence[Any] = self._doing(
-            lambda: ray.get([actor.ask.remote(method, *arguments) for actor in self._actors])
+        answers: list[Any] = ray.get(
+            [actor.ask.remote(method, *arguments) for actor in self._actors]
         )
         return answers
 
-    def close(self) -> None:
-        """Let the actors go, and the cluster where this run connected to it."""
-        with contextlib.suppress(Exception):
-            for actor in self._actors:
-                self._ray.kill(actor)
-        self._actors = []
-        if self._ours and self._ray.is_initialized():
-            with contextlib.suppress(Exception):
-                self._ray.shutdown()
-        self._ours = False
+
+if __name__ == "__main__":
+    # What Ray has to say goes nowhere unless the user wants it.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    wanted = os.environ.get("RAY_BACKEND_LOG_LEVEL", "fatal") != "fatal"
+    streams = own_streams(2 if wanted else nowhere)
+    if not wanted:
+        os.dup2(nowhere, 2)
+    # The class must be found under its module's name by the workers of the cluster.
+    from computenet.sharding import actors
+
+    answer_orders(*streams, actors.Driver(int(sys.argv[1]), sys.argv[2]))
+    ray.shutdown()

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import computenet
 from computenet.errors import RunError
 from computenet.sharding.boxes import anonymous_file
+from computenet.sharding.child import Child, Gone
 from computenet.sharding.division import Division
 from computenet.sharding.queues import QueueFacts
 from computenet.sharding.shard import MakeSource
@@ -23,21 +18,18 @@ __all__ = ["Processes"]
 
 
 class Processes:
-    """Workers as processes.
-
-    They are plain children of this one, so a script that calls this is not run again in them. They
-    end when their pipe is closed, whatever happens to this process, and the memory they share has
-    no name: nothing can stay behind.
-    """
+    """Workers as processes; the memory they share has no name, so none can be left behind."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._children: list[Child] = []
         boxes: list[int] = []
         try:
-            boxes = [anonymous_file() for _ in range(workers)]
+            while len(boxes) < workers:
+                boxes.append(anonymous_file())
             for index in range(workers):
-                self._children.append(_start(index, boxes))
+                arguments = [index, *boxes]
+                self._children.append(Child("computenet.sharding.worker", arguments, boxes))
         except OSError as error:
             self.close()
             raise RunError(f"{workers} workers cannot be started: {error}") from error
@@ -61,62 +53,24 @@ class Processes:
 
     def _all(self, *order: Any) -> list[Any]:
         message = pickle.dumps(order, protocol=pickle.HIGHEST_PROTOCOL)
-        for index, child in enumerate(self._children):
-            assert child.stdin is not None
-            try:
-                child.stdin.write(message)
-                child.stdin.flush()
-            except (OSError, ValueError):
-                raise self._lost(index) from None
-        return [self._answer(index) for index in range(len(self._children))]
-
-    def _answer(self, index: int) -> Any:
-        stream = self._children[index].stdout
-        assert stream is not None
+        at = 0
         try:
-            fine, answer = pickle.load(stream)
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
-            raise self._lost(index) from None
-        if not fine:
-            raise RunError(f"worker {index + 1} of {self.workers} failed: {answer}")
-        return answer
-
-    def _lost(self, index: int) -> RunError:
-        """Return what to say of a worker that is gone."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._children[index].wait(timeout=5.0)
-        code = self._children[index].returncode
-        how = f"exit status {code}"
-        if code is not None and code < 0:
-            how = f"signal {signal.Signals(-code).name}"
-        return RunError(
-            f"worker {index + 1} of {self.workers} ended ({how}), so the run was stopped; "
-            "one that is killed most often asked for more memory than there is"
-        )
+            for at, child in enumerate(self._children):  # noqa: B007
+                child.order(message)
+            answers = []
+            for at, child in enumerate(self._children):  # noqa: B007
+                answers.append(child.answer())
+            return answers
+        except Gone as gone:
+            raise RunError(
+                f"worker {at + 1} of {self.workers} ended ({gone}), so the run was stopped; one "
+                "that is killed most often asked for more memory than there is"
+            ) from None
+        except RunError as error:
+            raise RunError(f"worker {at + 1} of {self.workers} failed: {error}") from None
 
     def close(self) -> None:
         """End the processes."""
-        for child in self._children:
-            child.kill()
-        for child in self._children:
-            for stream in (child.stdin, child.stdout):
-                if stream is not None:
-                    with contextlib.suppress(OSError):
-                        stream.close()
-            child.wait()
-        self._children = []
-
-
-def _start(index: int, boxes: list[int]) -> subprocess.Popen[bytes]:
-    # The worker finds this very package, wherever it was imported from. Interrupts of the terminal
-    # are for this process, which ends the workers.
-    home = str(Path(computenet.__file__).parent.parent)
-    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.Popen(
-        [sys.executable, "-m", "computenet.sharding.worker", str(index), *map(str, boxes)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
-        pass_fds=boxes,
-        process_group=0,
-    )
+        children, self._children = self._children, []
+        for child in children:
+            child.end()

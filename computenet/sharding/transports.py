@@ -36,9 +36,9 @@ def hire(engine: str, workers: int, address: str | None = None) -> Transport:
         They cannot be started.
     """
     if engine == "ray":
-        from computenet.sharding.actors import RayActors
+        from computenet.sharding.cluster import Cluster
 
-        return RayActors(workers, address)
+        return Cluster(workers, address)
     if engine == "threads":
         return Threads(workers)
     from computenet.sharding.processes import Processes
