@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
+import socket
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,8 @@ __all__ = ["Cluster"]
 
 #: Time for the driver to take leave of the cluster, s.
 PATIENCE_S = 20.0
+#: Longest time to reach a cluster, s.
+REACH_S = 10.0
 #: Settings of Ray, read when it is imported; the user's own go before. No statistics leave the
 #: machine, and a cluster that has been silent for so many seconds is given up.
 SETTINGS = {
@@ -44,12 +47,14 @@ class Cluster:
     """
 
     def __init__(self, workers: int, address: str | None = None) -> None:
-        self.workers = workers
+        self.workers, self.idle = workers, 0
         if importlib.util.find_spec("ray") is None:
             missing = Problem("engine", "ray", "needs Ray, which is not installed",
                               "pip install 'computenet[ray]', or engine local")  # fmt: skip
             raise InputError([missing], "nothing was run")
         self._address = address or _connected() or os.environ.get("RAY_ADDRESS") or "local"
+        if address is not None and address != "auto":
+            _require_answer(address)
         self._child: Child | None = Child(
             "computenet.sharding.actors", [workers, self._address], settings=SETTINGS
         )
@@ -57,7 +62,8 @@ class Cluster:
 
     def begin(self, facts: QueueFacts, make_source: MakeSource, division: Division) -> None:
         """Let every worker make its shard."""
-        self._answer()
+        self.idle = division.idle()
+        self._answer()  # to "connect"
         self._do("begin", facts, make_source, division)
 
     def step(self, until_s: float) -> float:
@@ -103,3 +109,16 @@ def _connected() -> str | None:
     if ray is None or not ray.is_initialized():
         return None
     return str(ray.get_runtime_context().gcs_address)
+
+
+def _require_answer(address: str) -> None:
+    """Refuse an address where nothing listens; Ray itself would take half a minute to find out."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH_S).close()
+    except (OSError, ValueError) as error:
+        nobody = Problem(
+            "address", address, f"no Ray cluster answers: {error}",
+            "host:port of a running cluster (ray start --head), auto, or no address",
+        )  # fmt: skip
+        raise InputError([nobody], "nothing was run") from None

@@ -36,6 +36,11 @@ class Division:
     of_demand: I4
     of_replica: I4
 
+    def idle(self) -> int:
+        """Return how many workers have nothing to do."""
+        busy = np.union1d(self.of_demand, self.of_replica)
+        return self.workers - len(busy)
+
 
 def share_out(weight: F8, workers: int) -> NDArray[np.int64]:
     """Return the worker of each item: the heaviest first, to whoever has least.

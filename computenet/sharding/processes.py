@@ -21,7 +21,7 @@ class Processes:
     """Workers as processes; the memory they share has no name, so none can be left behind."""
 
     def __init__(self, workers: int) -> None:
-        self.workers = workers
+        self.workers, self.idle = workers, 0
         self._children: list[Child] = []
         boxes: list[int] = []
         try:
@@ -39,6 +39,7 @@ class Processes:
 
     def begin(self, facts: QueueFacts, make_source: MakeSource, division: Division) -> None:
         """Let every worker make its shard."""
+        self.idle = division.idle()
         self._all("begin", facts, make_source, division)
 
     def step(self, until_s: float) -> float:

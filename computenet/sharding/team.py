@@ -24,6 +24,7 @@ class Transport(Protocol):
     """
 
     workers: int
+    idle: int  # of them, who have nothing to do
 
     def begin(self, facts: QueueFacts, make_source: MakeSource, division: Division) -> None:
         """Let every worker make its shard."""

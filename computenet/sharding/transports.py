@@ -50,12 +50,13 @@ class Threads:
     """Shards in threads of this process, whose kernels run without the interpreter's lock."""
 
     def __init__(self, workers: int) -> None:
-        self.workers = workers
+        self.workers, self.idle = workers, 0
         self._shards: list[RequestShard] = []
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="shard")
 
     def begin(self, facts: QueueFacts, make_source: MakeSource, division: Division) -> None:
         """Make the shards."""
+        self.idle = division.idle()
         self._shards = list(
             self._pool.map(
                 lambda index: RequestShard(facts, make_source, division, index),

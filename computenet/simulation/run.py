@@ -156,6 +156,11 @@ def run_scenario(
     manifest = make_manifest(
         scenario, compiled, policy, wall, outcome.plans.decision_s, demand, streamed
     )
+    manifest["workers"] = {
+        "engine": "alone" if transport is None else engine,
+        "count": workers,
+        "idle": 0 if transport is None else transport.idle,
+    }
     return Results(scenario, summary, manifest, tables, audit, streamed)
 
 
