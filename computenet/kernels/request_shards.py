@@ -32,7 +32,15 @@ from computenet.kernels.requests import (
     route_request,
 )
 
-__all__ = ["ROUTED", "Fleet", "fill_boxes", "order_routed", "route_arrivals", "serve_routed"]
+__all__ = [
+    "ROUTED",
+    "Fleet",
+    "fill_boxes",
+    "group_routed",
+    "order_routed",
+    "route_arrivals",
+    "serve_routed",
+]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -167,6 +175,38 @@ def order_routed(
 
 
 @njit
+def group_routed(
+    routed: Any, order: I4, count: int, local: I4, replicas: int, place: I8, into: I4
+) -> None:
+    """Write to `into` the first `count` of `order` by replica, and those of one as they stood.
+
+    A replica's state then stays near while it is served. Where the choice of a replica looks at
+    others, its group stands for it.
+
+    Parameters
+    ----------
+    local, replicas
+        Place of each of the run's replicas among the `replicas` of this worker.
+    place
+        Scratch of `replicas` and the number of groups, plus one.
+    """
+    place[:] = 0
+    for k in range(count):
+        item = routed[order[k]]
+        chosen = item["replica"]
+        key = local[chosen] if chosen >= 0 else replicas + item["group"]
+        place[key + 1] += 1
+    for key in range(place.shape[0] - 1):
+        place[key + 1] += place[key]
+    for k in range(count):
+        item = routed[order[k]]
+        chosen = item["replica"]
+        key = local[chosen] if chosen >= 0 else replicas + item["group"]
+        into[place[key]] = order[k]
+        place[key] += 1
+
+
+@njit
 def serve_routed(
     routed: Any,
     order: I4,
@@ -180,6 +220,9 @@ def serve_routed(
     out: RequestOut,
 ) -> None:
     """Give requests, all before `until_s`, to their replicas, and close slots up to then.
+
+    Those of one replica, or of one group where the choice looks at others, must be in order of
+    time; all of them where a slot ends before `until_s`.
 
     `local` has the place of each of the run's replicas among those of this worker.
     """

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.kernels.arrival_counts import count_arrivals
+from computenet.kernels.replica_state import SLOT
 from computenet.kernels.request_shards import (
     ROUTED,
     Fleet,
     fill_boxes,
+    group_routed,
     order_routed,
     route_arrivals,
     serve_routed,
@@ -73,6 +75,9 @@ class RequestShard(ReplicaQueues):
         self._served_s = 0.0
         self._routed, self._to = _room(0), np.zeros(0, dtype=np.int32)
         self._inbox, self._order = _room(0), np.zeros(0, dtype=np.int32)
+        self._grouped = self._order
+        keys = len(self.replica_facts.group) + len(facts.replicas) + 1
+        self._place = np.zeros(keys, dtype=np.int64)
         self._bucket = np.zeros(3, dtype=np.int64)
 
     def set_active(self, group: int, replicas: int) -> None:
@@ -125,7 +130,10 @@ class RequestShard(ReplicaQueues):
         """
         if until_s > self._complete_s and self._reached_s >= self._complete_s:
             self._draw()
-        self._reached_s = min(until_s, self._complete_s)
+        # A step ends with a slot, so that within one replicas may be served one after the other.
+        slot_s = self.facts.slot_s
+        edge_s = (int(self._reached_s / slot_s + 1e-9) + 1) * slot_s
+        self._reached_s = min(until_s, self._complete_s, edge_s)
         box = np.zeros(self._workers, dtype=np.int64)
         count = route_arrivals(
             self._chunk, self._segments, self._cursor, self.facts.inner(self._reached_s), self.plan,
@@ -143,6 +151,7 @@ class RequestShard(ReplicaQueues):
         if len(self._inbox) < count:
             size = count + count // 8
             self._inbox, self._order = _room(size), np.zeros(size, dtype=np.int32)
+            self._grouped = np.zeros(size, dtype=np.int32)
         at = 0
         for box in boxes:
             self._inbox[at : at + len(box)] = box
@@ -154,8 +163,15 @@ class RequestShard(ReplicaQueues):
                 self._bucket = np.zeros(buckets + buckets // 8, dtype=np.int64)
             order_routed(self._inbox, count, begin_s, end_s, self._bucket, self._order)
             self.arena = grow_arena(self.arena, self.state, count)
+        order = self._order
+        if count > 0 and end_s <= (int(self.state.scalar[SLOT]) + 1) * self.facts.slot_s:
+            order = self._grouped
+            group_routed(
+                self._inbox, self._order, count, self._local, len(self.replica_facts.group),
+                self._place, order,
+            )  # fmt: skip
         self._served_s = end_s
         serve_routed(
-            self._inbox, self._order, count, self._local, self.plan, self.state,
+            self._inbox, order, count, self._local, self.plan, self.state,
             self.replica_facts, self.arena, end_s, self.out,
         )  # fmt: skip

@@ -27,12 +27,12 @@ def test_the_summary_is_that_of_one_core() -> None:
     assert json.loads(one.stdout) == json.loads(two.stdout)
 
 
-@pytest.mark.parametrize("words", [("--workers", "0"), ("--engine", "rya"), ("--address", "a:1")])
-def test_bad_workers_are_one_block_on_stderr(words: tuple[str, str]) -> None:
-    done = run("simulate", "two-hubs", "--days", "0.1", *words)
+def test_bad_workers_are_one_block_on_stderr() -> None:
+    done = run("simulate", "two-hubs", "--days", "0.1", "--workers", "0", "--engine", "rya")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert words[0].strip("-") in done.stderr
+    assert "(2 problems)" in done.stderr
+    assert "did you mean: ray" in done.stderr
 
 
 def shared_memory() -> set[str]:
@@ -54,7 +54,7 @@ def test_whatever_is_killed_nothing_is_left(tmp_path: Path, struck: str) -> None
     workers: list[psutil.Process] = []
     # By their own clocks workers are under way then, however busy the machine is.
     while process.poll() is None and (
-        len(workers) < 2 or min(worker.cpu_times().user for worker in workers) < 2.0
+        len(workers) < 2 or min(worker.cpu_times().user for worker in workers) < 1.0
     ):
         time.sleep(0.1)
         workers = me.children()
