@@ -16,6 +16,9 @@ import computenet as cn
 from benchmarks.measure import Figure
 from computenet.compilation import compile_scenario
 from computenet.policies import make_policy
+from computenet.sharding import MakeSource, QueueFacts
+from computenet.sharding.division import Division
+from computenet.sharding.shard import RequestShard
 from computenet.sharding.transports import Threads
 from computenet.simulation.demand import demand_of
 from computenet.simulation.engine import Engine
@@ -44,6 +47,15 @@ class Timed(Threads):
         self.slowest_s += max(spent)
         self.all_s += sum(spent)
         return answers
+
+    def begin(self, facts: QueueFacts, make_source: MakeSource, division: Division) -> None:
+        """Make the shards."""
+        self._shards = self._each(
+            [
+                lambda index=index: RequestShard(facts, make_source, division, index)
+                for index in range(self.workers)
+            ]
+        )
 
     def step(self, until_s: float) -> float:
         """Route and serve up to `until_s`."""
