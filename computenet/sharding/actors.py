@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import threading
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +23,8 @@ __all__ = ["Driver", "ShardActor"]
 
 #: Seconds to wait for a place for every worker.
 PLACE_S = 60.0
+#: Seconds for which the head of a cluster may be silent.
+SILENT_S = 10.0
 
 ray: Any = _ray
 
@@ -102,6 +107,7 @@ class Driver:
                 f"the Ray cluster at {self._address} has no place for {self._workers} workers of "
                 f"one core each ({cores:g} cores in all)"
             ) from None
+        _leave_with(str(ray.get_runtime_context().gcs_address))
         others = {version for version in versions if version != computenet.__version__}
         if others:
             raise RunError(
@@ -131,6 +137,24 @@ class Driver:
             [actor.ask.remote(method, *arguments) for actor in self._actors]
         )
         return answers
+
+
+def _leave_with(address: str) -> None:
+    """End this process soon after the cluster's head does, whatever Ray is waiting for."""
+    host, _, port = address.rpartition(":")
+
+    def watch() -> None:
+        silent_s = 0.0
+        while silent_s < SILENT_S:
+            time.sleep(1.0)
+            try:
+                socket.create_connection((host, int(port)), timeout=SILENT_S).close()
+                silent_s = 0.0
+            except OSError:
+                silent_s += 1.0
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="watch").start()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from computenet.sharding.shard import MakeSource
 __all__ = ["Cluster"]
 
 #: Time for the driver to take leave of the cluster, s.
-PATIENCE_S = 20.0
+PATIENCE_S = 8.0
 #: Longest time to reach a cluster, s.
 REACH_S = 10.0
 #: Settings of Ray, read when it is imported; the user's own go before. No statistics leave the
