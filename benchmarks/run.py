@@ -12,6 +12,7 @@ SUITES = (
     "disciplines",
     "readers",
     "runs",
+    "sharding",
     "bounds",
     "studies",
     "optimizer.clearing",

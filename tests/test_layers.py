@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "serving": {"units", "errors"},
     "engines": {"kernels", "serving", "units", "errors"},
     "workload": {"kernels", "scenario", "streams", "units", "errors"},
+    "sharding": {"kernels", "workload", "streams", "units", "errors"},
     "compiled": {"scenario", "energy", "units", "errors"},
     "compilation": {
         "compiled", "scenario", "energy", "network", "serving", "engines", "kernels", "streams",
@@ -33,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "results": {"scenario", "compiled", "units", "errors", "report", "interop"},
     "simulation": {
         "policies", "kernels", "energy", "network", "workload", "compiled", "compilation",
-        "results", "scenario", "serving", "engines", "streams", "units", "errors",
+        "results", "scenario", "serving", "engines", "sharding", "streams", "units", "errors",
     },
     "report": {"results", "scenario", "units", "errors"},
     "study": {

@@ -13,8 +13,10 @@ from computenet.cli.compare import compare
 from computenet.cli.export import export, layout_app
 from computenet.cli.match import match
 from computenet.cli.options import (
+    AddressOpt,
     BoundOpt,
     DaysOpt,
+    EngineOpt,
     FormatOpt,
     JsonOpt,
     LangOpt,
@@ -24,6 +26,7 @@ from computenet.cli.options import (
     ScenarioArg,
     SeedOpt,
     SetOpt,
+    WorkersOpt,
     language,
     load,
     needs_out,
@@ -141,6 +144,9 @@ def simulate(
     seed: SeedOpt = None,
     pairs: SetOpt = None,
     bound: BoundOpt = False,
+    workers: WorkersOpt = 1,
+    engine: EngineOpt = "local",
+    address: AddressOpt = None,
     out: OutOpt = None,
     overwrite: OverwriteOpt = False,
     lang: LangOpt = None,
@@ -157,7 +163,9 @@ def simulate(
     if out is not None:
         require_free(out, overwrite=overwrite)
     with progress(loaded, quiet=as_json) as report:
-        results = study.simulate(loaded, progress=report)
+        results = study.simulate(
+            loaded, progress=report, workers=workers, engine=engine, address=address
+        )
     if bound:
         results = study.with_bound(results)
     if out is not None:

@@ -31,6 +31,15 @@ TargetArg = Annotated[Path, typer.Argument(metavar="TARGET", help=".parquet, .cs
 LenientOpt = Annotated[
     bool, typer.Option("--lenient", help="Leave out lines that cannot be read, and count them.")
 ]
+WorkersOpt = Annotated[
+    int, typer.Option("--workers", help="Share one run among so many; the results are the same.")
+]
+EngineOpt = Annotated[
+    str, typer.Option("--engine", help="What workers are: local processes, ray or threads.")
+]
+AddressOpt = Annotated[
+    str | None, typer.Option("--address", help="Ray cluster, HOST:PORT; none = one of its own.")
+]
 ReplaceOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
 

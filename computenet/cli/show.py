@@ -110,6 +110,12 @@ def print_summary(results: Results, out: Path | None) -> None:
             f"requests are simulated in windows: {window_h:g} h in every "
             f"{results.scenario.run.request_period_h:g} h, the rest is estimated from them"
         )
+    shared = results.manifest.get("workers", {"idle": 0})
+    if shared["idle"] > 0:
+        console.print(
+            f"{shared['idle']} of {shared['count']} workers had nothing to do: there are fewer "
+            "demands and replicas to share"
+        )
     console.print("audit: every balance closes")
     if out is not None:
         console.print(f"run: {escape(str(out))}")

@@ -36,7 +36,7 @@ def count_arrivals(
     Parameters
     ----------
     arrival_s, demand, tokens_in, tokens_out, cached
-        ``(n,)`` arrivals in order of time.
+        ``(n,)`` arrivals; those in order of time are counted fastest.
     model
         ``(D,)`` model of each demand.
     slot_s, horizon_s
@@ -45,14 +45,14 @@ def count_arrivals(
         ``(4, M, S)``; written.
     """
     slots = counts.shape[2]
-    s, edge_s = 0, slot_s
+    s, begin_s, edge_s = 0, 0.0, 0.0
     for i in range(count):
         now_s = arrival_s[i]
         if now_s >= horizon_s:
-            return
-        if now_s >= edge_s or i == 0:
+            continue
+        if now_s >= edge_s or now_s < begin_s:
             s = min(int(now_s / slot_s), slots - 1)
-            edge_s = (s + 1) * slot_s
+            begin_s, edge_s = s * slot_s, (s + 1) * slot_s
         m = model[demand[i]]
         counts[REQUESTS, m, s] += 1
         # At least one token is computed, whatever the cache holds.

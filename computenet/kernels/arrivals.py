@@ -138,7 +138,10 @@ def draw_arrivals(
 def merge_arrivals(
     draws: Draws, start_s: float, end_s: float, bucket: I8, order: I8, into: Draws
 ) -> None:
-    """Sort draws by time into `into`; `bucket` is scratch of any length > 1, `order` of m."""
+    """Sort draws by time into `into`; `bucket` is scratch of any length > 1, `order` of m.
+
+    At equal times the lower source comes first, and within a source what stands first.
+    """
     m = draws.count[0]
     buckets = bucket.shape[0] - 1
     scale = buckets / (end_s - start_s)
@@ -159,8 +162,12 @@ def merge_arrivals(
         while j > 0:
             other = order[j - 1]
             other_s = draws.arrival_s[other]
-            if other_s < time_s or (other_s == time_s and other < item):
+            if other_s < time_s:
                 break
+            if other_s == time_s:
+                before, here = draws.source[other], draws.source[item]
+                if before < here or (before == here and other < item):
+                    break
             order[j] = other
             j -= 1
         order[j] = item

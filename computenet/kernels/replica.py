@@ -355,9 +355,9 @@ def close_slot(
 ) -> None:
     """Write the replica's integrals of a slot; its events before the edge are processed."""
     integrate(r, edge_s, state)
-    g = facts.group[r]
+    lane = facts.lane[r]
     for column in range(4):
-        out.integral[g, slot, column] += state.integral[r, column]
+        out.integral[lane, slot, column] += state.integral[r, column]
         state.integral[r, column] = 0.0
 
 

@@ -46,6 +46,7 @@ class ReplicaFacts(NamedTuple):
     """What does not change: groups (axis G) of replicas and demands (axis D)."""
 
     group: I4  # (N,) group of each replica
+    lane: I4  # (N,) row of `RequestOut.integral` its integrals are added to
     first_replica: I8  # (G + 1,)
     slots: I8  # (G,) most running requests
     cache_tokens: I8  # (G,) tokens the cache holds (processor sharing)
@@ -113,7 +114,7 @@ class WaitArena(NamedTuple):
 class RequestOut(NamedTuple):
     """Sums. Integrals are added at slot edges, counts at events."""
 
-    integral: F8  # (G, S, 4) replica-seconds busy, in prefill; request-seconds running, waiting
+    integral: F8  # (L, S, 4) replica-seconds busy, in prefill; request-seconds running, waiting
     tokens_in: I8  # (G, S) at the end of a request
     tokens_out: I8  # (G, S)
     arrived: I8  # (D,)

@@ -8,8 +8,9 @@ SIGCOMM 1995), so an LP's split is carried out request by request.
 Where requests are a sample of a larger stream the split is random instead: taking turns among a few
 sampled requests would make arrivals smoother than they are at any of the real replicas.
 
-Integrals of replicas are written to their group at the edges of accounting slots, replica by
-replica in index order: sums of floats then have one order, whatever cuts the control plane makes.
+Integrals of replicas are written to their lane at the edges of accounting slots, replica by replica
+in index order: sums of floats then have one order, whatever cuts the control plane makes. A lane is
+a whole group, or a number of neighbouring replicas of one.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ __all__ = [
     "RoutingPlan",
     "advance_requests",
     "advance_requests_packed",
+    "choose_replica",
     "close_requests",
+    "close_slots",
     "count_present",
     "fail_group",
     "grow_arena",
@@ -60,6 +63,7 @@ __all__ = [
     "make_replica_facts",
     "make_request_out",
     "make_request_state",
+    "route_request",
     "settle_requests",
 ]
 
@@ -121,6 +125,7 @@ def make_replica_facts(
     cache_tokens: I8 | None = None,
     block: int = 1,
     engine: EngineFacts | None = None,
+    lane: I4 | None = None,
 ) -> ReplicaFacts:
     """Return the facts of groups of `replicas`.
 
@@ -144,6 +149,8 @@ def make_replica_facts(
         Tokens of a block of that cache; a request leaves half of its last one empty.
     engine
         What continuous batching needs; ``None`` = limited processor sharing.
+    lane
+        ``(replicas,)`` lane of every replica; ``None`` = its group.
     """
     n = len(replicas)
     if engine is None:
@@ -155,8 +162,10 @@ def make_replica_facts(
         law = CONTINUOUS_BATCHING
     first = np.zeros(len(replicas) + 1, dtype=np.int64)
     np.cumsum(replicas, out=first[1:])
+    group = np.repeat(np.arange(len(replicas), dtype=np.int32), replicas)
     return ReplicaFacts(
-        group=np.repeat(np.arange(len(replicas), dtype=np.int32), replicas),
+        group=group,
+        lane=group if lane is None else lane.astype(np.int32),
         first_replica=first,
         slots=slots.astype(np.int64),
         cache_tokens=(
@@ -269,15 +278,19 @@ def grow_arena(arena: WaitArena, state: RequestState, wanted: int) -> WaitArena:
 
 
 def make_request_out(
-    n_demands: int, n_groups: int, n_slots: int, record_rows: int = 0
+    n_demands: int,
+    n_groups: int,
+    n_slots: int,
+    record_rows: int = 0,
+    n_lanes: int | None = None,
 ) -> RequestOut:
-    """Return zeroed sums."""
+    """Return zeroed sums; without `n_lanes` every group is one lane."""
 
     def counts(*shape: int) -> I8:
         return np.zeros(shape, dtype=np.int64)
 
     return RequestOut(
-        integral=np.zeros((n_groups, n_slots, 4)),
+        integral=np.zeros((n_groups if n_lanes is None else n_lanes, n_slots, 4)),
         tokens_in=counts(n_groups, n_slots),
         tokens_out=counts(n_groups, n_slots),
         arrived=counts(n_demands),
@@ -293,7 +306,7 @@ def make_request_out(
 
 
 @njit_inline
-def _route(d: int, u: float, plan: RoutingPlan) -> tuple[int, float]:
+def route_request(d: int, u: float, plan: RoutingPlan) -> tuple[int, float]:
     """Return the group of the next request of `d` and what is left of its uniform number.
 
     The group is -1 when the row is empty. At random, `u` in [0, 1) falls into one share, and its
@@ -355,7 +368,7 @@ def _by_work(
 
 
 @njit_inline
-def _choose(
+def choose_replica(
     g: int,
     u: float,
     now_s: float,
@@ -378,7 +391,7 @@ def _choose(
 
 
 @njit
-def _close_slots(
+def close_slots(
     until_s: float,
     plan: RoutingPlan,
     state: RequestState,
@@ -429,15 +442,15 @@ def advance_requests(
         if now_s >= until_s:
             break
         if now_s >= edge_s:
-            edge_s = _close_slots(now_s, plan, state, facts, arena, out)
+            edge_s = close_slots(now_s, plan, state, facts, arena, out)
         d = chunk.demand[i]
         out.arrived[d] += 1
-        g, u = _route(d, chunk.choice[i], plan)
+        g, u = route_request(d, chunk.choice[i], plan)
         if g < 0:
             out.dropped[d] += 1
         else:
             out.routed[d, g] += 1
-            r = _choose(g, u, now_s, plan, state, facts, arena, out)
+            r = choose_replica(g, u, now_s, plan, state, facts, arena, out)
             # Ends at this very instant come before the arrival.
             run_replica(r, now_s, plan.rtt_s, plan.circle_ok, state, facts, arena, out, True)
             arrive(
@@ -447,7 +460,7 @@ def advance_requests(
         i += 1
     state.scalar[CURSOR] = i
     if edge_s <= until_s and i == count:
-        _close_slots(until_s, plan, state, facts, arena, out)
+        close_slots(until_s, plan, state, facts, arena, out)
 
 
 @njit
@@ -482,7 +495,7 @@ def settle_requests(
     out: RequestOut,
 ) -> None:
     """Process everything before `until_s`, so that counts hold then; changes no number."""
-    _close_slots(until_s, plan, state, facts, arena, out)
+    close_slots(until_s, plan, state, facts, arena, out)
     if state.scalar[PRESENT] == 0:
         return
     for r in range(facts.group.shape[0]):

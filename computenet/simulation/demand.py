@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,8 @@ from computenet.kernels.arrivals import Draws
 from computenet.kernels.job_state import FAIR_SHARE
 from computenet.scenario import DemandSurge, Scenario
 from computenet.scenario.workload import ShapeSpec
+from computenet.sharding import MakeSource, Source
 from computenet.simulation.ahead import ahead
-from computenet.simulation.request_plane import Source
 from computenet.simulation.source_ahead import SourceAhead
 from computenet.streams import named_stream
 from computenet.workload.generators.bursts import Burst
@@ -63,15 +64,20 @@ class Demand:
     later_jobs
         Further jobs in order of time, each table with the time up to which jobs are then
         complete; ``None`` = `jobs` is all.
+    requests
+        ``None`` where they are to be drawn by workers.
     all_jobs
         Draws the same tables once more, where they come one after the other.
+    make_requests
+        Makes sources of the same requests, or of some demands; ``None`` = they were recorded.
     """
 
     jobs: JobTable
-    requests: Source
+    requests: Source | None
     expected_load: F8
     later_jobs: Iterator[tuple[JobTable, float]] | None = None
     all_jobs: Callable[[], Iterator[JobTable]] | None = None
+    make_requests: MakeSource | None = None
 
 
 def demand_of(
@@ -79,9 +85,17 @@ def demand_of(
     compiled: CompiledScenario,
     recorded: ReplayDemand | None,
     stream_over: int = STREAM_OVER,
+    shared: bool = False,
 ) -> Demand:
-    """Return the demand of a run; over so many jobs expected, they come in chunks of time."""
+    """Return the demand of a run.
+
+    Over so many jobs expected, they come in chunks of time; requests of a run that is `shared` are
+    left to its workers.
+    """
     if recorded is not None:
+        if shared:
+            lone = Problem("workers", None, "recorded demand is replayed by one process", "1")
+            raise InputError([lone], "nothing was run")
         if compiled.sampling > 1:
             raise InputError(
                 [
@@ -139,15 +153,17 @@ def demand_of(
             [Burst(item.cv, item.correlation_s) for item in scenario.workload.job_bursts],
         )
 
-    arrivals = SourceAhead(request_source(scenario, compiled))
+    make = request_maker(scenario, compiled)
+    arrivals = None if shared else SourceAhead(make())
     a_day = sum(law.rate_per_day for law in laws)
     if a_day * scenario.days <= stream_over or not _may_stream(compiled):
-        return Demand(_job_table(jobs().before(np.inf), names, 0), arrivals, expected)
+        table = _job_table(jobs().before(np.inf), names, 0)
+        return Demand(table, arrivals, expected, make_requests=make)
     length_s = 3600.0 * max(round(24.0 * JOBS_A_CHUNK / a_day), 1)
     chunks = ahead(lambda: _job_tables(jobs(), names, length_s))
     return Demand(
         JobTable.empty(names), arrivals, expected, chunks,
-        lambda: (table for table, _ in _job_tables(jobs(), names, length_s)),
+        lambda: (table for table, _ in _job_tables(jobs(), names, length_s)), make,
     )  # fmt: skip
 
 
@@ -262,6 +278,16 @@ def request_source(
     scenario: Scenario, compiled: CompiledScenario, whole: bool = False
 ) -> RequestSource:
     """Return the generator of the scenario's requests; `whole` = outside windows as well."""
+    return request_maker(scenario, compiled, whole)()
+
+
+def request_maker(
+    scenario: Scenario, compiled: CompiledScenario, whole: bool = False
+) -> Callable[..., RequestSource]:
+    """Return what makes generators of the scenario's requests; it can be sent to other processes.
+
+    Called with ``only=mask`` and ``merged=False`` it makes one of some demands, source by source.
+    """
     workload = scenario.workload
     ids = [region.id for region in scenario.topology.regions]
     human = daily_shapes(workload.request_shape)
@@ -278,7 +304,8 @@ def request_source(
                 item.token_correlation, tokens_in.quantiles, tokens_out.quantiles,
             )
         )  # fmt: skip
-    return RequestSource(
+    return partial(
+        RequestSource,
         compiled.requests.mean_rate_per_s,
         shape,
         _kinds(scenario),

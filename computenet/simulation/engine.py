@@ -13,6 +13,7 @@ from computenet.errors import InputError, Problem
 from computenet.policies.check import check_plan
 from computenet.policies.protocol import Plan, Policy, SystemView
 from computenet.scenario import LinkCut, Scenario, SiteOutage
+from computenet.sharding import ShardTeam, Transport
 from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.bulk_moves import BulkMoves, resident_data
 from computenet.simulation.demand import Demand, request_windows
@@ -24,7 +25,7 @@ from computenet.simulation.load_meter import LoadMeter
 from computenet.simulation.plan_log import PlanLog
 from computenet.simulation.power_states import PowerStates
 from computenet.simulation.progress import Progress
-from computenet.simulation.request_plane import RequestPlane
+from computenet.simulation.request_plane import RequestPlane, queue_facts
 from computenet.simulation.tides import Tides
 from computenet.simulation.totals import (
     FaultTotals,
@@ -58,6 +59,21 @@ class Outcome:
     job_rows: int  # jobs taken in; those that a sink has been given are not among `jobs`
 
 
+def _request_plane(
+    scenario: Scenario, compiled: CompiledScenario, demand: Demand, transport: Transport | None
+) -> RequestPlane:
+    choice, windows = scenario.run.replica_choice, request_windows(scenario)
+    if transport is None:
+        assert demand.requests is not None
+        return RequestPlane(compiled, demand.requests, choice, windows)
+    assert demand.make_requests is not None
+    facts, rate = queue_facts(compiled, choice, windows), compiled.requests.mean_rate_per_s
+    slots = 0 if windows is None else compiled.n_slots
+    expected = np.zeros((len(rate), slots))
+    team = ShardTeam(transport, facts, demand.make_requests, rate, expected)
+    return RequestPlane(compiled, team, choice, windows)
+
+
 class Engine:
     """One run.
 
@@ -75,6 +91,8 @@ class Engine:
         The data plane is also advanced every so many seconds, which changes no result.
     job_sink
         Takes jobs that ended while the run goes on, where jobs come in chunks.
+    transport
+        Workers that share the request queues; ``None`` = they are this process's own.
     """
 
     def __init__(
@@ -86,6 +104,7 @@ class Engine:
         progress: Callable[[Progress], None] | None = None,
         tick_s: float | None = None,
         job_sink: Callable[[JobRecords], None] | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self._scenario = scenario
         self._compiled = compiled
@@ -100,9 +119,7 @@ class Engine:
             compiled.pools.serving_accelerators if lends else None,
             demand.later_jobs, job_sink,
         )  # fmt: skip
-        self._requests = RequestPlane(
-            compiled, demand.requests, scenario.run.replica_choice, request_windows(scenario)
-        )
+        self._requests = _request_plane(scenario, compiled, demand, transport)
         self._agenda = Agenda()
         self._log = EventLog()
         self._plans = PlanLog(np.zeros((len(compiled.sites.ids), compiled.n_slots)))
@@ -186,8 +203,9 @@ class Engine:
     # ---- what happens -------------------------------------------------------------------------
 
     def _advance(self, now_s: float) -> None:
-        self._jobs.advance(now_s)
+        # Queues that are shared go on while jobs are advanced.
         self._requests.advance(now_s)
+        self._jobs.advance(now_s)
         clock = time.perf_counter()
         if self._progress is not None and clock - self._reported >= REPORT_EVERY_S:
             self._reported = clock
@@ -250,11 +268,11 @@ class Engine:
             return
         self._jobs.set_link(link, up, now_s)
         self._moves.on_link(link, up, now_s)
-        self._update_arcs()
+        self._update_arcs(now_s)
         self._log.add(now_s, "link-up" if up else "link-cut", link_id)
         self._replan(now_s)
 
-    def _update_arcs(self) -> None:
+    def _update_arcs(self, now_s: float) -> None:
         """Bring network times, circles and prices in line with the links that are up."""
         compiled = self._compiled
         requests, routes = compiled.requests, self._transfers.routes
@@ -270,7 +288,7 @@ class Engine:
         self._reachable = serves & np.isfinite(oneway)
         self._job_reachable = self._find_job_arcs()
         self._requests.set_network(
-            self._rtt_s, self._circle_ok, requests.gb_per_request[:, None] * price
+            now_s, self._rtt_s, self._circle_ok, requests.gb_per_request[:, None] * price
         )
 
     def _find_job_arcs(self) -> B1:
@@ -410,7 +428,7 @@ class Engine:
             data_there=self._jobs.resident.reshape(-1, len(compiled.sites.ids)).copy(),
             pool_free=self._jobs.free() + (self._power.idle() if self._power is not None else 0.0),
             pool_waiting_accelerators=self._jobs.waiting_accelerators(),
-            group_running=self._requests.running_by_group(),
+            group_running=self._requests.running_by_group(now_s),
             price_cny_per_mwh=price.mean(axis=1),
             carbon_kg_per_mwh=compiled.energy.emission_kg_per_mwh[
                 :, min(first, compiled.n_slots - 1)
@@ -448,7 +466,7 @@ class Engine:
         self._faults.bulk_moves, self._faults.bulk_moves_cny = self._moves.finish(horizon_s)
         links = self._transfers.finish(horizon_s)
         self._faults.reused_gb = self._jobs.reused_gb
-        requests = self._requests.finish(horizon_s)
+        requests = self._requests.finish()
         busy, load = self._requests.serving_integrals()
         out = self._jobs.out
         n_pools = len(compiled.pools.ids)

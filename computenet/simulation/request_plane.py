@@ -1,153 +1,125 @@
-"""Requests: chunks from a source through the router to the replicas."""
+"""Requests: the control plane's side of their queues, which may be in one place or shared."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import numpy as np
 
 from computenet.compiled import B1, F8, I8, CompiledScenario
 from computenet.engines import BLOCK_TOKENS, STEP_TOKENS
-from computenet.kernels.arrival_counts import count_arrivals
-from computenet.kernels.arrivals import Draws
-from computenet.kernels.replica_state import (
-    BUSY,
-    CURSOR,
-    DECODING,
-    PREFILL,
-    PREFILLING,
-    QUEUED,
-    SLOT,
-)
-from computenet.kernels.requests import (
-    EngineFacts,
-    RequestChunk,
-    RoutingPlan,
-    advance_requests_packed,
-    close_requests,
-    count_present,
-    fail_group,
-    grow_arena,
-    make_arena,
-    make_replica_facts,
-    make_request_out,
-    make_request_state,
-    settle_requests,
-)
+from computenet.kernels.replica_state import BUSY, PREFILL
+from computenet.kernels.requests import EngineFacts
 from computenet.serving import decode_table
+from computenet.sharding import LANE, LoneQueues, QueueFacts, ShardTeam, Source, Sums
 from computenet.simulation.request_windows import WindowBooks
 from computenet.simulation.totals import RequestTotals, Served
 from computenet.workload.generators.windows import Windows
 
-__all__ = ["RequestPlane", "Source"]
+__all__ = ["Queues", "RequestPlane", "queue_facts"]
 
 CHOICES = {"round-robin": 0, "random": 1, "least-work": 2, "two-choices": 3}
 
 
-class Source(Protocol):
-    """Where requests come from: `chunk` is filled by `next_chunk`, in order of time."""
+Queues = LoneQueues | ShardTeam
 
-    chunk: Draws
-    expected: F8  # (D, S) real requests expected in each slot; read only with windows
 
-    def next_chunk(self) -> float:
-        """Fill `chunk`; return the time up to which it is complete, infinite at the end."""
-        ...
+def queue_facts(
+    compiled: CompiledScenario, choice: str, windows: Windows | None = None
+) -> QueueFacts:
+    """Return what the request queues of a scenario stand on."""
+    groups, requests = compiled.groups, compiled.requests
+    return QueueFacts(
+        replicas=groups.replicas,
+        slots=groups.slots,
+        prefill_tok_s=groups.prefill_tok_s,
+        decode_tok_s=decode_table(groups.slots, groups.request_tok_s, groups.decode_tok_s),
+        ttft_slo_s=requests.ttft_slo_ms / 1000.0,
+        tpot_slo_s=requests.tpot_slo_ms / 1000.0,
+        choice=CHOICES[choice],
+        slot_s=compiled.slot_s,
+        engine=_engine(compiled),
+        rtt_s=np.where(np.isfinite(requests.rtt_s), requests.rtt_s, 0.0),
+        circle_ok=requests.circle_ok,
+        split_at_random=compiled.sampling > 1,
+        model=np.tile(requests.model_of_class, len(compiled.regions)),
+        n_models=len(requests.models),
+        n_slots=compiled.n_slots if windows is None else windows.inner_slots,
+        horizon_s=compiled.horizon_s,
+        windows=windows,
+    )
 
 
 class RequestPlane:
-    """State of all replicas and of the router.
+    """Demand's counts, charges and loads, from queues that run elsewhere.
 
-    With `windows` the kernels run by their inner clock, which stands still outside of them.
+    Parameters
+    ----------
+    compiled
+        The scenario.
+    queues
+        The queues, or a source of requests for queues of this plane alone.
+    choice
+        How a replica is chosen.
+    windows
+        Stretches in which requests are simulated; the kernels then run by their inner clock, which
+        stands still outside of them.
     """
 
     def __init__(
         self,
         compiled: CompiledScenario,
-        source: Source,
+        queues: Queues | Source,
         choice: str,
         windows: Windows | None = None,
     ) -> None:
-        groups, requests = compiled.groups, compiled.requests
+        if not isinstance(queues, LoneQueues | ShardTeam):
+            queues = LoneQueues(queue_facts(compiled, choice, windows), queues)
         self._compiled = compiled
-        self._source = source
-        self._facts = make_replica_facts(
-            groups.replicas,
-            groups.slots,
-            groups.prefill_tok_s,
-            decode_table(groups.slots, groups.request_tok_s, groups.decode_tok_s),
-            requests.ttft_slo_ms / 1000.0,
-            requests.tpot_slo_ms / 1000.0,
-            CHOICES[choice],
-            compiled.slot_s,
-            engine=_engine(compiled),
-        )
-        self._state = make_request_state(self._facts)
-        n_demands, n_groups = requests.feasible.shape
+        self._queues = queues
+        n_demands, n_groups = compiled.requests.feasible.shape
+        lanes = np.maximum(-(-compiled.groups.replicas // LANE), 1)
+        self._first_lane = np.cumsum(lanes) - lanes
         slots = compiled.n_slots if windows is None else windows.inner_slots
-        self.out = make_request_out(n_demands, n_groups, slots)
-        self._books = None if windows is None else WindowBooks(compiled, windows, source.expected)
+        self._books = None if windows is None else WindowBooks(compiled, windows, queues.expected)
         self._measures = compiled.warmup_s <= 0.0
-        self._settled_s = -1.0
         self._open = False  # whether what ends now is counted
-        self._arena = make_arena()
-        self._complete_s = 0.0
-        self._model = np.tile(requests.model_of_class, len(compiled.regions))
-        self._arrivals = np.zeros((4, len(requests.models), slots), dtype=np.int64)
-        self._chunk = _as_chunk(source.chunk)
-        self._plan = RoutingPlan(
-            np.zeros(n_demands + 1, dtype=np.int64),
-            np.zeros(0, dtype=np.int32),
-            np.zeros(0),
-            np.zeros(0),
-            np.zeros((n_demands, n_groups)),
-            np.where(np.isfinite(requests.rtt_s), requests.rtt_s, 0.0),
-            requests.circle_ok.astype(np.uint8),
-            np.asarray([int(compiled.sampling > 1)], dtype=np.int64),
-        )
         self._priced: I8 | F8 = np.zeros((n_demands, n_groups), dtype=np.int64)
         self._transfer_cny = 0.0
-        self._price = requests.transfer_cny
-        self._quiet_s = 0.0
-        self._before = self._served()
-        self._counted_s, self._count_begin = 0.0, self.arrived()
+        self._price = compiled.requests.transfer_cny
+        self._read_s = -1.0
+        self._arrived = np.zeros(n_demands, dtype=np.int64)
+        self._present = np.zeros(n_groups, dtype=np.int64)
+        self._serving_s = np.zeros((n_groups, slots, 2))  # of slots up to the last reading
+        self._next_slot = 0
+        self._before: Served | None = None
+        self._counted_s, self._count_begin = 0.0, self._arrived
+        self._sums: Sums | None = None
 
     def set_shares(self, shares: F8) -> None:
         """Follow new shares, ``(D, G)``; credits are kept. Everything before must be settled."""
         if self._books is not None:
             self._books.follow(shares)
-        row, group = np.nonzero(shares > 0.0)
-        first = np.zeros(len(shares) + 1, dtype=np.int64)
-        np.cumsum(np.bincount(row, minlength=len(shares)), out=first[1:])
-        self._plan = self._plan._replace(
-            row=first,
-            group=group.astype(np.int32),
-            share=np.ascontiguousarray(shares[row, group]),
-            upto=np.ascontiguousarray(np.cumsum(shares, axis=1)[row, group]),
-        )
+        self._queues.set_shares(shares)
 
-    def set_network(self, rtt_s: F8, circle_ok: B1, transfer_cny: F8) -> None:
+    def set_network(self, now_s: float, rtt_s: F8, circle_ok: B1, transfer_cny: F8) -> None:
         """Go over to other network times and prices; requests so far are charged the old."""
-        self._charge()
-        self._plan = self._plan._replace(
-            rtt_s=np.where(np.isfinite(rtt_s), rtt_s, 0.0),
-            circle_ok=circle_ok.astype(np.uint8),
-        )
+        self._charge(self._queues.routed())
+        rtt_s = np.where(np.isfinite(rtt_s), rtt_s, 0.0)
+        self._queues.set_network(now_s, rtt_s, circle_ok)
         self._price = transfer_cny
 
-    def _charge(self) -> None:
-        routed: I8 | F8 = self.out.routed
+    def _charge(self, counted: I8) -> None:
+        routed: I8 | F8 = counted
         if self._books is not None:
             routed = routed + self._books.routed / self._compiled.sampling
         self._transfer_cny += float(((routed - self._priced) * self._price).sum())
-        self._priced = routed.copy()
+        self._priced = routed
 
     def set_active(self, group: int, replicas: int) -> None:
         """Let only the first simulated replicas of a group take new requests, at least one.
 
         The others finish what they have.
         """
-        self._state.active[group] = replicas
+        self._queues.set_active(group, replicas)
 
     def advance(self, until_s: float) -> None:
         """Take all arrivals before `until_s`."""
@@ -155,96 +127,69 @@ class RequestPlane:
             edges = self._books.edges
             while edges and edges[0][0] <= until_s:
                 edge_s, opens = edges.pop(0)
-                self._run(edge_s)
+                self._queues.advance(edge_s)
                 self._mark(edge_s, opens)
-        self._run(until_s)
+        self._queues.advance(until_s)
         if self._books is not None:
             self._books.account(until_s)
-            self._quiet_s = 0.0
 
     def _mark(self, now_s: float, opens: bool) -> None:
         """Begin or end to count what ends."""
         assert self._books is not None
-        self._settle(now_s)
+        self._queues.settle(now_s)
         if self._open and self._measures:
-            self._books.count(self._before, self._served())
+            self._books.count(self._begin(), self._served())
         self._open = opens
         if opens and self._measures:
             self._before = self._served()
 
-    def _inner(self, time_s: float) -> float:
-        """Return the kernels' time at a time of the run."""
-        if self._books is None or not np.isfinite(time_s):
-            return time_s
-        return self._books.windows.inner_s(time_s)
-
-    def _run(self, until_s: float) -> None:
-        if until_s <= self._quiet_s:
-            return
-        while True:
-            advance_requests_packed(
-                tuple(self._chunk), tuple(self._plan), tuple(self._state), tuple(self._facts),
-                tuple(self._arena), self._inner(min(until_s, self._complete_s)), tuple(self.out),
-            )  # fmt: skip
-            at, count = int(self._state.scalar[CURSOR]), int(self._chunk.count[0])
-            if at < count:
-                edge_s = (int(self._state.scalar[SLOT]) + 1) * self._compiled.slot_s
-                self._quiet_s = min(float(self._chunk.arrival_s[at]), edge_s)
-                return
-            if until_s <= self._complete_s:
-                edge_s = (int(self._state.scalar[SLOT]) + 1) * self._compiled.slot_s
-                self._quiet_s = min(self._complete_s, edge_s)
-                return
-            self._complete_s = self._source.next_chunk()
-            self._chunk = chunk = _as_chunk(self._source.chunk)
-            count_arrivals(
-                chunk.arrival_s, chunk.demand, chunk.input_tokens, chunk.output_tokens,
-                chunk.cached_tokens, int(chunk.count[0]), self._model, self._compiled.slot_s,
-                self._inner(self._compiled.horizon_s), self._arrivals,
-            )  # fmt: skip
-            self._state.scalar[CURSOR] = 0
-            self._arena = grow_arena(self._arena, self._state, int(self._chunk.count[0]))
-
     def settle(self, now_s: float) -> None:
         """Bring counts up to `now_s`."""
-        if self._books is None or self._inner(now_s) > self._settled_s:
-            self._settle(now_s)
+        if now_s == self._read_s:
+            return
+        reading = self._queues.read(now_s, self._next_slot)
+        self._read_s = now_s
+        self._arrived, self._present = reading.arrived, reading.present
+        more = reading.serving_s.shape[1]
+        if more > 0:
+            last = self._next_slot + more
+            self._serving_s[:, self._next_slot : last] = self._by_group(reading.serving_s)
+            self._next_slot = last
 
-    def _settle(self, now_s: float) -> None:
-        self._settled_s = self._inner(now_s)
-        settle_requests(
-            self._plan, self._state, self._facts, self._arena, self._settled_s, self.out
-        )
+    def _by_group(self, by_lane: F8) -> F8:
+        """Add lanes up to groups, in index order."""
+        sums: F8 = np.add.reduceat(by_lane, self._first_lane, axis=0)
+        return sums
 
-    def running_by_group(self) -> F8:
+    def running_by_group(self, now_s: float) -> F8:
         """Return requests running and waiting in the replicas of every group, ``(G,)``."""
-        state = self._state
-        present = state.count[:, DECODING] + state.count[:, PREFILLING] + state.count[:, QUEUED]
-        counts: F8 = np.bincount(
-            self._facts.group, weights=present, minlength=len(self._compiled.groups.ids)
-        ).astype(np.float64)
-        return counts
+        self.settle(now_s)
+        return self._present.astype(np.float64)
 
     def _served(self) -> Served:
-        return Served(
-            *(getattr(self.out, name).astype(np.int64, copy=True) for name in Served._fields)
-        )
+        ended = self._queues.ended()
+        return Served(*(ended[name].astype(np.int64) for name in Served._fields))
+
+    def _begin(self) -> Served:
+        """Return what had ended when counting began."""
+        if self._before is None:
+            return Served(*(np.zeros_like(item) for item in self._served()))
+        return self._before
 
     def begin_measuring(self, now_s: float) -> None:
         """Leave out of latencies and SLO what has ended so far."""
-        self._settle(now_s)
+        self._queues.settle(now_s)
         self._measures = True
         self._before = self._served()
 
     def fail(self, group: int, now_s: float) -> int:
         """Drop what a group holds."""
-        self._settle(now_s)
-        inner_s = self._inner(now_s)
-        return int(fail_group(group, inner_s, self._state, self._facts, self._arena, self.out))
+        self._read_s = -1.0
+        return self._queues.fail(group, now_s)
 
     def arrived(self) -> I8:
-        """Return simulated requests arrived by demand, a copy."""
-        return self.out.arrived.copy()
+        """Return simulated requests arrived by demand, as of the last settling."""
+        return self._arrived
 
     def rate_until(self, now_s: float) -> F8:
         """Return real requests a second since the last call, ``(D,)``.
@@ -263,25 +208,23 @@ class RequestPlane:
 
     def simulated(self) -> int:
         """Return simulated requests arrived so far."""
-        return int(self.out.arrived.sum())
+        return self._queues.simulated()
 
-    def finish(self, horizon_s: float) -> RequestTotals:
+    def finish(self) -> RequestTotals:
         """Close the run."""
-        inner_s = self._inner(horizon_s)
-        close_requests(self._plan, self._state, self._facts, self._arena, inner_s, self.out)
-        self._charge()
+        self._queues.close()
+        out = self._sums = self._queues.sums()
+        self._charge(out.routed)
         k = self._compiled.sampling
-        out, books = self.out, self._books
-        present = np.zeros_like(out.arrived)
-        count_present(self._state, self._facts, self._arena, present)
+        books, present, begin = self._books, out.present, self._begin()
         measured = Served(
-            *(now - then for now, then in zip(self._served(), self._before, strict=True))
+            *(getattr(out, name).astype(np.int64) - getattr(begin, name) for name in Served._fields)
         )
         gb = self._compiled.requests.gb_per_request
         busy, prefill, tokens_in, tokens_out = self._by_slot()
         totals = RequestTotals(
             sampling=k,
-            simulated=self.simulated(),
+            simulated=int(out.arrived.sum()),
             arrived=out.arrived * k,
             served=out.served * k,
             dropped=out.dropped * k,
@@ -295,7 +238,7 @@ class RequestPlane:
             prefill_s=prefill * float(k),
             tokens_in=tokens_in * k,
             tokens_out=tokens_out * k,
-            arrivals=self._arrivals * k if books is None else books.arrivals(self._arrivals) * k,
+            arrivals=(out.arrivals if books is None else books.arrivals(out.arrivals)) * k,
         )
         return totals if books is None else books.completed(totals, gb)
 
@@ -310,7 +253,7 @@ class RequestPlane:
             if at < 0:
                 return self._books.load_in_slot(slot)
         groups, demand = self._compiled.groups, self._compiled.requests
-        busy, prefill = self.out.integral[:, at, BUSY], self.out.integral[:, at, PREFILL]
+        busy, prefill = self._serving_s[:, at, 0], self._serving_s[:, at, 1]
         load_s = demand.decode_activity * (busy - prefill) + demand.prefill_activity * prefill
         scale = groups.accelerators_per_replica * (k / self._compiled.slot_s)
         load: F8 = load_s * scale
@@ -329,8 +272,10 @@ class RequestPlane:
 
     def _by_slot(self) -> tuple[F8, F8, F8, F8]:
         """Return busy and prefill seconds of simulated replicas, and tokens, ``(G, S)`` each."""
-        out, books = self.out, self._books
-        busy, prefill = out.integral[:, :, BUSY], out.integral[:, :, PREFILL]
+        assert self._sums is not None
+        out, books = self._sums, self._books
+        serving_s = self._by_group(out.integral[:, :, [BUSY, PREFILL]])
+        busy, prefill = serving_s[:, :, 0], serving_s[:, :, 1]
         tokens_in, tokens_out = (
             tokens.astype(np.float64) for tokens in (out.tokens_in, out.tokens_out)
         )
@@ -352,15 +297,3 @@ def _engine(compiled: CompiledScenario) -> EngineFacts | None:
         return None
     budget = np.full(len(groups.ids), STEP_TOKENS, dtype=np.int64)
     return EngineFacts(1, BLOCK_TOKENS, groups.blocks, budget, groups.step)
-
-
-def _as_chunk(draws: Draws) -> RequestChunk:
-    return RequestChunk(
-        draws.arrival_s,
-        draws.source,
-        draws.input_tokens,
-        draws.output_tokens,
-        draws.cached_tokens,
-        draws.choice,
-        draws.count,
-    )

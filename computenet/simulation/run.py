@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from computenet.compilation import compile_scenario
-from computenet.errors import InputError, Problem
+from computenet.errors import InputError, Problem, nearest
 from computenet.policies.protocol import Policy
 from computenet.results import Results
 from computenet.scenario import Scenario
+from computenet.sharding import ENGINES, hire
 from computenet.simulation.accounting import settle_accounts
 from computenet.simulation.auditing import audit_run
 from computenet.simulation.demand import STREAM_OVER, demand_of
@@ -41,6 +42,9 @@ def run_scenario(
     tick_s: float | None = None,
     stream_over: int = STREAM_OVER,
     scratch: Path | None = None,
+    workers: int = 1,
+    engine: str = "local",
+    address: str | None = None,
 ) -> Results:
     """Simulate a scenario under a policy.
 
@@ -61,14 +65,19 @@ def run_scenario(
     scratch
         Directory for what goes to disk; ``None`` = the system's place for temporary files. It is
         removed when the results are not needed any more.
+    workers
+        Who share the request queues; changes no result. One = this process alone, unless by Ray.
+    engine, address
+        What the workers are, and a Ray cluster's address: see `computenet.sharding.hire`.
 
     Raises
     ------
     InputError
         The scenario cannot run, or the policy's plan cannot be carried out.
     RunError
-        The audit fails.
+        The audit fails, or a worker is lost.
     """
+    _require_workers(workers, engine, address)
     wall: dict[str, float] = {}
     clock = time.perf_counter()
 
@@ -88,14 +97,18 @@ def run_scenario(
             ],
             "nothing was run",
         )  # fmt: skip
-    compiled = compile_scenario(scenario)
-    lap("compile")
-    work = demand_of(scenario, compiled, demand, stream_over)
-    lap("demand")
-    sink = None if work.later_jobs is None else JobSink(compiled, scratch)
+    transport = None
+    if workers > 1 or engine == "ray":
+        transport = hire(engine, workers, address)
+    sink = None
     try:
+        compiled = compile_scenario(scenario)
+        lap("compile")
+        work = demand_of(scenario, compiled, demand, stream_over, transport is not None)
+        lap("demand")
+        sink = None if work.later_jobs is None else JobSink(compiled, scratch)
         take = None if sink is None else sink.take
-        outcome = Engine(scenario, compiled, work, policy, progress, tick_s, take).run()
+        outcome = Engine(scenario, compiled, work, policy, progress, tick_s, take, transport).run()
         del work
         lap("simulate")
         if sink is None:
@@ -108,6 +121,9 @@ def run_scenario(
         if sink is not None:
             sink.abandon()
         raise
+    finally:
+        if transport is not None:
+            transport.close()
     accounts = settle_accounts(
         compiled, scenario.energy, outcome.pools, totals, outcome.requests,
         outcome.faults.bulk_moves_cny, outcome.plans.setpoint_mw,
@@ -140,4 +156,24 @@ def run_scenario(
     manifest = make_manifest(
         scenario, compiled, policy, wall, outcome.plans.decision_s, demand, streamed
     )
+    manifest["workers"] = {
+        "engine": "alone" if transport is None else engine,
+        "count": workers,
+        "idle": 0 if transport is None else transport.idle,
+    }
     return Results(scenario, summary, manifest, tables, audit, streamed)
+
+
+def _require_workers(workers: int, engine: str, address: str | None) -> None:
+    """Refuse numbers and engines that are none."""
+    problems = []
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        problems.append(Problem("workers", workers, "is no number of workers", "1 or more"))
+    if engine not in ENGINES:
+        problems.append(
+            Problem("engine", engine, "is no engine", ", ".join(ENGINES), nearest(engine, ENGINES))
+        )
+    elif address is not None and engine != "ray":
+        problems.append(Problem("address", address, "is used by engine ray only"))
+    if problems:
+        raise InputError(problems, "nothing was run")

@@ -52,6 +52,9 @@ def simulate(
     policy: str | Policy | None = None,
     seed: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    workers: int = 1,
+    engine: str = "local",
+    address: str | None = None,
 ) -> Results:
     """Simulate a scenario and return its results; the audit has passed.
 
@@ -65,13 +68,20 @@ def simulate(
         Instead of the scenario's.
     progress
         Called a few times a second with the simulated time.
+    workers
+        How many share the request queues of the run; the results are equal bit for bit.
+    engine
+        What they are: ``local`` = processes of this machine that share memory, ``ray`` = actors of
+        a Ray cluster, ``threads`` = threads of this process.
+    address
+        Of the Ray cluster; ``None`` = the one in ``RAY_ADDRESS``, or one started for the run.
 
     Raises
     ------
     InputError
         The scenario or the policy cannot be used.
     RunError
-        The audit fails.
+        The audit fails, or a worker is lost.
     """
     from computenet.simulation import run_scenario
 
@@ -86,7 +96,9 @@ def simulate(
         if policy is None or isinstance(policy, str)
         else policy
     )
-    return run_scenario(loaded, chosen, progress=progress)
+    return run_scenario(
+        loaded, chosen, progress=progress, workers=workers, engine=engine, address=address
+    )
 
 
 def save(

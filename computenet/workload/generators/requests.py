@@ -125,14 +125,23 @@ class RequestSource:
     windows
         Stretches outside which no request is handed over; arrivals then have times of the inner
         clock. ``None`` = all are.
+    only
+        ``(D,)`` the sources that are drawn; what each of them draws does not depend on the others.
+        ``None`` = all.
+    merged
+        Bring the requests of a chunk into order of time; else only those of each segment are.
 
     Attributes
     ----------
     chunk
         The requests drawn last.
+    segments
+        ``(segments + 1,)`` where segments of `chunk` begin: one, or one a source.
     expected
         ``(D, S)`` real requests expected in each slot up to the end of the chunk, given the bursts;
         without windows empty.
+    expected_slots
+        Slots of `expected` that are filled in.
     """
 
     def __init__(
@@ -152,6 +161,8 @@ class RequestSource:
         reuse: bool = False,
         surges: Sequence[Surge] = (),
         windows: Windows | None = None,
+        only: NDArray[np.bool_] | None = None,
+        merged: bool = True,
     ) -> None:
         self._n_classes = len(laws)
         self._n_regions = len(shift_h)
@@ -192,6 +203,10 @@ class RequestSource:
         total = float(self._rate.sum())
         per_cell = max(total * CELL_S * float(shape.max(initial=1.0)), 1e-9)
         self._cells_a_chunk = int(np.clip(CHUNK / per_cell, 1, 24 * 60))
+        if only is not None:
+            self._rate[~only] = 0.0
+        self._merged = merged
+        self.segments = np.zeros(2, dtype=np.int64)
         self._draws = _make_draws(1024)
         self.chunk = _make_draws(1024)
         self._bucket = np.zeros(2, dtype=np.int64)
@@ -200,7 +215,7 @@ class RequestSource:
         self._surges = tuple(surges)
         self._windows = windows
         slots = 0 if windows is None else int(np.ceil(horizon_s / windows.slot_s - 1e-9))
-        self.expected = np.zeros((n, slots))
+        self.expected, self.expected_slots = np.zeros((n, slots)), 0
         self._block, self._block_rate = (0, 0), np.zeros((n, 0))
         self._real = float(sampling) * np.tile(mean_turns, self._n_regions)
         self._talks = bool((mean_turns > 1.0).any())
@@ -233,6 +248,7 @@ class RequestSource:
     def next_chunk(self) -> float:
         """Fill `chunk` with the next requests; return the time up to which it is complete."""
         first = self._cell
+        self.segments = np.zeros(2, dtype=np.int64)
         if first >= self._cells:
             self.chunk.count[0] = 0
             return np.inf
@@ -273,14 +289,27 @@ class RequestSource:
                 self._reserve(2 * len(self._draws.arrival_s))
         if self._talks:
             self._converse(end_s)
-        if len(self._bucket) != max(int(expected / 4), 2) + 1:
-            self._bucket = np.zeros(max(int(expected / 4), 2) + 1, dtype=np.int64)
-        merge_arrivals(self._draws, first * CELL_S, end_s, self._bucket, self._order, self.chunk)
+        self._bring_into_order(first * CELL_S, end_s, expected)
         if windows is not None:
             if outside:
                 self.chunk.count[0] = 0
+                self.segments = np.zeros(2, dtype=np.int64)
             self.chunk.arrival_s[: int(self.chunk.count[0])] -= gap_s
         return done_s
+
+    def _bring_into_order(self, start_s: float, end_s: float, expected: float) -> None:
+        """Fill `chunk` and `segments` from what was drawn."""
+        count = int(self._draws.count[0])
+        if not self._merged and not self._talks:
+            # Drawn source by source, each in order of time.
+            self.chunk = self._draws
+            sources = np.arange(len(self._class) + 1)
+            self.segments = np.searchsorted(self._draws.source[:count], sources).astype(np.int64)
+            return
+        if len(self._bucket) != max(int(expected / 4), 2) + 1:
+            self._bucket = np.zeros(max(int(expected / 4), 2) + 1, dtype=np.int64)
+        merge_arrivals(self._draws, start_s, end_s, self._bucket, self._order, self.chunk)
+        self.segments = np.asarray([0, count], dtype=np.int64)
 
     def _look_ahead(self, first: int, windows: Windows) -> None:
         """Find the rates of a day, and note the real requests expected in each slot of it."""
@@ -294,6 +323,7 @@ class RequestSource:
         slot = np.minimum((cells * CELL_S / windows.slot_s + 1e-9).astype(np.int64),
                           self.expected.shape[1] - 1)  # fmt: skip
         begin = np.flatnonzero(np.diff(slot, prepend=-1))
+        self.expected_slots = int(slot[-1]) + 1
         self.expected[:, slot[begin]] += (
             np.add.reduceat(requests, begin, axis=1) * self._real[:, None]
         )
