@@ -73,9 +73,7 @@ class Dispatcher:
 
     The first window, and one with other pools, streams, arcs or rules than the last, is solved by
     interior point with crossover. Any other starts the simplex from the basis of the last window
-    moved forward by the slots that have passed; what has fallen out at the front lends its statuses
-    to what has come in at the back, which keeps the basis a basis, and means the same hour of the
-    day where the window is whole days long.
+    moved forward by the slots that have passed (:func:`moved_on`).
 
     Parameters
     ----------
@@ -88,12 +86,13 @@ class Dispatcher:
         self._layout: Layout | None = None
         self._hot: HotModel | None = None
         self._basis: Basis | None = None
+        self._settled = False  # whether the basis is one of the simplex, not of a crossover
         self._passed = 0  # slots since the window of the basis
 
     def forget(self) -> None:
         """Start the next window from nothing."""
         self._layout = self._hot = self._basis = None
-        self._passed = 0
+        self._settled, self._passed = False, 0
 
     def solve(self, problem: DispatchProblem, passed: int = 1) -> Dispatch:
         """Solve a window.
@@ -125,6 +124,7 @@ class Dispatcher:
         assert self._hot is not None
         if answer.status is Status.OPTIMAL:
             self._layout, self._basis, self._passed = layout, self._hot.basis(), 0
+            self._settled = warm
         said = _why(problem, answer, self.time_limit_s)
         why = "; ".join(text for text in (why, said) if text)
         answer = replace(answer, seconds=time.perf_counter() - began)
@@ -134,7 +134,10 @@ class Dispatcher:
         """Solve from the last basis; nothing where that is no faster than from nothing."""
         hot = HotModel(built.model, method="simplex", time_limit_s=self.time_limit_s)
         try:
-            hot.load(built.model, rolled(built, basis, self._passed), MOST_PIVOTS)
+            hot.load(
+                built.model, moved_on(built, basis, self._passed, cyclic=not self._settled),
+                MOST_PIVOTS, repair=self._settled, perturb=not self._settled,
+            )  # fmt: skip
             answer = hot.solve()
         except SolverError as error:
             return None, f"solved from nothing, since from the last basis {error}"
@@ -146,14 +149,25 @@ class Dispatcher:
         return answer, ""
 
 
-def rolled(built: DispatchModel, basis: Basis, passed: int) -> Basis:
-    """Return a basis whose slots have moved forward; the first ones become the last."""
+def moved_on(built: DispatchModel, basis: Basis, passed: int, *, cyclic: bool) -> Basis:
+    """Return a basis whose slots have moved forward.
+
+    Parameters
+    ----------
+    cyclic
+        Whether slots that fell out at the front lend their statuses to those that came in at the
+        back. That keeps the basis a basis. Otherwise those that came in take after the last slot:
+        the end of the window then looks as it did, which spares pivots, but a slot with more basic
+        columns than rows leaves too few or too many, which the solver has to repair.
+    """
     columns, rows = basis.columns.copy(), basis.rows.copy()
     for values, blocks in ((columns, built.columns), (rows, built.rows)):
         for block in blocks.values():
             if len(block.shape) == 2 and block.name != "peak":  # by month
-                part = values[block.slice].reshape(block.shape)
-                values[block.slice] = np.roll(part, -passed, axis=0).ravel()
+                slots = block.shape[0]
+                at = np.arange(slots) + passed
+                at = at % slots if cyclic else np.minimum(at, slots - 1)
+                values[block.slice] = values[block.slice].reshape(block.shape)[at].ravel()
     return Basis(columns, rows)
 
 

@@ -379,7 +379,15 @@ class HotModel:
         )
         return Basis(columns, rows)
 
-    def load(self, model: SparseModel, basis: Basis, iterations: int | None = None) -> None:
+    def load(
+        self,
+        model: SparseModel,
+        basis: Basis,
+        iterations: int | None = None,
+        *,
+        repair: bool = False,
+        perturb: bool = True,
+    ) -> None:
         """Take another model, whose solve starts by simplex from a basis.
 
         For a model much like the last one of which every number may differ: handing a model over
@@ -389,6 +397,12 @@ class HotModel:
         ----------
         iterations
             Most iterations of its solve; ``None`` = no limit.
+        repair
+            Whether statuses that are no basis are made one: dependent columns leave, slacks of rows
+            come in.
+        perturb
+            Whether the dual simplex may move costs at random against ties; not for a model whose
+            costs break them already.
 
         Raises
         ------
@@ -407,10 +421,12 @@ class HotModel:
         given.col_status = statuses[basis.columns].tolist()
         given.row_status = statuses[basis.rows].tolist()
         given.valid = True
+        given.alien = repair
         self._require(self._highs.setBasis(given), "takes no such basis")
         self._option("solver", "simplex")
         most = np.iinfo(np.int32).max if iterations is None else iterations
         self._option("simplex_iteration_limit", int(most))
+        self._option("dual_simplex_cost_perturbation_multiplier", 1.0 if perturb else 0.0)
 
     def use_primal(self, primal: bool) -> None:
         """Go on with the primal simplex (after costs changed or columns came) or the dual."""
