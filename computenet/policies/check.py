@@ -370,6 +370,8 @@ def _usual_view(compiled: CompiledScenario) -> SystemView:
         pool_running=np.asarray([[14.0, 40.0], [0.0, 0.0], [56.0, 100.0]]),
         site_load_mw=_row(0.05, 0.11),
         site_peak_mw=_row(0.06, 0.13),
+        link_up=np.ones(3, dtype=np.bool_),
+        link_gbps=compiled.network.capacity_gbps.copy(),
         future=_Steady(compiled),
     )
 

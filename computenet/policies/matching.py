@@ -25,6 +25,7 @@ from computenet.policies.costs import (
     request_facility_mwh,
 )
 from computenet.policies.forecast import make_forecaster
+from computenet.policies.link_limits import LinkLimits
 from computenet.policies.misses import excess_misses, idle_misses, prefill_s
 from computenet.policies.plan_prices import plan_prices
 from computenet.policies.protocol import Plan, PriceRow, SystemView
@@ -59,8 +60,9 @@ class MatchingPolicy:
     Every epoch one linear programme (:mod:`computenet.optimization.matching`) matches requests to
     groups of replicas and jobs to pools at least cost an hour: energy at the coming prices,
     network, carbon at its price, requests that miss their service objective and jobs that wait.
-    The fuller a group or pool, the dearer its next unit, by queueing theory. The data plane
-    carries the split out request by request.
+    The fuller a group or pool, the dearer its next unit, by queueing theory. Traffic of requests
+    and jobs' data stays within the links, whose rents are among the prices. The data plane carries
+    the split out request by request.
 
     Parameters
     ----------
@@ -107,6 +109,7 @@ class MatchingPolicy:
         self._known: tuple[bytes, _Network] | None = None
         self._last: Plan | None = None
         self._matcher = Matcher()
+        self._links = LinkLimits()
         self._priced_s = -np.inf
 
     def plan(self, view: SystemView, replicas: F8 | None = None) -> Plan:
@@ -161,6 +164,7 @@ class MatchingPolicy:
         )  # fmt: skip
         n_jobs = len(view.job_load_accelerators)
         serving = compiled.groups.replicas_real if replicas is None else replicas
+        traffic, links = self._links.traffic(view, rate, (d, g), (q, p))
         return MatchingProblem(
             demand=np.concatenate([rate, view.job_load_accelerators]),
             unmet_cny=np.repeat(unmet, [demands, n_jobs]),
@@ -180,6 +184,8 @@ class MatchingPolicy:
                 np.concatenate([network.slope, self._queue_slope(view)]),
             ),
             power=self._power(view, (d, g), (q, p)),
+            traffic=traffic,
+            link_names=links,
             site_names=compiled.sites.ids,
             pool_names=(*compiled.groups.ids, *compiled.pools.ids),
         )

@@ -70,6 +70,9 @@ class SystemView:
     site_load_mw, site_peak_mw
         ``(I,)`` facility load now, and the highest seen at a control epoch of this month: what a
         demand charge is taken on, storage aside.
+    link_up, link_gbps
+        ``(L,)`` links that are not cut, and the rate they have now: none where they are cut, less
+        where a dedicated line takes some.
     future
         What is to come, for policies that ask for it by ``wants_future = True``; else ``None``.
     """
@@ -95,6 +98,8 @@ class SystemView:
     pool_running: F8
     site_load_mw: F8
     site_peak_mw: F8
+    link_up: B1
+    link_gbps: F8
     future: Future | None = None
 
 

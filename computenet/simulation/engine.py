@@ -412,6 +412,8 @@ class Engine:
             pool_running=self._jobs.running(),
             site_load_mw=self._meter.load_mw.copy(),
             site_peak_mw=self._meter.peak_mw.copy(),
+            link_up=self._transfers.up.copy(),
+            link_gbps=self._transfers.free_gbps(),
             future=self._future,
         )
         for value in (getattr(view, name) for name in SystemView.__slots__):

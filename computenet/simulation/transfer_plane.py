@@ -120,13 +120,18 @@ class TransferPlane:
             link=link.astype(np.int64),
             users=users,
             user=owner[order].astype(np.int64),
-            capacity_gb_s=np.where(
-                self.up, (network.capacity_gbps - self._reserved_gbps) / BITS_PER_BYTE, 0.0
-            ),
+            capacity_gb_s=self.free_gbps() / BITS_PER_BYTE,
             open=np.tile(np.isfinite(routes.oneway_ms).ravel(), times).astype(np.int64),
             weight=np.tile(np.repeat(self._weights, self._pairs), self._spec.paths),
             slot_s=np.asarray([self._compiled.slot_s]),
         )
+
+    def free_gbps(self) -> F8:
+        """Return the rate of links now, ``(L,)``, dedicated lines and cut links taken out."""
+        free: F8 = np.where(
+            self.up, self._compiled.network.capacity_gbps - self._reserved_gbps, 0.0
+        )
+        return free
 
     def set_service(self, flows: I8, kind: I8) -> F8:
         """Turn the pairs of flows into routes: give them a class of service and a way.
