@@ -73,7 +73,11 @@ class Dispatcher:
 
     The first window, and one with other pools, streams, arcs or rules than the last, is solved by
     interior point with crossover. Any other starts the simplex from the basis of the last window
-    moved forward by the slots that have passed (:func:`moved_on`).
+    moved forward by the slots that have passed; what has fallen out at the front lends its statuses
+    to what has come in at the back, which keeps the basis a basis, and means the same hour of the
+    day where the window is whole days long. Costs are not perturbed there: a basis that is optimal
+    but for one hour loses more by it than ties cost. Only a basis that a crossover made, which is
+    far from what simplex would have chosen, is better left with perturbation.
 
     Parameters
     ----------
@@ -134,10 +138,8 @@ class Dispatcher:
         """Solve from the last basis; nothing where that is no faster than from nothing."""
         hot = HotModel(built.model, method="simplex", time_limit_s=self.time_limit_s)
         try:
-            hot.load(
-                built.model, moved_on(built, basis, self._passed, cyclic=not self._settled),
-                MOST_PIVOTS, repair=self._settled, perturb=not self._settled,
-            )  # fmt: skip
+            hot.load(built.model, rolled(built, basis, self._passed), MOST_PIVOTS,
+                     perturb=not self._settled)  # fmt: skip
             answer = hot.solve()
         except SolverError as error:
             return None, f"solved from nothing, since from the last basis {error}"
@@ -149,25 +151,14 @@ class Dispatcher:
         return answer, ""
 
 
-def moved_on(built: DispatchModel, basis: Basis, passed: int, *, cyclic: bool) -> Basis:
-    """Return a basis whose slots have moved forward.
-
-    Parameters
-    ----------
-    cyclic
-        Whether slots that fell out at the front lend their statuses to those that came in at the
-        back. That keeps the basis a basis. Otherwise those that came in take after the last slot:
-        the end of the window then looks as it did, which spares pivots, but a slot with more basic
-        columns than rows leaves too few or too many, which the solver has to repair.
-    """
+def rolled(built: DispatchModel, basis: Basis, passed: int) -> Basis:
+    """Return a basis whose slots have moved forward; the first ones become the last."""
     columns, rows = basis.columns.copy(), basis.rows.copy()
     for values, blocks in ((columns, built.columns), (rows, built.rows)):
         for block in blocks.values():
             if len(block.shape) == 2 and block.name != "peak":  # by month
-                slots = block.shape[0]
-                at = np.arange(slots) + passed
-                at = at % slots if cyclic else np.minimum(at, slots - 1)
-                values[block.slice] = values[block.slice].reshape(block.shape)[at].ravel()
+                part = values[block.slice].reshape(block.shape)
+                values[block.slice] = np.roll(part, -passed, axis=0).ravel()
     return Basis(columns, rows)
 
 

@@ -385,7 +385,6 @@ class HotModel:
         basis: Basis,
         iterations: int | None = None,
         *,
-        repair: bool = False,
         perturb: bool = True,
     ) -> None:
         """Take another model, whose solve starts by simplex from a basis.
@@ -397,12 +396,8 @@ class HotModel:
         ----------
         iterations
             Most iterations of its solve; ``None`` = no limit.
-        repair
-            Whether statuses that are no basis are made one: dependent columns leave, slacks of rows
-            come in.
         perturb
-            Whether the dual simplex may move costs at random against ties; not for a model whose
-            costs break them already.
+            Whether the dual simplex changes costs a little, at random, against ties.
 
         Raises
         ------
@@ -421,7 +416,6 @@ class HotModel:
         given.col_status = statuses[basis.columns].tolist()
         given.row_status = statuses[basis.rows].tolist()
         given.valid = True
-        given.alien = repair
         self._require(self._highs.setBasis(given), "takes no such basis")
         self._option("solver", "simplex")
         most = np.iinfo(np.int32).max if iterations is None else iterations

@@ -138,7 +138,11 @@ class Engine:
         self._power = (
             PowerStates(compiled, states, self._jobs, self._agenda) if states is not None else None
         )
-        self._tides = Tides(compiled, self._jobs, self._requests, self._faults) if lends else None
+        self._tides = (
+            Tides(compiled, self._jobs, self._requests, self._faults, self._power)
+            if lends
+            else None
+        )
         self._tick_s = tick_s
         self._began = self._reported = time.perf_counter()
 
@@ -354,6 +358,8 @@ class Engine:
         if plan.release_accelerator_s is not None:
             self._jobs.release(plan.release_accelerator_s, now_s)
         if self._tides is not None:
+            if self._power is not None:
+                self._power.account(now_s, self._site_up[self._compiled.pools.site])
             self._tides.follow(plan.serving_replicas, now_s)
         elif plan.serving_replicas is not None:
             raise InputError(

@@ -134,6 +134,7 @@ class JobPlane:
         most = 0 if later is None else int(room.max(initial=0))
         self._state = make_job_state(self._inputs, room, most)
         self._lent = np.zeros(len(pools.ids), dtype=np.int64)
+        self._owed = np.zeros(len(pools.ids), dtype=np.int64)  # units that do not come back
         if lendable is not None:
             # Room for what may be lent, out of service until it is.
             self._state.withheld[:] += lendable * units
@@ -526,7 +527,9 @@ class JobPlane:
     def give_back(self, pool: int, withheld: int, now_s: float) -> None:
         """Bring what was withheld back into service."""
         self._quiet_s = self._event_s = 0.0
-        give_back(pool, withheld, now_s, self._state, self._inputs, self.out)
+        kept = min(withheld, int(self._owed[pool]))
+        self._owed[pool] -= kept
+        give_back(pool, withheld - kept, now_s, self._state, self._inputs, self.out)
 
     def withhold(self, pool: int, accelerators: int) -> int:
         """Take idle accelerators out of service; return how many."""
@@ -542,10 +545,22 @@ class JobPlane:
         self._lent[pool] += accelerators
         self.give_back(pool, accelerators * self._units, now_s)
 
-    def hand_back(self, pool: int, accelerators: int, now_s: float) -> int:
-        """Return borrowed accelerators, idle ones first; return how many jobs were stopped."""
+    def hand_back(self, pool: int, accelerators: int, now_s: float) -> tuple[int, int]:
+        """Return borrowed accelerators, idle ones first.
+
+        Returns
+        -------
+        tuple
+            Jobs that were stopped, and accelerators that are missing, since they are out of service
+            already: :meth:`owe` says what becomes of them.
+        """
         self._lent[pool] -= accelerators
-        return self.reclaim(pool, accelerators, now_s)[0]
+        stopped, taken = self.reclaim(pool, accelerators, now_s)
+        return stopped, accelerators - taken
+
+    def owe(self, pool: int, accelerators: int) -> None:
+        """Keep accelerators out of service when some that are so now come back."""
+        self._owed[pool] += accelerators * self._units
 
     def evacuate(self, pools: I8, now_s: float) -> int:
         """Send what waits in pools that are down elsewhere, by the shares; return how many jobs."""

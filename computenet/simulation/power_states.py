@@ -84,6 +84,15 @@ class PowerStates:
         if ready_s < self._compiled.horizon_s:
             self._agenda.at(ready_s, Rank.POWER, ready)
 
+    def take_off(self, pool: int, accelerators: int) -> int:
+        """Let go of accelerators that are off, which others use from now on; return how many.
+
+        Everything before now must have been accounted for.
+        """
+        taken = min(accelerators, int(self.off[pool]))
+        self.off[pool] -= taken
+        return taken
+
     def account(self, now_s: float, up: B1) -> None:
         """Add the time since the last call; pools that are down draw nothing anyway."""
         begin_s, self._since_s = self._since_s, now_s

@@ -6,6 +6,7 @@ import numpy as np
 
 from computenet.compiled import F8, I8, CompiledScenario
 from computenet.simulation.job_plane import JobPlane
+from computenet.simulation.power_states import PowerStates
 from computenet.simulation.request_plane import RequestPlane
 from computenet.simulation.slots import seconds_by_slot
 from computenet.simulation.totals import FaultTotals
@@ -19,7 +20,9 @@ class Tides:
     A replica that is to stop takes no new requests and finishes what it has, which takes seconds,
     while its accelerators go to jobs at once; their power is counted on both sides until then.
     Accelerators that go back are idle ones first, then those of the jobs started last, which fall
-    back to their checkpoints. Loading a model's weights again takes no time.
+    back to their checkpoints, then those that are switched off. Of those that are starting or
+    broken, as many as are missing stay with the replicas when they are back; until then the
+    replicas serve without them. Loading a model's weights again takes no time.
     """
 
     def __init__(
@@ -28,11 +31,13 @@ class Tides:
         jobs: JobPlane,
         requests: RequestPlane,
         faults: FaultTotals,
+        power: PowerStates | None = None,
     ) -> None:
         self._compiled = compiled
         self._jobs = jobs
         self._requests = requests
         self._faults = faults
+        self._power = power
         self._active: I8 = compiled.groups.replicas.copy()
         self._lent = np.zeros(len(compiled.pools.ids), dtype=np.int64)
         self._since_s = 0.0
@@ -56,10 +61,19 @@ class Tides:
             if more > 0:
                 self._jobs.borrow(pool, more, now_s)
             else:
-                self._faults.tide_jobs += self._jobs.hand_back(pool, -more, now_s)
+                self._take_back(pool, -more, now_s)
         for group in np.flatnonzero(active != self._active).tolist():
             self._requests.set_active(group, int(active[group]))
         self._lent, self._active = lent, active
+
+    def _take_back(self, pool: int, accelerators: int, now_s: float) -> None:
+        """Take accelerators back, wherever they are."""
+        stopped, missing = self._jobs.hand_back(pool, accelerators, now_s)
+        self._faults.tide_jobs += stopped
+        if missing and self._power is not None:
+            missing -= self._power.take_off(pool, missing)
+        if missing:
+            self._jobs.owe(pool, missing)
 
     def _account(self, now_s: float) -> None:
         if now_s > self._since_s and self._lent.any():

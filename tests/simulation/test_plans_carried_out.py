@@ -246,6 +246,35 @@ def test_serving_accelerators_are_lent_and_come_back() -> None:
     assert s["requests"]["served"] + s["requests"]["in_flight"] == s["requests"]["arrived"]
 
 
+@pytest.mark.parametrize("failures", [False, True])
+def test_what_was_lent_comes_back_from_accelerators_that_are_off(failures: bool) -> None:
+    """All idle accelerators, lent ones too, are off, starting or broken when they are wanted."""
+    policy = Planned(half_serving)
+    policy.lends = True
+    changes: dict[str, object] = {
+        "days": 0.5, "energy.model": "full",
+        "energy.power_states": {"reserve": 0.0, "start_up_s": 1800.0, "review_s": 60.0,
+                                "off_power_share": 0.1},
+        "workload.job_classes.long.rate_per_day": 0.0,
+        "workload.job_classes.short.rate_per_day": 20.0 if failures else 0.0,
+    }  # fmt: skip
+    if failures:
+        changes |= {"failures.model": "sampled",
+                    "topology.accelerators.unit.failures_per_1000_server_days": 20_000.0}  # fmt: skip
+    results = run_scenario(cn.load("two-hubs", overrides=changes), policy)
+    assert results.audit.failures() == []
+    own = policy.views[0].compiled.pools.accelerators
+    before = [view for view in policy.views if view.now_s < 7200.0]
+    after = [view for view in policy.views if view.now_s > 21_600.0]
+    held = [view.pool_free + view.pool_running.sum(axis=1) for view in after]
+    assert (np.asarray(held) <= own).all()
+    if not failures:
+        assert (np.asarray(held) == own).all()
+        assert (np.asarray([view.pool_free for view in before]) == own).all()
+        during = [view.pool_free for view in policy.views if 9000.0 < view.now_s < 21_600.0]
+        assert (np.asarray(during) > own).all()
+
+
 def test_lending_nothing_changes_nothing() -> None:
     scenario = cn.load("two-hubs", days=0.5, failures={"model": "sampled", "rate_factor": 50})
     runs = []
