@@ -22,7 +22,7 @@ from computenet.compiled import (
 )
 from computenet.energy import RULES, Battery
 from computenet.errors import InputError, Problem
-from computenet.policies.protocol import Plan, Policy, SystemView
+from computenet.policies.protocol import Plan, Policy, SystemView, WaitingGangs
 
 __all__ = ["check_plan", "check_policy", "example_views"]
 
@@ -94,6 +94,7 @@ def _check_amounts(plan: Plan, view: SystemView) -> list[Problem]:
             problems.append(Problem(path, None, "is out of range", f"{low:g} to {high:g}"))
         elif name == "setpoint_mw" and not np.isfinite(values).all():
             problems.append(Problem(path, None, "is not finite"))
+    problems += _check_gangs(plan, view)
     by_plan = view.compiled.energy.battery.rule == RULES["plan"]
     if by_plan.any() and plan.setpoint_mw is None:
         sites_by_plan = np.asarray(view.compiled.sites.ids)[by_plan]
@@ -105,6 +106,28 @@ def _check_amounts(plan: Plan, view: SystemView) -> list[Problem]:
                 "a policy that gives set-points, such as dispatch, or another rule of storage",
             )
         )
+    return problems
+
+
+def _check_gangs(plan: Plan, view: SystemView) -> list[Problem]:
+    """Return what is wrong with places of gangs."""
+    problems: list[Problem] = []
+    least, pool = plan.gang_least, plan.gang_pool
+    if least is not None and not least >= 1.0:
+        problems.append(Problem("plan.gang_least", least, "is out of range", "1 or more"))
+    if pool is None:
+        return problems
+    count = 0 if view.gangs is None else len(view.gangs.demand)
+    path = "plan.gang_pool"
+    if not isinstance(pool, np.ndarray) or pool.dtype != np.int64 or pool.shape != (count,):
+        problems.append(Problem(path, None, "is no array of int64", str((count,))))
+    elif view.gangs is not None:
+        given = np.flatnonzero(pool >= 0)
+        inside = (pool >= -1) & (pool < len(view.compiled.pools.ids))
+        if not inside.all():
+            problems.append(Problem(path, None, "names no pool", "pools, or -1"))
+        elif not view.gangs.fits[given, pool[given]].all():
+            problems.append(Problem(path, None, "gives a job a pool that cannot run it"))
     return problems
 
 
@@ -151,7 +174,7 @@ def _same(one: Plan, other: Plan) -> bool:
             (getattr(one, name), getattr(other, name))
             for name in (
                 "request_shares", "job_shares", "hold", "release_accelerator_s", "setpoint_mw",
-                "serving_replicas",
+                "serving_replicas", "gang_pool",
             )
         )
     )  # fmt: skip
@@ -215,12 +238,26 @@ def example_views() -> dict[str, SystemView]:
             job_waiting_accelerator_s=np.full_like(usual.job_waiting_accelerator_s, 1e12),
             job_held_accelerator_s=np.full_like(usual.job_held_accelerator_s, 1e9),
         ),
+        "gangs wait": replace(usual, gangs=_example_gangs()),
         "nothing open": replace(
             usual,
             request_arc_open=np.zeros_like(down),
             job_arc_open=np.zeros_like(jobs_down),
         ),
     }
+
+
+def _example_gangs() -> WaitingGangs:
+    """Three gangs, of which one fits in one pool alone."""
+    return WaitingGangs(
+        demand=np.asarray([1, 3, 0], dtype=np.int64),
+        accelerators=_row(32.0, 96.0, 16.0),
+        estimate_s=_row(7200.0, 36_000.0, 600.0),
+        data_gb=_row(100.0, 0.0, 1.0),
+        data_region=np.asarray([0, 1, 0], dtype=np.int64),
+        waited_s=_row(4000.0, 900.0, 0.0),
+        fits=np.asarray([[True, False, True], [False, False, True], [True, True, True]]),
+    )
 
 
 def _row(*values: float) -> NDArray[np.float64]:

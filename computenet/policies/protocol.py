@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from computenet.compiled import CompiledScenario
 
 F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
 B1 = NDArray[np.bool_]
 
 
@@ -24,6 +25,35 @@ class Future(Protocol):
     def job_work_accelerator_s(self, edges_s: F8) -> F8:
         """Return the reference accelerator-seconds submitted between edges, ``(T, Q)``."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingGangs:
+    """Jobs that wait for the plan to give them a pool, oldest first, axis ``N``.
+
+    Attributes
+    ----------
+    demand
+        ``(N,)`` region and class.
+    accelerators, estimate_s
+        ``(N,)`` gang, and run time at speed 1 as the user estimates it.
+    data_gb
+        ``(N,)`` to be moved from the region of its data, of number `data_region`.
+    data_region
+        ``(N,)``.
+    waited_s
+        ``(N,)`` since it was submitted.
+    fits
+        ``(N, P)`` the pool is large enough and of a kind that the job takes, up or not.
+    """
+
+    demand: I8
+    accelerators: F8
+    estimate_s: F8
+    data_gb: F8
+    data_region: I8
+    waited_s: F8
+    fits: B1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +105,8 @@ class SystemView:
         where a dedicated line takes some.
     future
         What is to come, for policies that ask for it by ``wants_future = True``; else ``None``.
+    gangs
+        Jobs held for a place, see `Plan.gang_least`; ``None`` where there are none.
     """
 
     now_s: float
@@ -101,6 +133,7 @@ class SystemView:
     link_up: B1
     link_gbps: F8
     future: Future | None = None
+    gangs: WaitingGangs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +182,12 @@ class Plan:
         ``(G,)`` real replicas that take requests until the next plan; the accelerators of the
         others are lent to jobs of their pool (tidal sharing). Rounded up to whole simulated
         replicas, at least one. ``None`` = all serve. For policies with ``lends = True``.
+    gang_least
+        Jobs of at least so many accelerators that are submitted from now on wait for a place;
+        ``None`` = all go by the shares. Those that no pool can ever run are turned away at once.
+    gang_pool
+        ``(N,)`` pool of each job of `SystemView.gangs`, which goes there now, data first; -1 = it
+        waits on. ``None`` = all wait on.
     prices
         What capacity, links and carbon are worth under the plan.
     objective_cny, bound_cny
@@ -167,6 +206,8 @@ class Plan:
     release_accelerator_s: F8 | None = None
     setpoint_mw: F8 | None = None
     serving_replicas: F8 | None = None
+    gang_least: float | None = None
+    gang_pool: I8 | None = None
     prices: tuple[PriceRow, ...] = ()
     objective_cny: float = float("nan")
     bound_cny: float = float("nan")

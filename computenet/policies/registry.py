@@ -31,6 +31,7 @@ BUILT_IN = {
     "random": "computenet.policies.random:Random",
     "matching": "computenet.policies.matching:MatchingPolicy",
     "dispatch": "computenet.policies.dispatch:DispatchPolicy",
+    "gang": "computenet.policies.gang:GangPolicy",
     "replay": "computenet.policies.replay:Replay",
 }
 

@@ -355,6 +355,9 @@ class Engine:
                 plan.job_shares if jobs_changed else None,
             )
         self._jobs.set_hold(plan.hold)
+        self._jobs.hold_gangs(plan.gang_least)
+        if plan.gang_pool is not None:
+            self._jobs.place(plan.gang_pool, now_s)
         if plan.release_accelerator_s is not None:
             self._jobs.release(plan.release_accelerator_s, now_s)
         if self._tides is not None:
@@ -421,6 +424,7 @@ class Engine:
             link_up=self._transfers.up.copy(),
             link_gbps=self._transfers.free_gbps(),
             future=self._future,
+            gangs=self._jobs.waiting_gangs(now_s),
         )
         for value in (getattr(view, name) for name in SystemView.__slots__):
             if isinstance(value, np.ndarray):

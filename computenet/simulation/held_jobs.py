@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from computenet.compiled import F8, I4, I8
+from computenet.compiled import B1, F8, I4, I8
 
 __all__ = ["HeldJobs"]
 
@@ -21,15 +21,18 @@ class HeldJobs:
 
     def __init__(self, n_demands: int) -> None:
         self.share: F8 | None = None
+        self.gang_least = np.inf
+        self.gangs: list[tuple[int, int, float]] = []  # job, demand, expected work; oldest first
         self._credit = np.zeros(n_demands)
         self._waiting: list[deque[tuple[int, float]]] = [deque() for _ in range(n_demands)]
 
     @property
     def active(self) -> bool:
         """Whether the plan holds anything back."""
-        return self.share is not None and bool((self.share > 0.0).any())
+        by_share = self.share is not None and bool((self.share > 0.0).any())
+        return by_share or bool(np.isfinite(self.gang_least))
 
-    def take(self, first: int, last: int, demand: I4, work: F8) -> list[int]:
+    def take(self, first: int, last: int, demand: I4, work: F8, gang: B1) -> list[int]:
         """Return the jobs of ``first .. last - 1`` that are held, in order.
 
         Parameters
@@ -38,13 +41,17 @@ class HeldJobs:
             ``(n,)`` demand of every job.
         work
             Expected accelerator-seconds of the jobs in the range.
+        gang
+            Whether each job in the range waits for a place of its own.
         """
-        share = self.share
-        if share is None:
-            return []
+        share = self.share if self.share is not None else np.zeros(len(self._credit))
         held = []
-        for at in np.flatnonzero(share[demand[first:last]] > 0.0).tolist():
+        for at in np.flatnonzero(gang | (share[demand[first:last]] > 0.0)).tolist():
             q = int(demand[first + at])
+            if gang[at]:
+                self.gangs.append((first + at, q, float(work[at])))
+                held.append(first + at)
+                continue
             self._credit[q] += share[q] * work[at]
             if self._credit[q] >= 0.5 * work[at]:
                 self._credit[q] -= work[at]
@@ -65,15 +72,20 @@ class HeldJobs:
 
     def renumber(self, number: I8) -> None:
         """Go over to other numbers of jobs; none of those held may have left."""
+        self.gangs = [(int(number[job]), q, work) for job, q, work in self.gangs]
         self._waiting = [
             deque((int(number[job]), work) for job, work in line) for line in self._waiting
         ]
 
     def work(self) -> F8:
         """Return the expected work held, ``(Q,)``, accelerator-seconds."""
-        return np.asarray([sum(work for _, work in line) for line in self._waiting], dtype=float)
+        total = np.asarray([sum(work for _, work in line) for line in self._waiting], dtype=float)
+        for _, q, work in self.gangs:
+            total[q] += work
+        return total
 
     def jobs(self) -> I8:
         """Return all jobs held."""
         every = [job for line in self._waiting for job, _ in line]
+        every += [job for job, _, _ in self.gangs]
         return np.asarray(sorted(every), dtype=np.int64)

@@ -33,6 +33,7 @@ from computenet.kernels.job_state import (
 )
 from computenet.kernels.job_window import move_window, moved, renumbered
 from computenet.kernels.route_jobs import route_jobs
+from computenet.policies.protocol import WaitingGangs
 from computenet.simulation.events import MOST_NAMED
 from computenet.simulation.held_jobs import HeldJobs
 from computenet.simulation.stores import Store
@@ -338,7 +339,10 @@ class JobPlane:
         compiled = self._compiled
         held: list[int] = []
         if self._held.active:
-            held = self._held.take(first, last, self._demand, self._expected_work(first, last))
+            held = self._held.take(
+                first, last, self._demand, self._expected_work(first, last),
+                self._gangs_of(first, last),
+            )  # fmt: skip
         count = self._route_around(first, last, held) if held else self._route_only(first, last)
         if count:
             self._place_data(self._placed[:count])
@@ -384,9 +388,62 @@ class JobPlane:
         """Hold back a share of the work that is submitted from now on, ``(Q,)``."""
         self._held.share = hold
 
+    def hold_gangs(self, least: float | None) -> None:
+        """Hold jobs of at least so many accelerators until they are given a place."""
+        self._held.gang_least = np.inf if least is None else least
+
+    def _gangs_of(self, first: int, last: int) -> B1:
+        """Return which jobs wait for a place: those large enough that some pool can run."""
+        large: B1 = self._inputs.accelerators[first:last] >= self._held.gang_least * self._units
+        for at in np.flatnonzero(large).tolist():
+            large[at] = self._fits(first + at).any()
+        return large
+
+    def _fits(self, job: int) -> B1:
+        """Return the pools that can run a job, up or not, ``(P,)``."""
+        table, kind = self._table, int(self._table.kind[job])
+        c, gang = int(table.job_class[job]), int(self._inputs.accelerators[job])
+        whole = -(-gang // self._per_server) * self._per_server if table.whole_nodes[job] else gang
+        fits: B1 = (self._compiled.jobs.speed[c] > 0.0) & (whole <= self._most[c])
+        return fits & self._allowed[kind] if kind >= 0 else fits
+
+    def waiting_gangs(self, now_s: float) -> WaitingGangs | None:
+        """Return the jobs that wait for a place."""
+        if not self._held.gangs:
+            return None
+        jobs = np.asarray([job for job, _, _ in self._held.gangs], dtype=np.int64)
+        table = self._table
+        return WaitingGangs(
+            demand=self._demand[jobs].astype(np.int64),
+            accelerators=self._inputs.accelerators[jobs] / self._units,
+            estimate_s=table.estimate_s[jobs],
+            data_gb=table.data_gb[jobs].astype(np.float64),
+            data_region=self._data_region[jobs].astype(np.int64),
+            waited_s=now_s - table.submit_s[jobs],
+            fits=np.asarray([self._fits(job) for job in jobs.tolist()]),
+        )
+
+    def place(self, pools: I8, now_s: float) -> None:
+        """Send jobs that wait for a place to their pools; -1 = waits on."""
+        gangs = self._held.gangs
+        placed = [
+            (job, pool) for (job, _, _), pool in zip(gangs, pools.tolist(), strict=True)
+            if pool >= 0
+        ]  # fmt: skip
+        self._held.gangs = [
+            gang for gang, pool in zip(gangs, pools.tolist(), strict=True) if pool < 0
+        ]
+        for job, pool in placed:
+            self._pool[job] = pool
+        self._let_go([job for job, _ in placed], now_s)
+
     def release(self, amount: F8, now_s: float) -> int:
         """Let held jobs of `amount` expected work go, ``(Q,)``; return how many."""
         released = self._held.release(amount)
+        self._let_go(released, now_s)
+        return len(released)
+
+    def _let_go(self, released: list[int], now_s: float) -> None:
         for job in released:
             if self._route_only(job, job + 1) == 0:
                 self._reject([job])
@@ -399,7 +456,6 @@ class JobPlane:
         self._active = np.concatenate([self._active, np.asarray(released, dtype=np.int64)])
         if released:
             self._quiet_s = self._event_s = 0.0
-        return len(released)
 
     def held_work(self) -> F8:
         """Return the expected work of jobs held back, ``(Q,)``, accelerator-seconds."""

@@ -1,0 +1,165 @@
+"""Matching, and large jobs placed one by one where they fit best."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from computenet.compiled import CompiledScenario
+from computenet.optimization.gang import (
+    Fragmentation,
+    GangJobs,
+    GangPools,
+    GangProblem,
+    place_gangs,
+)
+from computenet.optimization.solvers import SolverError
+from computenet.policies.costs import held_price_cny_per_mwh
+from computenet.policies.matching import MatchingPolicy
+from computenet.policies.protocol import Plan, SystemView, WaitingGangs
+from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
+
+__all__ = ["GangPolicy"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+#: Running a gang now is worth this many times what its energy costs where that is dearest, so
+#: whatever fits runs, and the dearer pool takes what the cheaper one has no room for.
+WORTH = 4.0
+#: Gangs remembered, whose sizes say what is to come.
+REMEMBERED = 200
+
+
+class GangPolicy:
+    """As ``matching``, with large jobs held until there is room for the whole gang.
+
+    Shares send a large job to its pool whether it fits there now or not, where it waits and, in a
+    strict queue, lets nobody past. Here jobs of at least `least_accelerators` wait outside. At
+    every epoch those that wait are placed on whole free servers at once
+    (:func:`computenet.optimization.gang.place_gangs`): by worth, which grows with waiting, less
+    energy and the moving of data, and less the price of rooms that gangs like those seen so far
+    could not use. What has waited `patience_h` joins the queue of the least loaded pool, so nothing
+    waits for ever. Jobs that run are neither moved nor stopped for others.
+
+    Parameters
+    ----------
+    least_accelerators
+        Jobs of this size or more are placed one by one.
+    patience_h
+        Hours after which a gang queues.
+    fragment_cny_per_accelerator
+        Price of a free accelerator that no gang to come could use.
+    forecast, miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv
+        As in ``matching``.
+    """
+
+    def __init__(
+        self,
+        least_accelerators: Annotated[float, Field(ge=1.0)] = 32.0,
+        patience_h: Annotated[float, Field(gt=0.0)] = 1.0,
+        fragment_cny_per_accelerator: Annotated[float, Field(ge=0.0)] = 0.1,
+        forecast: str = "persistence",
+        miss_cny: Annotated[float, Field(ge=0.0)] = 0.0001,
+        late_cny_per_accelerator_h: Annotated[float, Field(ge=0.0)] = 0.02,
+        carbon_cny_per_t: Annotated[float, Field(ge=0.0)] = 0.0,
+        peak_hours: Annotated[float, Field(ge=0.0)] = 60.0,
+        burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
+    ) -> None:
+        self.least_accelerators = least_accelerators
+        self.patience_h = patience_h
+        self.fragment_cny_per_accelerator = fragment_cny_per_accelerator
+        self.carbon_cny_per_t = carbon_cny_per_t
+        self._matching = MatchingPolicy(
+            forecast, miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv
+        )
+        self.wants_future = self._matching.wants_future
+
+    def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
+        """Forget everything."""
+        self._matching.reset(compiled, seed)
+        self._seen: deque[float] = deque(maxlen=REMEMBERED)
+
+    def plan(self, view: SystemView) -> Plan:
+        """Match everything else, and place the gangs that wait."""
+        plan = replace(self._matching.plan(view), gang_least=self.least_accelerators)
+        gangs = view.gangs
+        if gangs is None:
+            return plan
+        self._seen.extend(gangs.accelerators[gangs.waited_s <= view.epoch_s].tolist())
+        try:
+            found = place_gangs(self.problem(view, gangs))
+            pool, notes = found.pool.astype(np.int64), (found.note,) if found.note else ()
+        except SolverError as error:
+            pool = np.full(len(gangs.demand), -1, dtype=np.int64)
+            notes = (f"no placement of gangs was found, they wait on: {error}",)
+        return replace(plan, gang_pool=self._queue(view, gangs, pool), notes=plan.notes + notes)
+
+    def problem(self, view: SystemView, gangs: WaitingGangs) -> GangProblem:
+        """Return the placement of the gangs that wait on what is free behind no queue."""
+        compiled = view.compiled
+        pools, jobs = compiled.pools, compiled.jobs
+        classes, regions = len(jobs.classes), len(compiled.regions)
+        kind = gangs.demand % classes
+        may = gangs.fits & view.job_arc_open[gangs.demand]
+        rows, of_job = np.unique(
+            np.column_stack([kind, may]).astype(np.int64), axis=0, return_inverse=True
+        )
+        carbon = (self.carbon_cny_per_t + compiled.energy.carbon_cny_per_t) / KG_PER_TONNE
+        held = held_price_cny_per_mwh(view)[kind].mean(axis=0) + carbon * view.carbon_kg_per_mwh
+        price = np.maximum(held, 0.0)[pools.site]
+        activity = float(jobs.activity[kind].mean())
+        mw = activity * pools.active_w * compiled.sites.pue[pools.site] / WATTS_PER_MW
+        cny_per_s = float((mw * price).max(initial=0.0)) / SECONDS_PER_HOUR
+        age = 1.0 + gangs.waited_s / (SECONDS_PER_HOUR * self.patience_h)
+        work_s = np.maximum(gangs.estimate_s, 1.0)
+        slowest = np.where(jobs.speed > 0.0, jobs.speed, np.inf).min(axis=1)[kind]
+        places = regions + len(compiled.sites.ids)
+        transfer = np.zeros((places, places))
+        transfer[:regions, regions:] = jobs.transfer_cny_per_gb
+        dearest = gangs.data_gb * jobs.transfer_cny_per_gb[gangs.data_region].max(axis=1)
+        energy = gangs.accelerators * work_s / slowest * max(cny_per_s, 1e-9)
+        count = len(gangs.demand)
+        nothing = np.zeros(count)
+        size, number = np.unique(np.asarray(self._seen), return_counts=True)
+        return GangProblem(
+            jobs=GangJobs(
+                accelerators=gangs.accelerators, job_class=of_job.ravel().astype(np.int32),
+                work_s=work_s, value_cny=WORTH * age * (energy + dearest),
+                slack_s=np.full(count, np.inf), late_cny_per_s=nothing,
+                data_site=gangs.data_region.astype(np.int32), data_gb=gangs.data_gb,
+                pool=np.full(count, -1, dtype=np.int32), checkpoint_gb=nothing, lost_s=nothing,
+                restart_s=nothing,
+            ),
+            pools=GangPools(
+                free=np.maximum(view.pool_free - view.pool_waiting_accelerators, 0.0),
+                per_server=pools.accelerators_per_server.astype(np.float64),
+                site=(regions + pools.site).astype(np.int32), mw=mw, price_cny_per_mwh=price,
+                accelerator_cny_per_s=np.zeros(len(pools.ids)),
+            ),
+            speed=jobs.speed[rows[:, 0]] * rows[:, 1:],
+            transfer_cny_per_gb=transfer,
+            fragmentation=Fragmentation(
+                size, number / number.sum(),
+                np.full(len(pools.ids), self.fragment_cny_per_accelerator),
+            ) if len(size) else None,
+        )  # fmt: skip
+
+    def _queue(self, view: SystemView, gangs: WaitingGangs, pool: I8) -> I8:
+        """Return places in which gangs that waited too long queue at the least loaded pool."""
+        patient = gangs.waited_s < SECONDS_PER_HOUR * self.patience_h - 1e-6
+        size = view.compiled.pools.accelerators.astype(np.float64)
+        asked = size - view.pool_free + view.pool_waiting_accelerators
+        pool = pool.copy()
+        for job in np.flatnonzero((pool < 0) & ~patient).tolist():
+            may = gangs.fits[job] & view.job_arc_open[gangs.demand[job]]
+            if may.any():
+                load = np.where(may, asked / np.maximum(size, 1.0), np.inf)
+                pool[job] = int(np.argmin(load))
+                asked[pool[job]] += gangs.accelerators[job]
+        return pool

@@ -1,0 +1,131 @@
+"""Large jobs placed one by one: what a plan may say, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import computenet as cn
+from computenet.compiled import CompiledScenario
+from computenet.errors import InputError
+from computenet.policies import SystemView, check_policy, example_views, make_policy
+from computenet.policies.gang import GangPolicy
+from computenet.policies.protocol import Plan
+from computenet.simulation import run_scenario
+
+LARGE = {"workload.job_classes.long.rate_per_day": 200}
+
+
+class Watched(GangPolicy):
+    """The policy, with its views and plans kept."""
+
+    def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
+        super().reset(compiled, seed)
+        self.seen: list[tuple[SystemView, Plan]] = []
+
+    def plan(self, view: SystemView) -> Plan:
+        self.seen.append((view, super().plan(view)))
+        return self.seen[-1][1]
+
+
+def test_it_conforms() -> None:
+    check_policy(GangPolicy)
+    check_policy(lambda: make_policy("gang", {"least_accelerators": 8, "patience_h": 2}))
+
+
+def test_gangs_are_placed_where_there_is_room_for_all_of_them() -> None:
+    policy = Watched(least_accelerators=8, patience_h=1000.0)
+    results = run_scenario(cn.load("two-hubs", days=1, overrides=LARGE), policy)
+    assert results.audit.failures() == []
+    placed = 0
+    for view, plan in policy.seen:
+        gangs, pool = view.gangs, plan.gang_pool
+        if gangs is None or pool is None:
+            continue
+        taken = np.zeros(len(view.pool_free))
+        at = pool >= 0
+        np.add.at(taken, pool[at], gangs.accelerators[at])
+        assert (taken <= np.maximum(view.pool_free - view.pool_waiting_accelerators, 0.0)).all()
+        assert gangs.fits[np.flatnonzero(at), pool[at]].all()
+        placed += int(at.sum())
+    assert placed > 50
+    # Each job that was placed runs in the pool it was given: as many as were given it.
+    jobs = results.jobs
+    large = jobs[(jobs["held_accelerators"] >= 8)]
+    assert (large["state"] != "held").sum() == placed
+    ids = policy.seen[0][0].compiled.pools.ids
+    given = np.bincount(
+        np.concatenate([plan.gang_pool for _, plan in policy.seen if plan.gang_pool is not None])
+        + 1, minlength=len(ids) + 1,
+    )[1:]  # fmt: skip
+    ran = large[large["state"] != "held"]["pool"].astype(str).value_counts()
+    assert [int(ran.get(pool, 0)) for pool in ids] == given.tolist()
+
+
+def test_small_jobs_are_as_without() -> None:
+    """Where no job is large, the policy is `matching`."""
+    scenario = cn.load("two-hubs", days=0.25)
+    one = run_scenario(scenario, make_policy("gang", {"least_accelerators": 1000}))
+    other = cn.simulate(scenario, policy="matching")
+    assert one.summary["cost"] == other.summary["cost"]
+    assert one.summary["jobs"] == other.summary["jobs"]
+
+
+def test_impatience_queues_and_nothing_waits_for_ever() -> None:
+    policy = Watched(least_accelerators=8, patience_h=0.5)
+    changes = {**LARGE, "workload.job_classes.long.rate_per_day": 600}
+    run_scenario(cn.load("two-hubs", days=0.5, overrides=changes), policy)
+    waits = np.concatenate(
+        [view.gangs.waited_s for view, _ in policy.seen if view.gangs is not None]
+    )
+    assert 1800.0 <= waits.max() <= 1800.0 + 900.0
+
+
+def test_a_gang_goes_where_it_leaves_room_for_others() -> None:
+    """A gang of 32 fits everywhere; with a price on fragments it leaves the large room whole."""
+    view = example_views()["gangs wait"]
+    assert view.gangs is not None
+    policy = GangPolicy(fragment_cny_per_accelerator=100.0)
+    policy.reset(view.compiled, np.random.SeedSequence(1))
+    policy._seen.extend([96.0] * 10)
+    free = replace(
+        view, pool_free=np.asarray([32.0, 32.0, 96.0]), pool_waiting_accelerators=np.zeros(3)
+    )
+    only = replace(view.gangs, **{
+        name: getattr(view.gangs, name)[:1]
+        for name in ("demand", "accelerators", "estimate_s", "data_gb", "data_region",
+                     "waited_s", "fits")
+    })  # fmt: skip
+    plan = policy.plan(replace(free, gangs=only))
+    assert plan.gang_pool is not None
+    assert plan.gang_pool.tolist() == [0]
+    # Together with the gang of 96, which fits in the west alone, both find a place.
+    plan = policy.plan(free)
+    assert plan.gang_pool is not None
+    assert plan.gang_pool.tolist()[:2] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"gang_least": 0.0}, "gang_least"),
+        ({"gang_pool": np.asarray([0])}, "gang_pool"),
+        ({"gang_pool": np.asarray([0, 0, 0])}, "cannot run it"),
+        ({"gang_pool": np.asarray([9, 2, 0])}, "names no pool"),
+    ],
+)
+def test_places_that_cannot_be(given: dict[str, object], said: str) -> None:
+    class Wrong:
+        def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
+            self.inner = make_policy("proportional", {})
+
+        def plan(self, view: SystemView) -> Plan:
+            plan = self.inner.plan(view)
+            if view.gangs is None and "gang_pool" in given:
+                return plan
+            return replace(plan, **given)  # type: ignore[arg-type]
+
+    with pytest.raises(InputError, match=said):
+        check_policy(Wrong)
