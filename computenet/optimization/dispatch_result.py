@@ -184,10 +184,10 @@ def read_dispatch(
     carbon_cny[layout.caps] = -1000.0 * dual("carbon", len(layout.caps))
     battery = (layout.battery,)
     relaxed = _relaxed(problem, built, answer)
-    if relaxed and not why:
+    if relaxed:
         shown = "; ".join(f"{item.constraint} by {item.excess:.6g}" for item in relaxed[:5])
         more = f"; and {len(relaxed) - 5} more" if len(relaxed) > 5 else ""
-        why = f"gave way: {shown}{more}"
+        why = "; ".join(text for text in (why, f"gave way: {shown}{more}") if text)
     return Dispatch(
         status=answer.status,
         why=why,

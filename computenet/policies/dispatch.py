@@ -135,10 +135,6 @@ class DispatchPolicy:
             return
         if answer.why:
             self._note(f"dispatch: {answer.why}")
-        self._notes += tuple(
-            f"dispatch could not meet {item.constraint}, by {item.excess:.6g}"
-            for item in answer.relaxed
-        )
         self._horizon, self._dispatch = horizon, answer
 
     def _goes_on(self) -> str:

@@ -34,7 +34,7 @@ class LinkLimits:
 
     Traffic of a link is at most that of all demands that may use it, whatever the plan::
 
-        T_l = sum_d rate_d gb_d [a way of d goes over l] + sum_q load_q gb_q [a way of q goes over l]
+        T_l = sum_d rate_d gb_d [d may go over l] + sum_q load_q gb_q [q may go over l]
 
     Where ``T_l`` is at most the capacity, the link cannot bind and is left out, so a network with
     wide links has the same problem as one without. A link once limited stays so until links change:

@@ -208,3 +208,16 @@ def test_parameters_are_kept_as_given() -> None:
     assert policy.lends
     assert policy.window_h == 48
     assert not make_policy("dispatch", {}).lends
+
+
+def test_dispatch_says_once_what_gives_way() -> None:
+    """Idle power alone is more than the east may import: a note names each slot one time."""
+    changes = {"energy.model": "full", "topology.sites.east.import_limit_mw": 0.01}
+    policy = make_policy("dispatch", {"window_h": 4})
+    results = run_scenario(cn.load("two-hubs", days=0.1, overrides=changes), policy)
+    notes = results.events[results.events["kind"] == "note"]["detail"].tolist()
+    told = [note for note in notes if "gave way" in note]
+    assert told
+    assert not [note for note in notes if "could not meet" in note]
+    parts = told[0].partition("gave way: ")[2].split("; ")
+    assert len(parts) == len(set(parts))

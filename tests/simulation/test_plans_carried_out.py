@@ -259,8 +259,10 @@ def test_what_was_lent_comes_back_from_accelerators_that_are_off(failures: bool)
         "workload.job_classes.short.rate_per_day": 20.0 if failures else 0.0,
     }  # fmt: skip
     if failures:
-        changes |= {"failures.model": "sampled",
-                    "topology.accelerators.unit.failures_per_1000_server_days": 20_000.0}  # fmt: skip
+        changes |= {
+            "failures.model": "sampled",
+            "topology.accelerators.unit.failures_per_1000_server_days": 20_000.0,
+        }
     results = run_scenario(cn.load("two-hubs", overrides=changes), policy)
     assert results.audit.failures() == []
     own = policy.views[0].compiled.pools.accelerators
