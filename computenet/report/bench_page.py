@@ -18,7 +18,7 @@ __all__ = ["render_bench"]
 
 _EN = {
     "title": "Scheduler benchmarks",
-    "heading": "{suites} suites, {runs} runs",
+    "heading": "suites: {suites} · runs: {runs}",
     "read": "How to read it",
     "read_note": (
         "Figures are means over seeds, ± half of the {level} % confidence interval (Student's t). "
@@ -173,7 +173,8 @@ def _against(one: Mapping[str, Any] | None) -> str:
     told = {} if one is None else one["against_baseline"].get("cost_cny", {})
     if told.get("relative") is None:
         return "–"
-    return f"{told['relative']:+.1%}{' ~' if told['significant'] is False else ''}"
+    change = f"{told['relative']:+.1%}".replace("-", "−")
+    return f"{change}{' ~' if told['significant'] is False else ''}"
 
 
 def _grid(corner: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
