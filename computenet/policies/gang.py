@@ -62,7 +62,7 @@ class GangPolicy:
     def __init__(
         self,
         least_accelerators: Annotated[float, Field(ge=1.0)] = 32.0,
-        patience_h: Annotated[float, Field(gt=0.0)] = 1.0,
+        patience_h: Annotated[float, Field(gt=0.0)] = 0.25,
         fragment_cny_per_accelerator: Annotated[float, Field(ge=0.0)] = 0.1,
         forecast: str = "persistence",
         miss_cny: Annotated[float, Field(ge=0.0)] = 0.0001,

@@ -109,7 +109,7 @@ def test_the_share_held_is_that_of_the_work() -> None:
     work = rng.exponential(size=4000)
     demand = np.zeros(4000, dtype=np.int32)
     demand[::5] = 1
-    taken = held.take(0, 4000, demand, work)
+    taken = held.take(0, 4000, demand, work, np.zeros(4000, dtype=np.bool_))
     mine = demand == 0
     assert work[taken].sum() == pytest.approx(0.3 * work[mine].sum(), abs=work.max())
     assert held.work()[0] == pytest.approx(work[taken].sum())
