@@ -29,7 +29,7 @@ from computenet.cli.main import app, run
 ROOT = Path(cn.__file__).parent.parent
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 #: Pages whose blocks have a test of their own, on smaller examples.
-APART = {"docs/bench.md"}
+APART = {"docs/bench.md", "docs/interop.md", "docs/layouts.md", "docs/studies.md"}
 NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?"
 
 
