@@ -57,7 +57,7 @@ def plan(
         str | None, typer.Option(help="Who schedules in the simulation; matching.")
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(help="Most plans to simulate, the first included; 6.")
+        int | None, typer.Option(help="Most plans to simulate, the first included; 8.")
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes that simulate; one a core.")
@@ -106,7 +106,7 @@ def plan(
         if verify:
             outcome = outcome.verify(
                 policy=policy or "matching",
-                rounds=6 if rounds is None else rounds,
+                rounds=8 if rounds is None else rounds,
                 gap=gap,
                 time_limit_s=time_limit,
                 workers=(os.cpu_count() or 1) if workers is None else workers,

@@ -248,7 +248,7 @@ def verify(
     policy: str = "matching",
     seed: int | None = None,
     within: Agreement | None = None,
-    rounds: int = 6,
+    rounds: int = 8,
     warmup_h: float = 6.0,
     gap: float = 0.01,
     time_limit_s: float | None = None,
