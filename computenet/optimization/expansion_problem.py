@@ -109,7 +109,7 @@ class Demand:
     need
         ``(C, T)`` chips busy for one busy reference chip; infinite = does not run there.
     room
-        ``(C,)`` chips held for one busy on average: peaks and utilisation.
+        ``(C, Y)`` chips held for one busy on average: peaks and utilisation.
     draw_kw
         ``(C, T)`` power above idle of a busy chip, kW.
     moves
@@ -277,7 +277,7 @@ class ExpansionProblem:
         kinds, classes = len(c.names), len(d.classes)
         for path, values, shape, names, bounds in (
             ("demand.work", d.work, (len(d.regions), classes, years), d.regions, (False, False)),
-            ("demand.room", d.room, (classes,), d.classes, (False, False)),
+            ("demand.room", d.room, (classes, years), d.classes, (False, False)),
             ("demand.need", d.need, (classes, kinds), d.classes, (False, True)),
             ("demand.draw_kw", d.draw_kw, (classes, kinds), d.classes, (False, False)),
             ("sites.halls", s.halls, (sites, years), s.names, (False, False)),

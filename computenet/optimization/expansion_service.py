@@ -22,11 +22,11 @@ def add_tasks(m: Making, pair_site: I8, pair_chip: I8) -> tuple[I8, I8]:
     can = np.isfinite(d.need[:, pair_chip])
     kind, pair = (at.astype(np.int64) for at in np.nonzero(can))
     names = tuple(f"{d.classes[c]}@{p}" for c, p in zip(kind, pair, strict=True))
-    most = m.most_used[pair] / np.maximum(d.room[kind], 1e-12)
-    task = m.column("tasks", names, upper=most[:, None])
+    most = m.most_used[pair][:, None] / np.maximum(d.room[kind], 1e-12)
+    task = m.column("tasks", names, upper=most)
     pairs = tuple(str(k) for k in range(len(pair_site)))
     row = m.row("chips", "chips in use", pairs, upper=0.0)
-    m.same(row, pair, task, d.room[kind][:, None])
+    m.same(row, pair, task, d.room[kind])
     m.same(row, np.arange(len(pair_site)), m.columns["used"], -1.0)
     return kind, pair
 

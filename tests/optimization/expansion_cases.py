@@ -76,7 +76,7 @@ def random_problem(
             stream=np.array([0, 1, 1]),
             work=np.asarray(work),
             need=np.array([[1.0, 0.6], [1.0, 0.5], [1.0, 0.4]]),
-            room=np.array([2.0, 1.25, 1.25]),
+            room=np.array([[2.0], [1.25], [1.25]]) * np.ones((1, count)),
             draw_kw=np.array([[0.5, 0.8], [0.6, 0.9], [0.7, 1.0]]),
             moves=np.array([False, True, True]),
             traffic=np.array([1.0, 4.0, 2.0]),

@@ -39,7 +39,7 @@ def _plain() -> object:
         p,
         demand=replace(
             d, classes=("train",), streams=("far",), stream=np.array([0]),
-            work=np.array([[[100.0]]]), need=np.array([[1.0, np.inf]]), room=np.array([1.25]),
+            work=np.array([[[100.0]]]), need=np.array([[1.0, np.inf]]), room=np.array([[1.25]]),
             draw_kw=np.array([[0.7, 0.0]]), moves=np.array([True]), traffic=np.array([0.0]),
             transfer_cost=np.full((1, 1, 1, 1), 3.0), open_way=np.ones((1, 1, 1), dtype=bool),
             covered=np.ones((1, 1, 1), dtype=bool),

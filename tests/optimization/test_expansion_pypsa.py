@@ -23,7 +23,7 @@ def _energy_only(seed: int) -> ExpansionProblem:
         p,
         demand=replace(
             d, classes=("chat",), streams=("near",), stream=np.array([0]),
-            work=np.array([[[20.0]]]), need=np.array([[1.0, np.inf]]), room=np.array([1.0]),
+            work=np.array([[[20.0]]]), need=np.array([[1.0, np.inf]]), room=np.array([[1.0]]),
             draw_kw=np.array([[0.7, 0.0]]), moves=np.array([False]), traffic=np.array([0.0]),
             transfer_cost=np.zeros((1, 1, 1, 1)), open_way=np.ones((1, 1, 1), dtype=bool),
             covered=np.ones((1, 1, 1), dtype=bool),

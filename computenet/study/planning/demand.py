@@ -122,7 +122,7 @@ def demand_of(
         stream=streams.stream,
         work=work,
         need=np.concatenate([need_k, need_c]),
-        room=room,
+        room=np.repeat(room[:, None], len(after_years), axis=1),
         draw_kw=np.concatenate([draw_k, draw_c]),
         moves=np.asarray([kind == "jobs" for kind in kinds]),
         traffic=gb_per_chip_s * BITS_PER_BYTE * 1e3,

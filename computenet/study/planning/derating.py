@@ -21,7 +21,7 @@ class Derating:
     Attributes
     ----------
     room
-        ``(C,)`` on accelerators held for one that is busy, services first, then jobs: 1.2 = a
+        ``(C, Y)`` on accelerators held for one that is busy, services first, then jobs: 1.2 = a
         class gets a fifth more than load and utilisation ask for.
     draw
         On the power of accelerators, idle and busy.
@@ -43,7 +43,7 @@ class Derating:
     def none(cls, inputs: PlanInputs) -> Derating:
         """Return the factors of a plan that has not been simulated."""
         p = inputs.problem
-        return cls(np.ones(len(p.demand.classes)), 1.0, np.zeros(p.energy.green_share.shape))
+        return cls(np.ones(p.demand.room.shape), 1.0, np.zeros(p.energy.green_share.shape))
 
 
 def derated(inputs: PlanInputs, by: Derating) -> PlanInputs:

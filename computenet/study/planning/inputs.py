@@ -117,7 +117,7 @@ def _work_cny_per_kwh(planning: PlanningSpec, year: Year, demand: Demand) -> flo
     """
     pools = year.could.pools
     base_kw = (pools.idle_w + pools.overhead_w) / 1e3
-    kw = demand.need * (demand.draw_kw + demand.room[:, None] * base_kw)
+    kw = demand.need * (demand.draw_kw + demand.room[:, :1] * base_kw)
     least = float(np.min(np.where(np.isfinite(kw), kw, np.inf), initial=np.inf))
     return planning.operation.unmet_cny_per_accelerator_h / max(least, 1e-6)
 

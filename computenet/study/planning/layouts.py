@@ -97,7 +97,7 @@ def _pools(
     topology, d = inputs.scenario.topology, inputs.problem.demand
     kinds = {item.id: item for item in topology.accelerators}
     unit = inputs.problem.unit
-    rooms = np.where(d.moves, 0.0, d.room)
+    rooms = np.where(d.moves, 0.0, d.room[:, y])
     for i, site in enumerate(topology.sites):
         for t, chip in enumerate(inputs.year.chips):
             used = float(plan.used[i, t, y]) * unit

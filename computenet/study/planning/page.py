@@ -79,7 +79,9 @@ def _derated(found: Verification) -> list[tuple[int, str, str, float]]:
     rows = []
     for number, one in enumerate(found.rounds, 1):
         problem, by = one.outcome.inputs.problem, one.derating
-        told = [("room", name, float(by.room[c])) for c, name in enumerate(problem.demand.classes)]
+        told = [
+            ("room", name, float(by.room[c].max())) for c, name in enumerate(problem.demand.classes)
+        ]
         told += [(what, "", float(getattr(by, what)))
                  for what in ("draw", "price", "peak", "network")]  # fmt: skip
         rows += [(number, *row) for row in told if abs(row[2] - 1.0) > SAME]

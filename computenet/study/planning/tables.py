@@ -113,7 +113,7 @@ def accelerators_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
     """Return accelerators by stage, site and type: those there are, bought, used, busy."""
     p, d = inputs.problem, inputs.problem.demand
     there = p.chips.fleet + chips_in_service(p, plan.bought)
-    held = np.einsum("c,city->ity", np.where(d.moves, 0.0, d.room), plan.tasks)
+    held = np.einsum("cy,city->ity", np.where(d.moves[:, None], 0.0, d.room), plan.tasks)
     keep = np.argwhere((there > TINY).transpose(2, 0, 1))
     y, i, t = keep.T
     at = (i, t, y)

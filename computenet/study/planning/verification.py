@@ -367,14 +367,16 @@ def _corrected(last: Round, within: Agreement) -> Derating:
     inputs, before = last.outcome.inputs, last.derating
     room = before.room.copy()
     services = [item.name for item in inputs.scenario.workload.service_classes]
-    worst = last.services.groupby("service_class", sort=False)["gap"].max()
-    for name, gap in worst.to_dict().items():
-        if float(gap) > within.service:
-            lacking = math.sqrt(float(gap) / (GOAL * within.service))
-            room[services.index(str(name))] *= min(max(lacking, LEAST_STEP), MOST_STEP)
-    if last.delay > within.delay:
-        step = 1.0 + min(last.delay - within.delay, MOST_STEP - 1.0)
-        room[len(services) :] *= max(step, LEAST_STEP)
+    stages = list(last.outcome.stages)
+    for row in last.services[["stage", "service_class", "gap"]].to_dict("records"):
+        if float(row["gap"]) > within.service:
+            lacking = math.sqrt(float(row["gap"]) / (GOAL * within.service))
+            at = services.index(str(row["service_class"])), stages.index(str(row["stage"]))
+            room[at] *= min(max(lacking, LEAST_STEP), MOST_STEP)
+    for y, delay in enumerate(last.stages["job_delay"].tolist()):
+        if delay > within.delay:
+            step = 1.0 + min(delay - within.delay, MOST_STEP - 1.0)
+            room[len(services) :, y] *= max(step, LEAST_STEP)
     draw = before.draw
     if abs(last.energy_gap) > within.energy:
         planned = float(last.stages["energy_gwh_planned"].sum())
