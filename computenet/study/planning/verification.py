@@ -17,7 +17,6 @@ must plan for more. The plan is made anew until the two agree or the rounds are 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -50,8 +49,8 @@ F8 = NDArray[np.float64]
 PARAMETERS: dict[str, dict[str, bool | int | float | str]] = {"matching": {"miss_cny": 0.01}}
 #: Most a class's accelerators are raised by in one round, and least where they are raised at all.
 MOST_STEP, LEAST_STEP = 1.5, 1.02
-#: Part of the tolerance that a correction aims at. Misses fall faster than load, so accelerators
-#: are raised by the square root of what misses must fall by.
+#: Part of the tolerance that a correction aims at. Misses fall with load at least in proportion, so
+#: accelerators are raised as misses must fall.
 GOAL = 0.9
 #: Part of the correction of power that is taken in one round.
 DAMPING = 0.8
@@ -370,7 +369,7 @@ def _corrected(last: Round, within: Agreement) -> Derating:
     stages = list(last.outcome.stages)
     for row in last.services[["stage", "service_class", "gap"]].to_dict("records"):
         if float(row["gap"]) > within.service:
-            lacking = math.sqrt(float(row["gap"]) / (GOAL * within.service))
+            lacking = float(row["gap"]) / (GOAL * within.service)
             at = services.index(str(row["service_class"])), stages.index(str(row["stage"]))
             room[at] *= min(max(lacking, LEAST_STEP), MOST_STEP)
     for y, delay in enumerate(last.stages["job_delay"].tolist()):
