@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -288,8 +288,3 @@ class Planner:
                 break
             best = self._better(best, other)
         return best
-
-
-def with_limits(problem: ExpansionProblem, **limits: object) -> ExpansionProblem:
-    """Return the problem with other targets."""
-    return replace(problem, limits=replace(problem.limits, **limits))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from computenet.scenario import Scenario
 from computenet.scenario.scenario import PolicySpec
 from computenet.scenario.topology import TopologySpec
 from computenet.study.planning.inputs import PlanInputs
+from computenet.study.planning.year import calendar_year
 
 __all__ = ["DayTask", "day_tasks"]
 
@@ -68,7 +69,6 @@ def _kept(inputs: PlanInputs) -> _Kept:
 
     pue = np.maximum(year.today.energy.pue, 1.0)
     annual = year.today.sites.pue
-    today = 1.0 + (pue - 1.0)
     stage = e.pue[:, 0, :] - 1.0
     mean = (by_day(stage).mean(axis=-1) @ days.weight) / days.weight.sum()
     scaled = stage * ((annual - 1.0) / np.maximum(mean, 1e-12))[:, None]
@@ -76,7 +76,7 @@ def _kept(inputs: PlanInputs) -> _Kept:
     shown = by_day(whole)[:, days.day].mean(axis=-1) @ days.weight / days.weight.sum()
     return _Kept(
         output=factor(e.output, year.output),
-        pue=factor(scaled, today - 1.0),
+        pue=factor(scaled, pue - 1.0),
         requests=factor(e.serving_shape, year.serving_shape),
         price=whole.mean(axis=1) - shown,
     )
@@ -92,14 +92,13 @@ def day_tasks(
     seed: int,
     warmup_h: float,
 ) -> list[DayTask]:
-    """Return the days of a stage to simulate; requests are sampled as thinly as they have grown.
+    """Return the days of a stage to simulate; requests are sampled as `_sampling` says.
 
     The days keep the means of the year as those of the plan do.
     """
     days, kept = inputs.days, _kept(inputs)
     offset = timezone(timedelta(hours=scenario.topology.utc_offset_h))
-    base = inputs.planning.base_year
-    year = 2025 if base % 4 == 0 else base  # the same calendar as the plan's year
+    year = calendar_year(inputs.planning)
     sampling = _sampling(inputs, scenario)
     topology = _sampled(inputs, scenario, sampling) if sampling > 1 else scenario.topology
     simulated = scenario.workload.request_rate_per_day / sampling

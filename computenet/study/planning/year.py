@@ -24,7 +24,7 @@ from computenet.scenario.topology import PoolSpec, SiteSpec
 from computenet.simulation.demand import daily_shapes
 from computenet.workload.generators.calendar import day_kinds, kind_at
 
-__all__ = ["DAYS", "HOURS", "Year", "compile_year"]
+__all__ = ["DAYS", "HOURS", "Year", "calendar_year", "compile_year"]
 
 F8 = NDArray[np.float64]
 
@@ -61,6 +61,11 @@ class Year:
     class_peak: F8
 
 
+def calendar_year(planning: PlanningSpec) -> int:
+    """Return the year of 365 days whose calendar a plan's year follows."""
+    return 2025 if planning.base_year % 4 == 0 else planning.base_year
+
+
 def compile_year(scenario: Scenario, planning: PlanningSpec) -> Year:
     """Compile a scenario's year.
 
@@ -70,7 +75,7 @@ def compile_year(scenario: Scenario, planning: PlanningSpec) -> Year:
         The scenario cannot be compiled for a year, e.g. series in files cover less.
     """
     offset = timezone(timedelta(hours=scenario.topology.utc_offset_h))
-    base = 2025 if planning.base_year % 4 == 0 else planning.base_year  # 365 days
+    base = calendar_year(planning)
     run = scenario.run.model_copy(
         update={
             "slot_s": 3600.0, "epoch_s": 3600.0, "sampling": 1, "warmup_h": 0.0,
