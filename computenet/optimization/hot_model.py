@@ -1,0 +1,306 @@
+"""Models kept in HiGHS: handed over through the array overload of ``passModel``, then changed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.optimization.solution import Solution, SolverError, Status, checked, no_solution
+from computenet.optimization.sparse import SparseModel
+
+__all__ = ["Basis", "HotModel"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+I1 = NDArray[np.int8]
+
+
+class Basis(NamedTuple):
+    """Where a simplex solve ended: HiGHS' status of each column and row."""
+
+    columns: I1
+    rows: I1
+
+
+def _quiet(highspy: Any) -> Any:
+    """Return a HiGHS that prints nothing, not even the banner that its callbacks bring up."""
+
+    class Quiet(highspy.Highs):  # type: ignore[misc]
+        def enableCallbacks(self) -> None:
+            self.setOptionValue("output_flag", False)
+            super().enableCallbacks()
+
+    return Quiet()
+
+
+class HotModel:
+    """A model kept in HiGHS: bounds and costs change, columns come, the basis stays.
+
+    After a change of row or column bounds the dual simplex goes on from the last basis, which is
+    tens of times faster than from nothing; a change of costs gains little.
+
+    Parameters
+    ----------
+    model
+        The model; `self.model` follows every change.
+    method
+        ``"choose"``, ``"simplex"`` or ``"ipm"``.
+    crossover
+        Whether an interior point is turned into a basis.
+    presolve
+        Whether the first solve simplifies the model; without it small models are solved sooner.
+    nodes
+        Most nodes of branch and bound; ``None`` = no limit.
+    """
+
+    def __init__(
+        self,
+        model: SparseModel,
+        *,
+        method: str = "choose",
+        crossover: bool = True,
+        presolve: bool = True,
+        time_limit_s: float | None = None,
+        gap: float = 0.0,
+        seed: int = 0,
+        nodes: int | None = None,
+    ) -> None:
+        try:
+            import highspy
+        except ImportError as error:  # pragma: no cover - a broken installation
+            raise SolverError("HiGHS is not installed (package highspy)") from error
+        self._highspy = highspy
+        self._began = time.perf_counter()
+        self._highs: Any = _quiet(highspy)
+        self._option("output_flag", False)
+        self._option("threads", 1)
+        self._option("random_seed", seed)
+        self._option("solver", method)
+        self._option("run_crossover", "on" if crossover else "off")
+        self._option("mip_rel_gap", gap)
+        if nodes is not None:
+            self._option("mip_max_nodes", nodes)
+        self._presolve = "choose" if presolve else "off"
+        self._option("presolve", self._presolve)
+        self._limited = time_limit_s is not None
+        self.model = model
+        self._time_limit_s = time_limit_s
+        self._pass(model)
+
+    def _pass(self, model: SparseModel) -> None:
+        matrix, highspy = model.matrix, self._highspy
+        self._require(
+            self._highs.passModel(
+                model.n, model.m, matrix.nnz, int(highspy.MatrixFormat.kColwise),
+                int(highspy.ObjSense.kMinimize), model.offset, model.cost, model.lower,
+                model.upper, model.row_lower, model.row_upper,
+                matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data,
+                model.integer.astype(np.int32),
+            ),
+            "takes no such model",
+        )  # fmt: skip
+
+    def _option(self, name: str, value: object) -> None:
+        # A solver that is not there is answered with an error here and by simplex later.
+        self._require(self._highs.setOptionValue(name, value), f"has no option {name}={value}")
+
+    def _require(self, status: object, problem: str) -> None:
+        if status == self._highspy.HighsStatus.kError:
+            raise SolverError(f"HiGHS {problem}")
+
+    def basis(self) -> Basis | None:
+        """Return the basis of the last solve, ``None`` without one (no crossover, not solved)."""
+        kept = self._highs.getBasis()
+        if not kept.valid:
+            return None
+        columns, rows = (
+            np.fromiter(map(int, statuses), dtype=np.int8, count=len(statuses))
+            for statuses in (kept.col_status, kept.row_status)
+        )
+        return Basis(columns, rows)
+
+    def load(
+        self,
+        model: SparseModel,
+        basis: Basis,
+        iterations: int | None = None,
+        *,
+        perturb: bool = True,
+    ) -> None:
+        """Take another model, whose solve starts by simplex from a basis.
+
+        For a model much like the last one of which every number may differ: handing a model over
+        takes a small part of the time of solving it.
+
+        Parameters
+        ----------
+        iterations
+            Most iterations of its solve; ``None`` = no limit.
+        perturb
+            Whether the dual simplex changes costs a little, at random, against ties.
+
+        Raises
+        ------
+        SolverError
+            The basis is not one of the model: as many basic columns and rows as there are rows.
+        """
+        self._began = time.perf_counter()
+        self.model = model
+        self._pass(model)
+        known = self._highspy.HighsBasisStatus
+        order = (known.kLower, known.kBasic, known.kUpper, known.kZero, known.kNonbasic)
+        statuses = np.empty(len(order), dtype=object)
+        for status in order:
+            statuses[int(status)] = status
+        given = self._highspy.HighsBasis()
+        given.col_status = statuses[basis.columns].tolist()
+        given.row_status = statuses[basis.rows].tolist()
+        given.valid = True
+        self._require(self._highs.setBasis(given), "takes no such basis")
+        self._option("solver", "simplex")
+        most = np.iinfo(np.int32).max if iterations is None else iterations
+        self._option("simplex_iteration_limit", int(most))
+        self._option("dual_simplex_cost_perturbation_multiplier", 1.0 if perturb else 0.0)
+
+    def use_primal(self, primal: bool) -> None:
+        """Go on with the primal simplex (after costs changed or columns came) or the dual."""
+        self._option("simplex_strategy", 4 if primal else 1)
+
+    def limit(self, time_limit_s: float | None) -> None:
+        """Set the wall time of each solve from now on."""
+        self._time_limit_s = time_limit_s
+        if time_limit_s is None:
+            self._option("time_limit", float("inf"))
+
+    def set_row_bounds(self, rows: I8, lower: F8, upper: F8) -> None:
+        """Change the bounds of rows."""
+        low, high = self.model.row_lower.copy(), self.model.row_upper.copy()
+        low[rows], high[rows] = lower, upper
+        self._require(
+            self._highs.changeRowsBounds(
+                len(rows), np.asarray(rows, dtype=np.int32), low[rows], high[rows]
+            ),
+            "takes no such row bounds",
+        )
+        self._replace(row_lower=low, row_upper=high)
+
+    def set_column_bounds(self, columns: I8, lower: F8, upper: F8) -> None:
+        """Change the bounds of columns."""
+        low, high = self.model.lower.copy(), self.model.upper.copy()
+        low[columns], high[columns] = lower, upper
+        self._require(
+            self._highs.changeColsBounds(
+                len(columns), np.asarray(columns, dtype=np.int32), low[columns], high[columns]
+            ),
+            "takes no such column bounds",
+        )
+        self._replace(lower=low, upper=high)
+
+    def set_costs(self, columns: I8, cost: F8) -> None:
+        """Change the costs of columns."""
+        costs = self.model.cost.copy()
+        costs[columns] = cost
+        self._require(
+            self._highs.changeColsCost(
+                len(columns), np.asarray(columns, dtype=np.int32), costs[columns]
+            ),
+            "takes no such costs",
+        )
+        self._replace(cost=costs)
+
+    def add_columns(self, cost: F8, lower: F8, upper: F8, first: I8, rows: I8, values: F8) -> None:
+        """Add columns, given as compressed columns: ``first`` has one entry more than `cost`."""
+        from scipy.sparse import csc_array, hstack
+
+        count = len(cost)
+        self._require(
+            self._highs.addCols(
+                count, cost, lower, upper, len(rows), np.asarray(first[:-1], dtype=np.int32),
+                np.asarray(rows, dtype=np.int32), values,
+            ),
+            "takes no such columns",
+        )  # fmt: skip
+        more = csc_array((values, rows, first), shape=(self.model.m, count))
+        self._replace(
+            cost=np.concatenate([self.model.cost, cost]),
+            lower=np.concatenate([self.model.lower, lower]),
+            upper=np.concatenate([self.model.upper, upper]),
+            integer=np.concatenate([self.model.integer, np.zeros(count, dtype=np.bool_)]),
+            matrix=csc_array(hstack([self.model.matrix, more])),
+        )
+
+    def add_rows(self, lower: F8, upper: F8, first: I8, columns: I8, values: F8) -> None:
+        """Add rows, given as compressed rows: ``first`` has one entry more than `lower`."""
+        from scipy.sparse import csc_array, csr_array, vstack
+
+        count = len(lower)
+        self._require(
+            self._highs.addRows(
+                count, lower, upper, len(columns), np.asarray(first[:-1], dtype=np.int32),
+                np.asarray(columns, dtype=np.int32), values,
+            ),
+            "takes no such rows",
+        )  # fmt: skip
+        more = csr_array((values, columns, first), shape=(count, self.model.n))
+        self._replace(
+            row_lower=np.concatenate([self.model.row_lower, lower]),
+            row_upper=np.concatenate([self.model.row_upper, upper]),
+            matrix=csc_array(vstack([self.model.matrix, more])),
+        )
+
+    def _replace(self, **changes: object) -> None:
+        from dataclasses import replace
+
+        self.model = replace(self.model, **changes)  # type: ignore[arg-type]
+
+    def solve(self) -> Solution:
+        """Solve from the last basis, or from nothing at first.
+
+        Raises
+        ------
+        SolverError
+            HiGHS fails.
+        """
+        highs, model = self._highs, self.model
+        began = self._began if self._began else time.perf_counter()
+        self._began = 0.0
+        if self._time_limit_s is not None:
+            # The clock of a kept model runs on from solve to solve.
+            self._option("time_limit", highs.getRunTime() + self._time_limit_s)
+        self._require(highs.run(), "failed")
+        seconds = time.perf_counter() - began
+        states = self._highspy.HighsModelStatus
+        status = highs.getModelStatus()
+        info = highs.getInfo()
+        mixed = bool(model.integer.any())
+        iterations = int(max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0))
+        bound = float(info.mip_dual_bound) if mixed else -np.inf
+        if status in (states.kUnboundedOrInfeasible,):
+            # Without presolve the two are told apart.
+            self._option("presolve", "off")
+            self._require(highs.run(), "failed")
+            self._option("presolve", self._presolve)
+            status = highs.getModelStatus()
+        if status == states.kInfeasible:
+            return no_solution(model, Status.INFEASIBLE, seconds, np.inf, "highs")
+        if status in (states.kUnbounded, states.kUnboundedOrInfeasible):
+            return no_solution(model, Status.UNBOUNDED, seconds, -np.inf, "highs")
+        stopped = (
+            states.kTimeLimit, states.kIterationLimit, states.kSolutionLimit, states.kInterrupt
+        )  # fmt: skip
+        if status not in (states.kOptimal, states.kModelEmpty, *stopped):
+            raise SolverError(f"HiGHS ended with {highs.modelStatusToString(status)}")
+        answer = highs.getSolution()
+        feasible = info.primal_solution_status == 2 or status == states.kModelEmpty
+        if status in stopped and not feasible:
+            return no_solution(model, Status.NO_SOLUTION, seconds, bound, "highs")
+        x = np.asarray(answer.col_value, dtype=np.float64)
+        duals, reduced = np.full(model.m, np.nan), np.full(model.n, np.nan)
+        if not mixed and answer.dual_valid:
+            duals = np.asarray(answer.row_dual, dtype=np.float64)
+            reduced = np.asarray(answer.col_dual, dtype=np.float64)
+        ended = Status.FEASIBLE if status in stopped else Status.OPTIMAL
+        return checked(model, ended, x, duals, reduced, bound, seconds, iterations, "highs")
