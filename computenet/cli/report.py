@@ -15,7 +15,7 @@ __all__ = ["report"]
 
 def report(
     run_dir: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Directory of a run, comparison or benchmark.")
+        Path, typer.Argument(metavar="DIR", help="Of a run, comparison, benchmark, plan or study.")
     ],
     lang: LangOpt = None,
     out: Annotated[
@@ -28,7 +28,7 @@ def report(
         str | None, typer.Option("--format", help="Of figures: png, svg, csv; all of them.")
     ] = None,
 ) -> None:
-    """Write the HTML report of a run, comparison or benchmark, or its figures."""
+    """Write the page of what --out wrote earlier, in either language, or its figures."""
     from computenet import study
 
     tongue = language(lang)

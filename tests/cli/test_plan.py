@@ -42,6 +42,10 @@ def test_tables_and_page_in_both_languages(tmp_path: Path) -> None:
     assert 'lang="zh-CN"' in (tmp_path / "plan" / "report.html").read_text(encoding="utf-8")
     assert "成本现值" in stdout
     assert "采购加速卡" in stdout
+    saved = str(tmp_path / "plan")
+    done = CliRunner().invoke(app, ["report", saved])
+    assert done.stdout.strip() == f"{saved}/report.html"
+    assert 'lang="en"' in (tmp_path / "plan" / "report.html").read_text(encoding="utf-8")
 
 
 def test_bad_input_is_told_before_anything_is_done() -> None:

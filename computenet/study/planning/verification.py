@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -238,6 +238,7 @@ class Verification:
             "agreed": self.agreed,
             "rounds": len(self.rounds),
             "policy": self.policy,
+            "within": asdict(self.within),
         }
 
 
