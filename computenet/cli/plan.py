@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from computenet.study import PlanProgress
     from computenet.study.planning import VerificationProgress
+    from computenet.study.planning.verification import Round
 
 __all__ = ["plan"]
 
@@ -91,7 +92,7 @@ def plan(
         require_free(out, overwrite=overwrite, mark="plan.json")
     near = 0.02 if within is None else within
     loaded = study.load(scenario, overrides=overrides(pairs))
-    with _progress(quiet=as_json) as report:
+    with _progress(status=not as_json) as report:
         outcome = study.plan(
             loaded,
             stages=stages,
@@ -101,7 +102,7 @@ def plan(
             pareto=0 if verify else pareto,
             gap=gap,
             time_limit_s=time_limit,
-            progress=None if report is None else report.solving,
+            progress=report.solving,
         )
         if verify:
             outcome = outcome.verify(
@@ -110,14 +111,14 @@ def plan(
                 gap=gap,
                 time_limit_s=time_limit,
                 workers=(os.cpu_count() or 1) if workers is None else workers,
-                progress=None if report is None else report.verifying,
+                progress=report.verifying,
             )
             outcome = outcome.with_variants(
                 alternatives=alternatives,
                 within=near,
                 pareto=pareto,
                 gap=gap,
-                progress=None if report is None else report.solving,
+                progress=report.solving,
             )
     if out is not None:
         outcome.save(out, overwrite=overwrite, lang="zh" if tongue == "zh" else "en")
@@ -131,7 +132,23 @@ def plan(
     print_plan(outcome, out, tongue)
 
 
-class _Report:
+class _Lines:
+    """Tells each round of a verification in a line of its own."""
+
+    def __init__(self) -> None:
+        self._told: Round | None = None
+
+    def solving(self, state: PlanProgress) -> None:
+        """Say nothing."""
+
+    def verifying(self, state: VerificationProgress) -> None:
+        """Write the line of a round once it has ended."""
+        if state.last is not None and state.last is not self._told:
+            self._told = state.last
+            typer.echo(f"round {state.round}: {_gaps(state.last)}, {state.seconds:.0f} s", err=True)
+
+
+class _Status:
     """Shows what is done on a status line."""
 
     def __init__(self, status: Status) -> None:
@@ -146,21 +163,41 @@ class _Report:
         )
 
     def verifying(self, state: VerificationProgress) -> None:
-        """Show the round and its days."""
-        self._status.update(
+        """Show the round, its days, and what the last round showed."""
+        shown = (
             f"plan {state.round}: simulated {state.done} of {state.of} days"
             if state.of
             else f"plan {state.round}: with what the simulation showed"
         )
+        if state.last is not None:
+            shown += f"; last round: {_gaps(state.last)}"
+        self._status.update(f"{shown}, {state.seconds:.0f} s")
+
+
+def _gaps(last: Round) -> str:
+    """Return the gaps between a plan and its simulation in words."""
+    service, green = (
+        f"{max(100.0 * gap, 0.0):.1f} points short" for gap in (last.service_gap, last.green_gap)
+    )
+    return (
+        f"cost {last.cost_gap:+.1%}, energy {last.energy_gap:+.1%}, service {service}, "
+        f"green {green}, jobs wait {last.delay:.2f} of their run time"
+    )
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[_Report | None]:
-    """Show what is done, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield None
+def _progress(*, status: bool) -> Iterator[_Status | _Lines]:
+    """Show what is done: on a status line in a terminal, else a line for each round.
+
+    Parameters
+    ----------
+    status
+        Whether there may be a status line.
+    """
+    if not status or not sys.stderr.isatty():
+        yield _Lines()
         return
     from rich.console import Console
 
-    with Console(stderr=True).status("reading the scenario's year") as status:
-        yield _Report(status)
+    with Console(stderr=True).status("reading the scenario's year") as line:
+        yield _Status(line)
