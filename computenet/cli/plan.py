@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from computenet.cli.options import (
     JsonOpt,
-    OutOpt,
     OverwriteOpt,
     ScenarioArg,
     SetOpt,
@@ -35,36 +35,53 @@ __all__ = ["plan"]
 def plan(
     scenario: ScenarioArg,
     days: Annotated[
-        int | None, typer.Option(help="Representative days, for the planning data's own.")
+        int | None,
+        typer.Option(help="Representative days, in place of the planning data's own number."),
     ] = None,
-    stages: Annotated[int | None, typer.Option(help="Plan only the first so many stages.")] = None,
+    stages: Annotated[
+        int | None, typer.Option(help="Plan only so many stages, from the first; all by default.")
+    ] = None,
     alternatives: Annotated[
-        int, typer.Option(help="So many layouts that cost little more and differ most.")
+        int, typer.Option(help="Also find so many layouts that cost little more and differ most.")
     ] = 0,
     within: Annotated[
-        float | None, typer.Option(help="What alternatives may cost more, as a share; 0.02.")
+        float | None,
+        typer.Option(help="Share that alternatives may cost more than the plan; 0.02 by default."),
     ] = None,
     pareto: Annotated[
-        int, typer.Option(help="Points of the fronts of cost against carbon and coverage.")
+        int,
+        typer.Option(help="Also find so many points of cost against carbon, and against coverage."),
     ] = 0,
     gap: Annotated[
-        float, typer.Option(help="Relative gap to the least possible cost at which to stop.")
+        float,
+        typer.Option(
+            help="Stop when the cost is proved to be within this share of the least possible."
+        ),
     ] = 0.01,
-    time_limit: Annotated[float | None, typer.Option(help="Most seconds of the plan.")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds that the plan may take; no limit by default.")
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Simulate the plan, and plan anew until both agree.")
     ] = False,
     policy: Annotated[
-        str | None, typer.Option(help="Who schedules in the simulation; matching.")
+        str | None,
+        typer.Option(
+            help="With --verify: who schedules (computenet list policies); matching by default."
+        ),
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(help="Most plans to simulate, the first included; 8.")
+        int | None, typer.Option(help="With --verify: most plans that are simulated; 8 by default.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that simulate; one a core.")
+        int | None,
+        typer.Option(help="With --verify: processes that simulate; one a core by default."),
     ] = None,
     pairs: SetOpt = None,
-    out: OutOpt = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory to write: tables, the layout of each stage, and the page."),
+    ] = None,
     overwrite: OverwriteOpt = False,
     lang: Annotated[
         str | None, typer.Option(help="Language of page and headings: en (default) or zh.")
