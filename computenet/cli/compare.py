@@ -122,7 +122,7 @@ def _run(
     from computenet import study
     from computenet.cli.show import progress
     from computenet.results.storage import require_free
-    from computenet.study.comparing import MARK
+    from computenet.study.comparison import MARK
 
     if out is not None:
         require_free(out, overwrite=overwrite, mark=MARK)

@@ -12,8 +12,8 @@ from computenet.errors import InputError, Problem
 from computenet.results import load_run
 from computenet.results.storage import MARK as RUN
 from computenet.results.storage import write_text
-from computenet.study.comparing import MARK as COMPARISON
-from computenet.study.comparing import load_comparison
+from computenet.study.comparison import MARK as COMPARISON
+from computenet.study.comparison import load_comparison
 from computenet.study.planning.outcome import MARK as PLAN
 from computenet.study.sweeps.dataset import MARK as STUDY
 from computenet.study.sweeps.saved import load_study_page
