@@ -37,6 +37,16 @@ def test_nothing_is_without_help() -> None:
     assert not without
 
 
+def test_options_that_may_be_repeated_say_so() -> None:
+    silent = [
+        f"{name} {one.name}"
+        for name, command in commands(get_command(app))
+        for one in command.params
+        if one.param_type_name == "option" and one.multiple and "may be repeated" not in one.help
+    ]
+    assert not silent
+
+
 def test_list_says_what_it_lists() -> None:
     text = CliRunner().invoke(app, ["list", "--help"], env={"COLUMNS": "300"}).stdout
     assert [kind for kind in listing() if kind not in text] == []
