@@ -91,7 +91,6 @@ def _option(name: str, kind: Any, info: Any, default: Any) -> str:
     flags = [flag for flag in (info.default, *(info.param_decls or ())) if isinstance(flag, str)]
     flags = flags or [f"--{name.replace('_', '-')}"]
     inner = [part for part in get_args(kind) or (kind,) if part is not NoneType]
-    many = get_origin(inner[0]) is list or get_origin(kind) is list
     inner = list(get_args(inner[0])) or inner
     takes = info.metavar or {int: "whole number", float: "number", str: "text"}.get(inner[0], "")
     takes = takes or {"Path": "path", "bool": ""}.get(getattr(inner[0], "__name__", ""), "")
@@ -99,10 +98,7 @@ def _option(name: str, kind: Any, info: Any, default: Any) -> str:
     shown = "" if default in (None, False, "") or default == [] else f"`{default}`"
     if default is True:
         shown = f"`{flags[0].split('/')[0]}`"
-    return (
-        f"| {shown_flags} | {cell(takes)}{', may be repeated' if many else ''} "
-        f"| {shown} | {cell(info.help or '')} |"
-    )
+    return f"| {shown_flags} | {cell(takes)} | {shown} | {cell(info.help or '')} |"
 
 
 # -- fields of a scenario ------------------------------------------------------------------------

@@ -14,7 +14,6 @@ import typer
 from computenet.cli.options import (
     JsonOpt,
     LangOpt,
-    OutOpt,
     OverwriteOpt,
     language,
     needs_out,
@@ -34,23 +33,35 @@ __all__ = ["bench"]
 def bench(
     suites: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SUITE…]", help="Built-in suites or YAML files; all by default."),
+        typer.Argument(
+            metavar="SUITE…",
+            help="Built-in names (computenet list suites) or YAML files; all by default.",
+        ),
     ] = None,
     policies: Annotated[
-        str | None, typer.Option(help="Policies by name, commas between, for the suites' own.")
+        str | None,
+        typer.Option(
+            help="Policies (computenet list policies), with commas, in place of the suites' own."
+        ),
     ] = None,
     policy_file: Annotated[
         list[Path] | None,
-        typer.Option(help="Python file that is RUN: policies that it defines join."),
+        typer.Option(
+            help="Python file, which is executed: policies that it defines join; may be repeated."
+        ),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Number of seeds, for the suites' own.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Number of seeds, in place of the suites' own.")
+    ] = None,
     baseline: Annotated[
         str | None, typer.Option(help="Policy others are compared with; the first by default.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes; one a core by default. No figure depends on it.")
+        int | None, typer.Option(help="Processes; one a core by default. Results do not change.")
     ] = None,
-    out: OutOpt = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write: the page, bench.csv and bench.json.")
+    ] = None,
     overwrite: OverwriteOpt = False,
     lang: LangOpt = None,
     as_json: JsonOpt = False,

@@ -12,7 +12,6 @@ from computenet.cli.options import (
     DaysOpt,
     JsonOpt,
     LangOpt,
-    OutOpt,
     OverwriteOpt,
     SeedOpt,
     SetOpt,
@@ -36,20 +35,26 @@ Run = Callable[[Callable[["Progress"], None] | None], "Comparison"]
 
 def compare(
     what: Annotated[
-        list[str], typer.Argument(metavar="SCENARIO | RUN RUN…", help="A scenario, or runs.")
+        list[str],
+        typer.Argument(
+            metavar="SCENARIO | RUN RUN…", help="A scenario, or directories of runs made earlier."
+        ),
     ],
     policies: Annotated[
-        str | None, typer.Option(help="Policies to compare, separated by commas.")
+        str | None,
+        typer.Option(help="Policies to compare, separated by commas (computenet list policies)."),
     ] = None,
     shocks: Annotated[
         str | None,
-        typer.Option(help="Shocks to compare, separated by commas; none = without any."),
+        typer.Option(
+            help="Shocks to compare, separated by commas (computenet list shocks); none = without."
+        ),
     ] = None,
     layouts: Annotated[
         str | None,
         typer.Option(
-            help="Layouts to compare, separated by commas; base = the scenario's own. With "
-            "--policies every policy is run on every layout."
+            help="Layouts to compare, separated by commas: names (computenet list layouts), files, "
+            "or base = the scenario's own. With --policies every policy is run on every layout."
         ),
     ] = None,
     days: DaysOpt = None,
@@ -57,9 +62,13 @@ def compare(
     pairs: SetOpt = None,
     bound: Annotated[
         bool,
-        typer.Option("--bound/--no-bound", help="Compute what no policy can better."),
+        typer.Option(
+            "--bound/--no-bound", help="Compute the least cost, carbon and waiting possible."
+        ),
     ] = True,
-    out: OutOpt = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write: every run, and the page of all.")
+    ] = None,
     overwrite: OverwriteOpt = False,
     lang: LangOpt = None,
     as_json: JsonOpt = False,
@@ -113,7 +122,7 @@ def _run(
     from computenet import study
     from computenet.cli.show import progress
     from computenet.results.storage import require_free
-    from computenet.study.comparing import MARK
+    from computenet.study.comparison import MARK
 
     if out is not None:
         require_free(out, overwrite=overwrite, mark=MARK)

@@ -13,12 +13,14 @@ from computenet.errors import InputError, Problem
 
 __all__ = ["export", "layout_app"]
 
-layout_app = typer.Typer(no_args_is_help=True, help="Make layouts.")
+layout_app = typer.Typer(
+    no_args_is_help=True, help="Make a layout: a topology as a difference from another."
+)
 
 
 @layout_app.callback()
 def _layout() -> None:
-    """Make layouts."""
+    """Make a layout: a topology as a difference from another."""
 
 
 def export(
@@ -26,12 +28,15 @@ def export(
         str, typer.Argument(metavar="FORMAT", help="pypsa, netcdf, swf or geojson.")
     ],
     source: Annotated[
-        str, typer.Argument(metavar="RUN | SCENARIO", help="Run directory; or a scenario.")
+        str,
+        typer.Argument(
+            metavar="RUN | SCENARIO", help="Directory of a run; or a scenario by name or file."
+        ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="File, or folder for pypsa.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write; a folder for pypsa.")],
     dispatch: Annotated[
         str,
-        typer.Option(help="pypsa: fixed = hold generators to what the run did, or free."),
+        typer.Option(help="pypsa: fixed = generators held to what the run did, or free."),
     ] = "fixed",
     overwrite: ReplaceOpt = False,
 ) -> None:
@@ -48,12 +53,14 @@ def from_sites(
         Path | None, typer.Argument(metavar="FILE", help="CSV or GeoJSON of candidate sites.")
     ] = None,
     topology: Annotated[
-        str, typer.Option(help="Topology, or layout, that the sites are added to.")
+        str, typer.Option(help="Topology or layout, by name or file, that the sites are added to.")
     ] = "china-2025",
     links: Annotated[
-        int | None, typer.Option(help="Links of each candidate to the nearest sites; 3.")
+        int | None, typer.Option(help="Links of each candidate to the nearest sites; 3 by default.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Layout to write; to the screen.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Layout file to write; by default it is printed.")
+    ] = None,
     overwrite: ReplaceOpt = False,
     template: Annotated[
         bool, typer.Option("--template", help="Print a table to begin with, columns explained.")

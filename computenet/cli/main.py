@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from computenet.cli.bench import bench
 from computenet.cli.compare import compare
@@ -21,8 +22,8 @@ from computenet.cli.options import (
     JsonOpt,
     LangOpt,
     LenientOpt,
-    OutOpt,
     OverwriteOpt,
+    RunOutOpt,
     ScenarioArg,
     SeedOpt,
     SetOpt,
@@ -40,23 +41,39 @@ from computenet.cli.sweep import study_app, sweep
 from computenet.cli.traces import trace_app
 from computenet.errors import ComputenetError, InputError, Problem
 
+#: Commands in the order in which a user meets them, by what they are for.
+PANELS = {
+    "Run and decide": ("simulate", "compare", "replay", "match", "plan", "sweep", "bench"),
+    "Use what was written": ("report", "export", "study"),
+    "Prepare inputs": ("list", "validate", "layout", "trace"),
+}
+ORDER = [name for names in PANELS.values() for name in names]
+
+
+class _Ordered(TyperGroup):
+    """Lists commands in `ORDER`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
+def _panel(command: str) -> str:
+    return next(panel for panel, names in PANELS.items() if command in names)
+
+
 app = typer.Typer(
+    cls=_Ordered,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Simulate a national network of computing hubs: data, compute, power and network.",
 )
-app.add_typer(trace_app, name="trace")
-app.command()(match)
-app.command()(plan)
-app.command()(bench)
-app.command()(compare)
-app.command()(export)
-app.add_typer(layout_app, name="layout")
-app.command()(report)
-app.command()(sweep)
-app.add_typer(study_app, name="study")
+for command in (bench, compare, export, match, plan, report, sweep):
+    app.command(rich_help_panel=_panel(command.__name__))(command)
+for name, group in (("layout", layout_app), ("study", study_app), ("trace", trace_app)):
+    app.add_typer(group, name=name, rich_help_panel=_panel(name))
 
 
 def _show_version(wanted: bool) -> None:
@@ -95,15 +112,19 @@ def run() -> None:
         raise SystemExit(1) from None
 
 
-@app.command("list")
+@app.command("list", rich_help_panel=_panel("list"))
 def list_command(
     kind: Annotated[
         str,
-        typer.Argument(help="A kind: topologies, layouts, workloads, scenarios, shocks, suites, …"),
+        typer.Argument(
+            metavar="KIND",
+            help="scenarios, topologies, layouts, workloads, plannings, shocks, studies, suites, "
+            "policies or traces; all of them by default.",
+        ),
     ] = "",
     as_json: JsonOpt = False,
 ) -> None:
-    """List what is built in."""
+    """List what is built in: scenarios, policies, layouts and more."""
     from computenet import study
 
     listing = study.listing()
@@ -122,9 +143,9 @@ def list_command(
     print_listing(chosen)
 
 
-@app.command()
+@app.command(rich_help_panel=_panel("validate"))
 def validate(scenario: ScenarioArg, pairs: SetOpt = None, as_json: JsonOpt = False) -> None:
-    """Check a scenario and say what it holds; all problems are shown at once."""
+    """Check a scenario, and say what it holds or all that is wrong with it."""
     from computenet import study
 
     facts = study.validate(load(scenario, None, None, None, pairs))
@@ -136,23 +157,28 @@ def validate(scenario: ScenarioArg, pairs: SetOpt = None, as_json: JsonOpt = Fal
     print_facts(facts)
 
 
-@app.command()
+@app.command(rich_help_panel=_panel("simulate"))
 def simulate(
     scenario: ScenarioArg,
     days: DaysOpt = None,
-    policy: Annotated[str | None, typer.Option(help="Policy by name.")] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            help="Who schedules (computenet list policies); the scenario's own by default."
+        ),
+    ] = None,
     seed: SeedOpt = None,
     pairs: SetOpt = None,
     bound: BoundOpt = False,
     workers: WorkersOpt = 1,
     engine: EngineOpt = "local",
     address: AddressOpt = None,
-    out: OutOpt = None,
+    out: RunOutOpt = None,
     overwrite: OverwriteOpt = False,
     lang: LangOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
-    """Simulate a scenario and, with --out, write the run directory and its report."""
+    """Simulate a scenario; with --out, write its tables and its page."""
     from computenet import study
     from computenet.cli.show import print_summary, progress
     from computenet.results.storage import require_free
@@ -176,42 +202,62 @@ def simulate(
     print_summary(results, out)
 
 
-@app.command()
+@app.command(rich_help_panel=_panel("replay"))
 def replay(
-    trace: Annotated[list[Path], typer.Argument(metavar="TRACE…", help="Trace files.")],
+    trace: Annotated[
+        list[Path],
+        typer.Argument(metavar="TRACE…", help="Traces of jobs, of requests, or of both."),
+    ],
     format_: FormatOpt = "auto",
     topology: Annotated[
-        str, typer.Option(help="Scenario whose topology and classes are used.")
+        str, typer.Option(help="Scenario whose topology, prices and classes are used.")
     ] = "china-2025",
     policy: Annotated[
-        str, typer.Option(help="Policy by name; replay follows recorded starts and sites.")
+        str,
+        typer.Option(
+            help="Who schedules (computenet list policies); replay = recorded starts and sites."
+        ),
     ] = "nearest",
     seed: SeedOpt = None,
     warmup_h: Annotated[
         float | None,
-        typer.Option(help="Hours before waits, latencies and SLO are counted."),
+        typer.Option(help="Hours at the begin that do not count in waits, latencies and SLO."),
     ] = None,
     drain_h: Annotated[
-        float | None, typer.Option(help="Hours after the last arrival at which the run ends.")
+        float | None,
+        typer.Option(
+            help="Hours from the last arrival to the end; by default until the last job may end."
+        ),
     ] = None,
     region_column: Annotated[
-        str | None, typer.Option(help="Column of the traces that tells the region of demand.")
+        str | None,
+        typer.Option(
+            help="Column of the traces that tells a row's region; other words stand for tenants."
+        ),
     ] = None,
     gpu_types: Annotated[
-        Path | None, typer.Option(help="YAML: accelerators of the topology by GPU type.")
+        Path | None,
+        typer.Option(help="YAML file: accelerators of the topology by the traces' GPU types."),
     ] = None,
-    job_class: Annotated[str | None, typer.Option(help="Class of the jobs.")] = None,
-    service_class: Annotated[str | None, typer.Option(help="Class of the requests.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse unsorted traces.")] = False,
+    job_class: Annotated[
+        str | None, typer.Option(help="Job class of every job; the first by default.")
+    ] = None,
+    service_class: Annotated[
+        str | None,
+        typer.Option(help="Service class of every request; chat, or the first, by default."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse traces that are not in order of time.")
+    ] = False,
     lenient: LenientOpt = False,
     pairs: SetOpt = None,
     bound: BoundOpt = False,
-    out: OutOpt = None,
+    out: RunOutOpt = None,
     overwrite: OverwriteOpt = False,
     lang: LangOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
-    """Replay recorded jobs and requests on a topology."""
+    """Replay recorded jobs and requests on a topology; options as of simulate."""
     from computenet import study
     from computenet.cli.show import print_summary, progress
     from computenet.results.storage import require_free

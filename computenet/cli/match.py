@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from computenet.cli.options import JsonOpt, OutOpt, OverwriteOpt, language, print_json
+from computenet.cli.options import JsonOpt, OverwriteOpt, language, print_json
 from computenet.errors import InputError, Problem
 
 __all__ = ["match"]
@@ -16,12 +16,15 @@ __all__ = ["match"]
 def match(
     tables: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="SUPPLY.csv DEMAND.csv", help="Tables; see --template."),
+        typer.Argument(
+            metavar="SUPPLY.csv DEMAND.csv",
+            help="What is offered and what is wanted; --template shows the columns.",
+        ),
     ] = None,
     template: Annotated[
         bool,
         typer.Option(
-            "--template", help="Print tables to begin with, or write them: --template DIR."
+            "--template", help="Print tables to begin with, or write them: match --template DIR."
         ),
     ] = False,
     topology: Annotated[
@@ -29,7 +32,10 @@ def match(
         typer.Option(help="Scenario whose network, prices and accelerators fill what is left out."),
     ] = None,
     paths: Annotated[
-        Path | None, typer.Option(help="CSV of ways between regions and sites.")
+        Path | None,
+        typer.Option(
+            help="CSV of the ways between regions and sites; --template shows the columns."
+        ),
     ] = None,
     max_price: Annotated[
         float | None,
@@ -38,8 +44,12 @@ def match(
     carbon_price: Annotated[
         float | None, typer.Option(help="Price of carbon, CNY per tonne of CO2.")
     ] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Most seconds of a solve; 60.")] = None,
-    out: OutOpt = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds that a solve may take; 60 by default.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write: tables as CSV, and the summary.")
+    ] = None,
     overwrite: OverwriteOpt = False,
     lang: Annotated[
         str | None, typer.Option(help="Language of headings and reasons: en (default) or zh.")

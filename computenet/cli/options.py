@@ -14,31 +14,66 @@ from computenet.errors import InputError, Problem
 if TYPE_CHECKING:
     from computenet.scenario import Scenario
 
-ScenarioArg = Annotated[str, typer.Argument(metavar="SCENARIO", help="Built-in name or YAML file.")]
-DaysOpt = Annotated[float | None, typer.Option(help="Length of the run in days.")]
-SeedOpt = Annotated[int | None, typer.Option(help="Seed of every random stream.")]
+ScenarioArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO", help="Built-in name (computenet list scenarios) or YAML file."
+    ),
+]
+DaysOpt = Annotated[
+    float | None, typer.Option(help="Length of the run in days; the scenario's own by default.")
+]
+SeedOpt = Annotated[
+    int | None,
+    typer.Option(help="Seed of every random stream; the scenario's own by default."),
+]
 SetOpt = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a field by its dotted path."),
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change a field by its dotted path, e.g. days=7; may be repeated.",
+    ),
 ]
-BoundOpt = Annotated[bool, typer.Option("--bound", help="Also compute what no policy can better.")]
-OutOpt = Annotated[Path | None, typer.Option(help="Run directory to write.")]
-OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
+BoundOpt = Annotated[
+    bool,
+    typer.Option("--bound", help="Also compute the least cost, carbon and waiting possible."),
+]
+RunOutOpt = Annotated[
+    Path | None, typer.Option("--out", help="Directory to write: tables, summary and page.")
+]
+OverwriteOpt = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier result in the directory of --out.")
+]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, nothing else.")]
-LangOpt = Annotated[str | None, typer.Option(help="Language of the report: en (default) or zh.")]
-FormatOpt = Annotated[str, typer.Option("--format", help="Reader, or auto to tell by the content.")]
-TargetArg = Annotated[Path, typer.Argument(metavar="TARGET", help=".parquet, .csv(.gz), .swf(.gz)")]
+LangOpt = Annotated[str | None, typer.Option(help="Language of the page: en (default) or zh.")]
+FormatOpt = Annotated[
+    str,
+    typer.Option(
+        "--format", help="Format by name (computenet list traces), or auto = told by the content."
+    ),
+]
+TraceArg = Annotated[
+    Path,
+    typer.Argument(metavar="TRACE", help="Trace file; computenet list traces names the formats."),
+]
+TargetArg = Annotated[
+    Path,
+    typer.Argument(metavar="TARGET", help="File to write: .parquet, .csv(.gz) or .swf(.gz)."),
+]
 LenientOpt = Annotated[
     bool, typer.Option("--lenient", help="Leave out lines that cannot be read, and count them.")
 ]
 WorkersOpt = Annotated[
-    int, typer.Option("--workers", help="Share one run among so many; the results are the same.")
+    int,
+    typer.Option("--workers", help="Share the run among so many workers; results do not change."),
 ]
 EngineOpt = Annotated[
-    str, typer.Option("--engine", help="What workers are: local processes, ray or threads.")
+    str, typer.Option("--engine", help="What workers are: local (processes), threads or ray.")
 ]
 AddressOpt = Annotated[
-    str | None, typer.Option("--address", help="Ray cluster, HOST:PORT; none = one of its own.")
+    str | None,
+    typer.Option("--address", help="Ray cluster, HOST:PORT; by default one is started here."),
 ]
 ReplaceOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from computenet.cli.options import (
     JsonOpt,
-    OutOpt,
     OverwriteOpt,
     ScenarioArg,
     SetOpt,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from computenet.study import PlanProgress
     from computenet.study.planning import VerificationProgress
+    from computenet.study.planning.verification import Round
 
 __all__ = ["plan"]
 
@@ -34,36 +35,53 @@ __all__ = ["plan"]
 def plan(
     scenario: ScenarioArg,
     days: Annotated[
-        int | None, typer.Option(help="Representative days, for the planning data's own.")
+        int | None,
+        typer.Option(help="Representative days, in place of the planning data's own number."),
     ] = None,
-    stages: Annotated[int | None, typer.Option(help="Plan only the first so many stages.")] = None,
+    stages: Annotated[
+        int | None, typer.Option(help="Plan only so many stages, from the first; all by default.")
+    ] = None,
     alternatives: Annotated[
-        int, typer.Option(help="So many layouts that cost little more and differ most.")
+        int, typer.Option(help="Also find so many layouts that cost little more and differ most.")
     ] = 0,
     within: Annotated[
-        float | None, typer.Option(help="What alternatives may cost more, as a share; 0.02.")
+        float | None,
+        typer.Option(help="Share that alternatives may cost more than the plan; 0.02 by default."),
     ] = None,
     pareto: Annotated[
-        int, typer.Option(help="Points of the fronts of cost against carbon and coverage.")
+        int,
+        typer.Option(help="Also find so many points of cost against carbon, and against coverage."),
     ] = 0,
     gap: Annotated[
-        float, typer.Option(help="Relative gap to the least possible cost at which to stop.")
+        float,
+        typer.Option(
+            help="Stop when the cost is proved to be within this share of the least possible."
+        ),
     ] = 0.01,
-    time_limit: Annotated[float | None, typer.Option(help="Most seconds of the plan.")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds that the plan may take; no limit by default.")
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Simulate the plan, and plan anew until both agree.")
     ] = False,
     policy: Annotated[
-        str | None, typer.Option(help="Who schedules in the simulation; matching.")
+        str | None,
+        typer.Option(
+            help="With --verify: who schedules (computenet list policies); matching by default."
+        ),
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(help="Most plans to simulate, the first included; 8.")
+        int | None, typer.Option(help="With --verify: most plans that are simulated; 8 by default.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that simulate; one a core.")
+        int | None,
+        typer.Option(help="With --verify: processes that simulate; one a core by default."),
     ] = None,
     pairs: SetOpt = None,
-    out: OutOpt = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory to write: tables, the layout of each stage, and the page."),
+    ] = None,
     overwrite: OverwriteOpt = False,
     lang: Annotated[
         str | None, typer.Option(help="Language of page and headings: en (default) or zh.")
@@ -91,7 +109,7 @@ def plan(
         require_free(out, overwrite=overwrite, mark="plan.json")
     near = 0.02 if within is None else within
     loaded = study.load(scenario, overrides=overrides(pairs))
-    with _progress(quiet=as_json) as report:
+    with _progress(status=not as_json) as report:
         outcome = study.plan(
             loaded,
             stages=stages,
@@ -101,7 +119,7 @@ def plan(
             pareto=0 if verify else pareto,
             gap=gap,
             time_limit_s=time_limit,
-            progress=None if report is None else report.solving,
+            progress=report.solving,
         )
         if verify:
             outcome = outcome.verify(
@@ -110,14 +128,14 @@ def plan(
                 gap=gap,
                 time_limit_s=time_limit,
                 workers=(os.cpu_count() or 1) if workers is None else workers,
-                progress=None if report is None else report.verifying,
+                progress=report.verifying,
             )
             outcome = outcome.with_variants(
                 alternatives=alternatives,
                 within=near,
                 pareto=pareto,
                 gap=gap,
-                progress=None if report is None else report.solving,
+                progress=report.solving,
             )
     if out is not None:
         outcome.save(out, overwrite=overwrite, lang="zh" if tongue == "zh" else "en")
@@ -131,7 +149,23 @@ def plan(
     print_plan(outcome, out, tongue)
 
 
-class _Report:
+class _Lines:
+    """Tells each round of a verification in a line of its own."""
+
+    def __init__(self) -> None:
+        self._told: Round | None = None
+
+    def solving(self, state: PlanProgress) -> None:
+        """Say nothing."""
+
+    def verifying(self, state: VerificationProgress) -> None:
+        """Write the line of a round once it has ended."""
+        if state.last is not None and state.last is not self._told:
+            self._told = state.last
+            typer.echo(f"round {state.round}: {_gaps(state.last)}, {state.seconds:.0f} s", err=True)
+
+
+class _Status:
     """Shows what is done on a status line."""
 
     def __init__(self, status: Status) -> None:
@@ -146,21 +180,41 @@ class _Report:
         )
 
     def verifying(self, state: VerificationProgress) -> None:
-        """Show the round and its days."""
-        self._status.update(
+        """Show the round, its days, and what the last round showed."""
+        shown = (
             f"plan {state.round}: simulated {state.done} of {state.of} days"
             if state.of
             else f"plan {state.round}: with what the simulation showed"
         )
+        if state.last is not None:
+            shown += f"; last round: {_gaps(state.last)}"
+        self._status.update(f"{shown}, {state.seconds:.0f} s")
+
+
+def _gaps(last: Round) -> str:
+    """Return the gaps between a plan and its simulation in words."""
+    service, green = (
+        f"{max(100.0 * gap, 0.0):.1f} points short" for gap in (last.service_gap, last.green_gap)
+    )
+    return (
+        f"cost {last.cost_gap:+.1%}, energy {last.energy_gap:+.1%}, service {service}, "
+        f"green {green}, jobs wait {last.delay:.2f} of their run time"
+    )
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[_Report | None]:
-    """Show what is done, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield None
+def _progress(*, status: bool) -> Iterator[_Status | _Lines]:
+    """Show what is done: on a status line in a terminal, else a line for each round.
+
+    Parameters
+    ----------
+    status
+        Whether there may be a status line.
+    """
+    if not status or not sys.stderr.isatty():
+        yield _Lines()
         return
     from rich.console import Console
 
-    with Console(stderr=True).status("reading the scenario's year") as status:
-        yield _Report(status)
+    with Console(stderr=True).status("reading the scenario's year") as line:
+        yield _Status(line)

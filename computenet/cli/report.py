@@ -15,20 +15,27 @@ __all__ = ["report"]
 
 def report(
     run_dir: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Directory of a run, comparison or benchmark.")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="What --out wrote: a run, comparison, benchmark, plan or study."
+        ),
     ],
     lang: LangOpt = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write; in the directory itself.")
+        Path | None, typer.Option(help="File to write; by default the page in DIR itself.")
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="Write the report's figures to this folder instead.")
+        Path | None, typer.Option(help="Folder to write: not the page, but every figure of it.")
     ] = None,
     formats: Annotated[
-        str | None, typer.Option("--format", help="Of figures: png, svg, csv; all of them.")
+        str | None,
+        typer.Option(
+            "--format",
+            help="With --figures: png, svg, csv, or several with commas; all by default.",
+        ),
     ] = None,
 ) -> None:
-    """Write the HTML report of a run, comparison or benchmark, or its figures."""
+    """Write the page of an earlier result again, in either language, or its figures."""
     from computenet import study
 
     tongue = language(lang)

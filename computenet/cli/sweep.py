@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from computenet.cli.options import JsonOpt, LangOpt, SetOpt, language, overrides, print_json
+from computenet.cli.options import JsonOpt, LangOpt, language, overrides, print_json
 from computenet.errors import InputError, Problem, RunError
 
 if TYPE_CHECKING:
@@ -19,26 +19,48 @@ if TYPE_CHECKING:
 
 __all__ = ["study_app", "sweep"]
 
-DirectoryArg = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a study.")]
+DirectoryArg = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Directory that sweep --out wrote.")
+]
 
 
 def sweep(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="Built-in name or YAML file.")],
-    engine: Annotated[str, typer.Option(help="local processes, or a ray cluster.")] = "local",
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY", help="Built-in name (computenet list studies) or YAML file."
+        ),
+    ],
+    engine: Annotated[
+        str, typer.Option(help="Where runs go: local (processes) or ray (a cluster).")
+    ] = "local",
     address: Annotated[
         str | None,
-        typer.Option(help="Of the Ray cluster; one of this machine alone by default."),
+        typer.Option(help="Ray cluster, HOST:PORT; by default one is started here."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Runs at a time; one a core by default.")
     ] = None,
-    pairs: SetOpt = None,
-    out: Annotated[Path | None, typer.Option(help="Directory of the data set.")] = None,
+    pairs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE",
+            help="Change a field of the study, e.g. seeds=20; may be repeated.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write: the data set, tables and the page.")
+    ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier study.")
+        bool,
+        typer.Option("--overwrite", help="Replace an earlier study in the directory of --out."),
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a study that was stopped.")
+        bool,
+        typer.Option(
+            "--resume", help="Go on with a study in the directory of --out that was stopped."
+        ),
     ] = False,
     lang: LangOpt = None,
     as_json: JsonOpt = False,
@@ -122,15 +144,19 @@ def _progress(count: _Counter, *, quiet: bool) -> Iterator[None]:
         yield
 
 
-study_app = typer.Typer(no_args_is_help=True, help="Ask a study's data set, and show what it says.")
+study_app = typer.Typer(
+    no_args_is_help=True, help="Look into a study that sweep has run: by SQL, or how far it is."
+)
 
 
 @study_app.command("query")
 def query(
     directory: DirectoryArg,
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="DuckDB's SQL over the table runs.")],
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="DuckDB's SQL, e.g. 'SELECT * FROM runs LIMIT 5'.")
+    ],
+    csv: Annotated[bool, typer.Option("--csv", help="Print the answer as CSV.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Ask the tables runs, points, distributions and sensitivity of a study by SQL."""
     from computenet import study as studies

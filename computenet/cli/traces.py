@@ -7,16 +7,27 @@ from typing import Annotated
 
 import typer
 
-from computenet.cli.options import FormatOpt, JsonOpt, LenientOpt, ReplaceOpt, TargetArg, print_json
+from computenet.cli.options import (
+    FormatOpt,
+    JsonOpt,
+    LenientOpt,
+    ReplaceOpt,
+    TargetArg,
+    TraceArg,
+    print_json,
+)
 
 __all__ = ["trace_app"]
 
-trace_app = typer.Typer(no_args_is_help=True, help="Look into recorded demand traces.")
+trace_app = typer.Typer(
+    no_args_is_help=True,
+    help="Look into recorded traces, convert them, fit demand to them, and more.",
+)
 
 
 @trace_app.command("describe")
 def trace_describe(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    trace: TraceArg,
     format_: FormatOpt = "auto",
     lenient: LenientOpt = False,
     as_json: JsonOpt = False,
@@ -39,7 +50,7 @@ def trace_describe(
 
 @trace_app.command("convert")
 def trace_convert(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    trace: TraceArg,
     target: TargetArg,
     format_: FormatOpt = "auto",
     lenient: LenientOpt = False,
@@ -57,11 +68,18 @@ def trace_convert(
 
 @trace_app.command("scale")
 def trace_scale(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    trace: TraceArg,
     target: TargetArg,
-    from_h: Annotated[float, typer.Option(help="Begin of the window, h.")] = 0.0,
-    to_h: Annotated[float | None, typer.Option(help="End of the window, h.")] = None,
-    keep: Annotated[float, typer.Option(help="Share of the rows kept.")] = 1.0,
+    from_h: Annotated[
+        float, typer.Option(help="Begin of the window, hours after the trace's.")
+    ] = 0.0,
+    to_h: Annotated[
+        float | None,
+        typer.Option(help="End of the window, hours after the trace's begin; its end by default."),
+    ] = None,
+    keep: Annotated[
+        float, typer.Option(help="Share of the rows that is kept, above 0 to 1.")
+    ] = 1.0,
     load: Annotated[float, typer.Option(help="How many times as fast arrivals come.")] = 1.0,
     regions: Annotated[
         str | None,
@@ -99,10 +117,11 @@ def trace_scale(
 
 @trace_app.command("fit")
 def trace_fit(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    trace: TraceArg,
     out: Annotated[Path | None, typer.Option(help="Workload file to write (YAML).")] = None,
     drawn: Annotated[
-        Path | None, typer.Option(help="Write the synthetic trace it was compared with.")
+        Path | None,
+        typer.Option(help="File to write: the synthetic trace that the fit was compared by."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic trace.")] = 1,
     format_: FormatOpt = "auto",
@@ -132,14 +151,25 @@ def trace_fit(
 
 @trace_app.command("draw")
 def trace_draw(
-    rates: Annotated[Path, typer.Argument(metavar="RATES", help="ServeGen client rates.")],
-    lengths: Annotated[
-        Path, typer.Argument(metavar="LENGTHS", help="Folder of ServeGen token distributions.")
+    rates: Annotated[
+        Path, typer.Argument(metavar="RATES", help="File of ServeGen's client rates.")
     ],
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help=".parquet, .csv or .csv.gz")],
-    from_h: Annotated[float, typer.Option(help="Begin of the window, h.")] = 0.0,
-    to_h: Annotated[float | None, typer.Option(help="End of the window, h.")] = None,
-    keep: Annotated[float, typer.Option(help="Share of the requests kept.")] = 1.0,
+    lengths: Annotated[
+        Path, typer.Argument(metavar="LENGTHS", help="Folder of ServeGen's token distributions.")
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET", help="File to write: .parquet, .csv or .csv.gz.")
+    ],
+    from_h: Annotated[
+        float, typer.Option(help="Begin of the window, hours after the trace's.")
+    ] = 0.0,
+    to_h: Annotated[
+        float | None,
+        typer.Option(help="End of the window, hours after the trace's begin; its end by default."),
+    ] = None,
+    keep: Annotated[
+        float, typer.Option(help="Share of the requests that is kept, above 0 to 1.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 1,
     overwrite: ReplaceOpt = False,
 ) -> None:
@@ -163,16 +193,18 @@ def trace_draw(
 
 @trace_app.command("topology")
 def trace_topology(
-    nodes: Annotated[Path, typer.Argument(metavar="NODES", help="A trace of nodes.")],
+    nodes: Annotated[Path, typer.Argument(metavar="NODES", help="Trace of a cluster's nodes.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="Topology file to write.")],
     topology: Annotated[
         str, typer.Option(help="Topology whose sites, network and prices are used.")
     ] = "china-2025",
     site: Annotated[
-        str | None, typer.Option(help="Site where the nodes stand; the first one.")
+        str | None,
+        typer.Option(help="Site where the nodes stand; the topology's first by default."),
     ] = None,
     serving_share: Annotated[
-        float, typer.Option(help="Share of the accelerators set aside for inference.")
+        float,
+        typer.Option(help="Share of the accelerators that is set aside for inference, 0 to 1."),
     ] = 0.0,
     overwrite: ReplaceOpt = False,
 ) -> None:
@@ -193,17 +225,23 @@ def trace_topology(
 
 @trace_app.command("serve")
 def trace_serve(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE")],
+    trace: TraceArg,
     model: Annotated[str, typer.Option(help="Model by name, e.g. llama-3.1-8b.")],
     accelerator: Annotated[str, typer.Option(help="Accelerator by name, e.g. rtx-4090.")],
-    parallel: Annotated[int, typer.Option(help="Accelerators of the replica.")] = 1,
-    slots: Annotated[int, typer.Option(help="Most requests running at once.")] = 256,
-    budget: Annotated[int, typer.Option(help="Most tokens of an engine step.")] = 2048,
+    parallel: Annotated[
+        int, typer.Option(help="Accelerators of the replica (tensor parallel).")
+    ] = 1,
+    slots: Annotated[int, typer.Option(help="Most requests that run at once.")] = 256,
+    budget: Annotated[int, typer.Option(help="Most tokens of one step of the engine.")] = 2048,
     cache_tokens: Annotated[
-        int | None, typer.Option(help="Tokens of key-value cache; what fits beside the weights.")
+        int | None,
+        typer.Option(help="Tokens of key-value cache; by default what fits beside the weights."),
     ] = None,
     law: Annotated[
-        str, typer.Option(help="continuous-batching or processor-sharing.")
+        str,
+        typer.Option(
+            help="How requests share the replica: continuous-batching or processor-sharing."
+        ),
     ] = "continuous-batching",
     sync: Annotated[
         bool, typer.Option("--sync", help="The engine schedules between steps, not during them.")

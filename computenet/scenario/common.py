@@ -24,8 +24,10 @@ class Spec(BaseModel):
 class Provenance(Spec):
     """Where a number comes from: the document, and how far it can be trusted."""
 
-    source: Annotated[str, StringConstraints(min_length=1)]
-    grade: Grade
+    source: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="the document and its year, or how the number was arrived at"
+    )
+    grade: Grade = Field(description="how far it can be trusted, from the best to the least")
 
 
 class Sourced(Spec):
@@ -34,7 +36,10 @@ class Sourced(Spec):
     `provenance` maps a field's name, or ``"*"`` for all the others, to its `Provenance`.
     """
 
-    provenance: dict[str, Provenance] = Field(default_factory=dict)
+    provenance: dict[str, Provenance] = Field(
+        default_factory=dict,
+        description="where numbers come from, by field; * = all fields not named",
+    )
 
     @model_validator(mode="after")
     def _provenance_names_fields(self) -> Sourced:
@@ -52,5 +57,5 @@ class Sourced(Spec):
 class Name(Spec):
     """A name in English and Chinese."""
 
-    en: str
-    zh: str
+    en: str = Field(description="in English")
+    zh: str = Field(description="in Chinese")

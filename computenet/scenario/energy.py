@@ -17,8 +17,8 @@ class ClimateSpec(Sourced):
     """Climate of a site, of which a typical year is made."""
 
     annual_c: Celsius = Field(description="mean temperature of the year")
-    january_c: Celsius
-    july_c: Celsius
+    january_c: Celsius = Field(description="mean temperature of January, °C")
+    july_c: Celsius = Field(description="mean temperature of July, °C")
     daily_range_c: Annotated[float, Field(ge=0.0, le=40.0)] = Field(
         default=10.0, description="mean difference of a day's highest and lowest temperature"
     )
@@ -28,10 +28,12 @@ class ClimateSpec(Sourced):
 class GeneratorSpec(Sourced):
     """Wind or solar power of a site."""
 
-    id: Identifier
-    kind: Literal["pv", "wind"]
-    connection: Literal["on-site", "direct-line"]
-    capacity_mw: Positive
+    id: Identifier = Field(description="unique at its site")
+    kind: Literal["pv", "wind"] = Field(description="solar (pv) or wind")
+    connection: Literal["on-site", "direct-line"] = Field(
+        description="at the site, or by a line of its own"
+    )
+    capacity_mw: Positive = Field(description="rated power, MW")
     capacity_factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="annual mean of output over capacity"
     )
@@ -55,8 +57,8 @@ class GeneratorSpec(Sourced):
 class BatterySpec(Sourced):
     """Storage of a site."""
 
-    power_mw: Positive
-    energy_mwh: Positive
+    power_mw: Positive = Field(description="most power in and out, MW")
+    energy_mwh: Positive = Field(description="energy when full, MWh")
     efficiency: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         default=0.88, description="round trip"
     )

@@ -21,8 +21,8 @@ OPTIONS = {
 class ReplicaSpec(Spec):
     """A copy of a job class's datasets that a site has from the start and never gives up."""
 
-    site: Identifier
-    job_class: Identifier
+    site: Identifier = Field(description="id of the site that has the copy")
+    job_class: Identifier = Field(description="name of the job class whose datasets are copied")
     region: Identifier | None = Field(
         default=None, description="of the data that lies there otherwise; nothing = of every region"
     )
@@ -31,11 +31,13 @@ class ReplicaSpec(Spec):
 class BulkMoveSpec(Spec):
     """One large dataset that is moved once."""
 
-    name: Identifier
+    name: Identifier = Field(description="unique in the scenario")
     region: Identifier = Field(description="where it lies")
     site: Identifier = Field(description="where it goes")
-    size_tb: Positive
-    ready_h: NonNegative = 0.0
+    size_tb: Positive = Field(description="size of the dataset, TB")
+    ready_h: NonNegative = Field(
+        default=0.0, description="earliest begin, h from the start of the run"
+    )
     deadline_h: Positive | None = Field(
         default=None, description="when it should be there, h from the start of the run"
     )
@@ -93,8 +95,12 @@ class NetworkSpec(Spec):
         description="electricity of carrying a gigabyte end to end: 0.06 kWh/GB in 2015, half "
         "every two years (Aslan et al., J. Industrial Ecology 22(4), 2018)",
     )
-    replicas: list[ReplicaSpec] = Field(default_factory=list)
-    bulk_moves: list[BulkMoveSpec] = Field(default_factory=list)
+    replicas: list[ReplicaSpec] = Field(
+        default_factory=list, description="copies of datasets that sites have from the start"
+    )
+    bulk_moves: list[BulkMoveSpec] = Field(
+        default_factory=list, description="large datasets that are moved once"
+    )
 
     @model_validator(mode="after")
     def _stretch_is_used(self) -> NetworkSpec:

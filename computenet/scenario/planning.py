@@ -32,7 +32,7 @@ Life = Annotated[float, Field(ge=1.0, le=100.0)]
 class StageSpec(Sourced):
     """A year that is planned, and how many years it stands for."""
 
-    year: Year
+    year: Year = Field(description="first year of the stage")
     years: Annotated[float, Field(gt=0.0, le=50.0)] = Field(
         default=1.0, description="years the stage stands for, beginning with its own"
     )
@@ -52,7 +52,7 @@ class ChipSpec(Sourced):
     supply_growth: Rate = Field(default=0.0, description="growth of the supply a year, share")
     first_year: Year = Field(default=2000, description="first year of sale")
     last_year: Year = Field(default=2200, description="last year of sale")
-    lifetime_years: Life = 5.0
+    lifetime_years: Life = Field(default=5.0, description="years from purchase to retirement")
     upkeep_share: Share = Field(default=0.0, description="upkeep a year over the price paid")
 
 
@@ -64,7 +64,9 @@ class SiteBuildSpec(Sourced):
         default=0.0, description="the same for the first extension of a site that is open"
     )
     hall_cny_per_mw: NonNegative = Field(description="halls by MW of IT")
-    lifetime_years: Life = 20.0
+    lifetime_years: Life = Field(
+        default=20.0, description="years over which halls are paid for and used"
+    )
     upkeep_share: Share = Field(default=0.0, description="upkeep a year over what was paid")
     closed: list[Identifier] = Field(
         default_factory=list,
@@ -88,9 +90,11 @@ class SiteBuildSpec(Sourced):
 class RenewableBuildSpec(Sourced):
     """Photovoltaic or wind plant that sites can build for themselves."""
 
-    capex_cny_per_kw: NonNegative
+    capex_cny_per_kw: NonNegative = Field(description="cost of plant in the base year, CNY per kW")
     capex_decline: Decline = Field(default=0.0, description="fall of the cost a year, share")
-    lifetime_years: Life = 25.0
+    lifetime_years: Life = Field(
+        default=25.0, description="years over which plant is paid for and used"
+    )
     upkeep_share: Share = Field(default=0.0, description="upkeep a year over what was paid")
     most_mw: dict[Role, NonNegative] = Field(
         default_factory=dict, description="most MW at a site by its role; nothing = none"
@@ -107,13 +111,17 @@ class RenewableBuildSpec(Sourced):
 class BatteryBuildSpec(Sourced):
     """Batteries that sites can build."""
 
-    capex_cny_per_kwh: NonNegative
+    capex_cny_per_kwh: NonNegative = Field(
+        description="cost of batteries in the base year, CNY per kWh of energy when full"
+    )
     capex_decline: Decline = Field(default=0.0, description="fall of the cost a year, share")
     hours: Positive = Field(default=4.0, description="energy over power")
     efficiency: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         default=0.88, description="round trip"
     )
-    lifetime_years: Life = 12.0
+    lifetime_years: Life = Field(
+        default=12.0, description="years over which batteries are paid for and used"
+    )
     upkeep_share: Share = Field(default=0.0, description="upkeep a year over what was paid")
     cycle_cny_per_mwh: NonNegative = Field(default=0.0, description="wear, by energy given back")
     most_factor: NonNegative = Field(
@@ -127,7 +135,9 @@ class LinkBuildSpec(Sourced):
     wave_gbps: Positive = Field(default=400.0, description="capacity of a wave")
     cny_per_km: NonNegative = Field(description="a wave by length of the link")
     cny_per_wave: NonNegative = Field(description="both ends of a wave")
-    lifetime_years: Life = 10.0
+    lifetime_years: Life = Field(
+        default=10.0, description="years over which a wave is paid for and used"
+    )
     upkeep_share: Share = Field(default=0.0, description="upkeep a year over what was paid")
     utilisation: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         default=0.5, description="most mean load of a link over its capacity"
@@ -165,8 +175,12 @@ class OperationSpec(Sourced):
     green_contract_most: Share = Field(default=1.0, description="where that rise ends")
     price_growth: Rate = Field(default=0.0, description="growth of grid prices a year")
     emission_decline: Decline = Field(default=0.0, description="fall of grid emissions a year")
-    carbon_price_cny_per_t: NonNegative = 0.0
-    carbon_price_growth: Rate = 0.0
+    carbon_price_cny_per_t: NonNegative = Field(
+        default=0.0, description="price of emissions in the base year, CNY per t of CO2"
+    )
+    carbon_price_growth: Rate = Field(
+        default=0.0, description="growth of the carbon price a year, share"
+    )
 
 
 class PlanTargetsSpec(Sourced):
@@ -208,12 +222,18 @@ class PlanTargetsSpec(Sourced):
 class PlanningSpec(Sourced):
     """All a plan is made from, beside topology and workload."""
 
-    id: Identifier = "planning"
-    title: Name = Name(en="Planning", zh="规划")
-    description: str = ""
+    id: Identifier = Field(default="planning", description="short name of the planning data")
+    title: Name = Field(
+        default=Name(en="Planning", zh="规划"), description="name in English and Chinese"
+    )
+    description: str = Field(default="", description="in words, for readers")
     base_year: Year = Field(default=2025, description="year of today's fleet, demand and prices")
-    stages: Annotated[list[StageSpec], Field(min_length=1, max_length=50)]
-    discount_rate: Annotated[float, Field(ge=0.0, le=1.0)]
+    stages: Annotated[list[StageSpec], Field(min_length=1, max_length=50)] = Field(
+        description="years that are planned, in order"
+    )
+    discount_rate: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        description="real rate a year at which later costs count less, share"
+    )
     days: Annotated[int, Field(ge=1, le=365)] = Field(
         default=4, description="representative days of each stage"
     )
@@ -221,15 +241,28 @@ class PlanningSpec(Sourced):
         default=5.0,
         description="life of today's accelerators, bought evenly over the years before",
     )
-    chips: Annotated[list[ChipSpec], Field(min_length=1)]
-    sites: SiteBuildSpec
-    links: LinkBuildSpec
-    pv: RenewableBuildSpec | None = None
-    wind: RenewableBuildSpec | None = None
-    battery: BatteryBuildSpec | None = None
-    demand: DemandGrowthSpec
-    operation: OperationSpec = Field(default_factory=OperationSpec)
-    targets: PlanTargetsSpec = Field(default_factory=PlanTargetsSpec)
+    chips: Annotated[list[ChipSpec], Field(min_length=1)] = Field(
+        description="accelerator types that can be bought"
+    )
+    sites: SiteBuildSpec = Field(description="what halls cost and how far sites go")
+    links: LinkBuildSpec = Field(description="what fibre waves cost and carry")
+    pv: RenewableBuildSpec | None = Field(
+        default=None, description="solar plant that sites can build; none = no plant"
+    )
+    wind: RenewableBuildSpec | None = Field(
+        default=None, description="wind plant that sites can build; none = no plant"
+    )
+    battery: BatteryBuildSpec | None = Field(
+        default=None, description="batteries that sites can build; none = no batteries"
+    )
+    demand: DemandGrowthSpec = Field(description="growth of requests and jobs")
+    operation: OperationSpec = Field(
+        default_factory=OperationSpec,
+        description="how what is built is run, and prices of operation",
+    )
+    targets: PlanTargetsSpec = Field(
+        default_factory=PlanTargetsSpec, description="what the plan must meet"
+    )
 
     @model_validator(mode="after")
     def _stages_follow(self) -> PlanningSpec:

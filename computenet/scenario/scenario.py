@@ -20,10 +20,15 @@ ParameterValue = bool | int | float | str
 class FailureSpec(Spec):
     """Failures of the servers that jobs run on."""
 
-    model: Literal["none", "sampled", "file"] = "none"
+    model: Literal["none", "sampled", "file"] = Field(
+        default="none",
+        description="none; sampled at each accelerator type's own rate; or read from file",
+    )
     rate_factor: NonNegative = Field(default=1.0, description="times each type's own rate")
     repair_median_h: Positive = Field(default=4.0, description="log-normal, h")
-    repair_sigma: NonNegative = 1.2
+    repair_sigma: NonNegative = Field(
+        default=1.2, description="sigma of the log-normal repair time"
+    )
     file: str | None = Field(
         default=None, description="CSV or parquet of time_s, pool, repair_s and perhaps place"
     )
@@ -51,8 +56,14 @@ class FailureSpec(Spec):
 class PolicySpec(Spec):
     """A registered policy by name, and its parameters."""
 
-    name: Identifier = "nearest"
-    parameters: dict[str, ParameterValue] = Field(default_factory=dict)
+    name: Identifier = Field(
+        default="nearest",
+        description="a built-in policy (computenet list policies) or one that has been registered",
+    )
+    parameters: dict[str, ParameterValue] = Field(
+        default_factory=dict,
+        description="values by name of the policy's parameter; others stay as they are",
+    )
 
 
 class RunSpec(Spec):
@@ -123,7 +134,11 @@ class RunSpec(Spec):
         description="shared: prompt blocks that a replayed trace has seen before are not computed, "
         "wherever they were seen; an upper bound on reuse",
     )
-    replica_choice: Literal["round-robin", "random", "least-work", "two-choices"] = "random"
+    replica_choice: Literal["round-robin", "random", "least-work", "two-choices"] = Field(
+        default="random",
+        description="which replica of a site takes a request: the next in turn, one at random, the "
+        "one with least work, or the better of two at random",
+    )
 
     @model_validator(mode="after")
     def _windows(self) -> RunSpec:
@@ -148,40 +163,42 @@ class RunSpec(Spec):
 class SiteOutage(Spec):
     """A site that stops and comes back."""
 
-    kind: Literal["site-outage"]
-    site: Identifier
-    at_h: NonNegative
-    duration_h: Positive
+    kind: Literal["site-outage"] = Field(description="a site stops")
+    site: Identifier = Field(description="id of the site")
+    at_h: NonNegative = Field(description="begin, h from the start of the run")
+    duration_h: Positive = Field(description="how long it lasts, h")
 
 
 class LinkCut(Spec):
     """A link that is cut and repaired."""
 
-    kind: Literal["link-cut"]
-    link: Identifier
-    at_h: NonNegative
-    duration_h: Positive
+    kind: Literal["link-cut"] = Field(description="a link is cut")
+    link: Identifier = Field(description="id of the link")
+    at_h: NonNegative = Field(description="begin, h from the start of the run")
+    duration_h: Positive = Field(description="how long it lasts, h")
 
 
 class WeatherShift(Spec):
     """Warmer or colder weather than the typical year's, for a while."""
 
-    kind: Literal["weather-shift"]
-    sites: Annotated[list[Identifier], Field(min_length=1)]
-    at_h: NonNegative
-    duration_h: Positive
-    temperature_c: Annotated[float, Field(ge=-40.0, le=40.0)]
+    kind: Literal["weather-shift"] = Field(description="warmer or colder weather")
+    sites: Annotated[list[Identifier], Field(min_length=1)] = Field(description="ids of the sites")
+    at_h: NonNegative = Field(description="begin, h from the start of the run")
+    duration_h: Positive = Field(description="how long it lasts, h")
+    temperature_c: Annotated[float, Field(ge=-40.0, le=40.0)] = Field(
+        description="added to the temperature, °C"
+    )
 
 
 class GridShift(Spec):
     """Grid power dearer and dirtier (or the reverse), and less of it, for a while."""
 
-    kind: Literal["grid-shift"]
-    sites: Annotated[list[Identifier], Field(min_length=1)]
-    at_h: NonNegative
-    duration_h: Positive
-    price_factor: NonNegative = 1.0
-    emission_factor: NonNegative = 1.0
+    kind: Literal["grid-shift"] = Field(description="other prices, emissions and import limits")
+    sites: Annotated[list[Identifier], Field(min_length=1)] = Field(description="ids of the sites")
+    at_h: NonNegative = Field(description="begin, h from the start of the run")
+    duration_h: Positive = Field(description="how long it lasts, h")
+    price_factor: NonNegative = Field(default=1.0, description="on the price of grid energy")
+    emission_factor: NonNegative = Field(default=1.0, description="on the grid's emissions")
     import_limit_share: Share = Field(
         default=1.0, description="most import, over the site's IT capacity times its PUE"
     )
@@ -190,21 +207,23 @@ class GridShift(Spec):
 class GridEvent(Spec):
     """The grid asks a site to shed load: running jobs are paused, as far as there are any."""
 
-    kind: Literal["grid-event"]
-    site: Identifier
-    at_h: NonNegative
-    duration_h: Positive
-    shed_mw: Positive
+    kind: Literal["grid-event"] = Field(description="a site is asked to shed load")
+    site: Identifier = Field(description="id of the site")
+    at_h: NonNegative = Field(description="begin, h from the start of the run")
+    duration_h: Positive = Field(description="how long it lasts, h")
+    shed_mw: Positive = Field(description="power asked for, MW")
 
 
 class DemandSurge(Spec):
     """More requests than usual from some regions, for a while."""
 
-    kind: Literal["demand-surge"]
-    regions: Annotated[list[Identifier], Field(min_length=1)]
-    at_h: NonNegative
-    duration_h: Positive
-    factor: Positive
+    kind: Literal["demand-surge"] = Field(description="more requests")
+    regions: Annotated[list[Identifier], Field(min_length=1)] = Field(
+        description="ids of the regions"
+    )
+    at_h: NonNegative = Field(description="begin, h from the start of the run")
+    duration_h: Positive = Field(description="how long it lasts, h")
+    factor: Positive = Field(description="on the regions' request rates")
 
 
 Event = Annotated[
@@ -216,19 +235,43 @@ Event = Annotated[
 class Scenario(Spec):
     """Everything a run needs: the same scenario and seed give the same tables, bit for bit."""
 
-    name: Identifier
-    title: Name
-    start: AwareDatetime = Field(default=datetime.fromisoformat("2025-07-07T00:00:00+08:00"))
-    days: Annotated[float, Field(gt=0, le=3660)] = 7.0
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    topology: TopologySpec
-    workload: WorkloadSpec
-    policy: PolicySpec = Field(default_factory=PolicySpec)
-    run: RunSpec = Field(default_factory=RunSpec)
-    energy: EnergySpec = Field(default_factory=EnergySpec)
-    network: NetworkSpec = Field(default_factory=NetworkSpec)
-    failures: FailureSpec = Field(default_factory=FailureSpec)
-    events: list[Event] = Field(default_factory=list)
+    name: Identifier = Field(description="short name of the scenario")
+    title: Name = Field(description="name in English and Chinese")
+    start: AwareDatetime = Field(
+        default=datetime.fromisoformat("2025-07-07T00:00:00+08:00"),
+        description="date and time at which the run starts, with its offset from UTC",
+    )
+    days: Annotated[float, Field(gt=0, le=3660)] = Field(
+        default=7.0, description="length of the run, days"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=1, description="of every random stream"
+    )
+    topology: TopologySpec = Field(
+        description="the supply side; a built-in name, a file, a layout or its fields"
+    )
+    workload: WorkloadSpec = Field(
+        description="the demand side; a built-in name, a file or its fields"
+    )
+    policy: PolicySpec = Field(
+        default_factory=PolicySpec, description="who schedules; its name alone is enough"
+    )
+    run: RunSpec = Field(
+        default_factory=RunSpec, description="time steps, sampling and rules of the run"
+    )
+    energy: EnergySpec = Field(
+        default_factory=EnergySpec, description="how power, cooling and carbon are modelled"
+    )
+    network: NetworkSpec = Field(
+        default_factory=NetworkSpec, description="paths, copies of data and bulk moves"
+    )
+    failures: FailureSpec = Field(
+        default_factory=FailureSpec, description="failures of servers and reclaimed spot capacity"
+    )
+    events: list[Event] = Field(
+        default_factory=list,
+        description="what happens at given times: outages, cuts, weather, grid, surges",
+    )
     planning: PlanningSpec | None = Field(
         default=None, description="what a plan may build; used by plans alone"
     )

@@ -29,15 +29,17 @@ Band = Literal["critical", "peak", "flat", "valley", "deep_valley"]
 class AcceleratorSpec(Sourced):
     """One accelerator type, with its share of the server around it."""
 
-    id: Identifier
-    name: Name
-    vendor: str
+    id: Identifier = Field(description="unique among accelerator types")
+    name: Name = Field(description="name in English and Chinese")
+    vendor: str = Field(description="who makes it")
     fp16_tflops: Positive = Field(description="dense FP16/BF16 peak, TFLOPS")
-    memory_gb: Positive
-    memory_bandwidth_tb_s: Positive
+    memory_gb: Positive = Field(description="memory of one accelerator, GB")
+    memory_bandwidth_tb_s: Positive = Field(description="memory bandwidth of one accelerator, TB/s")
     tdp_w: Positive = Field(description="thermal design power of one accelerator, W")
     idle_w: NonNegative = Field(description="power of one idle accelerator, W")
-    accelerators_per_server: Annotated[int, Field(ge=1)] = 8
+    accelerators_per_server: Annotated[int, Field(ge=1)] = Field(
+        default=8, description="accelerators in one server"
+    )
     server_overhead_w: NonNegative = Field(
         description="power of the server around the accelerators (host, fans, NICs), W a server"
     )
@@ -52,10 +54,10 @@ class AcceleratorSpec(Sourced):
 class PoolSpec(Sourced):
     """Accelerators of one type at one site under one queue."""
 
-    id: Identifier
-    site: Identifier
-    accelerator: Identifier
-    count: Annotated[int, Field(ge=1)]
+    id: Identifier = Field(description="unique among pools")
+    site: Identifier = Field(description="id of the site where it stands")
+    accelerator: Identifier = Field(description="id of its accelerator type")
+    count: Annotated[int, Field(ge=1)] = Field(description="accelerators in the pool")
     serving_share: Share = Field(
         default=0.0, description="share of the accelerators set aside for inference replicas"
     )
@@ -114,37 +116,53 @@ PARAMETERS = {
 class TargetsSpec(Sourced):
     """Policy targets of a site, checked after a run and reported with their margin."""
 
-    pue_max: Pue | None = None
-    green_share_min: Share | None = None
-    rack_occupancy_min: Share | None = None
+    pue_max: Pue | None = Field(default=None, description="highest mean PUE; none = no target")
+    green_share_min: Share | None = Field(
+        default=None, description="least share of electricity that is green; none = no target"
+    )
+    rack_occupancy_min: Share | None = Field(
+        default=None,
+        description="least mean share of accelerators in use; none = no target",
+    )
 
 
 class SiteSpec(Sourced):
     """A data-centre cluster."""
 
-    id: Identifier
-    name: Name
+    id: Identifier = Field(description="unique among sites and regions")
+    name: Name = Field(description="name in English and Chinese")
     hub: Name | None = Field(default=None, description="national hub node; None = metro site")
     province: Identifier = Field(description="region id of the province it stands in")
-    latitude: Latitude
-    longitude: Longitude
-    role: Literal["east", "west", "metro"]
-    role_text: str = ""
-    it_capacity_mw: Positive
+    latitude: Latitude = Field(description="degrees north")
+    longitude: Longitude = Field(description="degrees east")
+    role: Literal["east", "west", "metro"] = Field(
+        description="side of the east-west programme, or a metro site near its users"
+    )
+    role_text: str = Field(default="", description="what the site is for, in words")
+    it_capacity_mw: Positive = Field(description="IT power that halls hold, MW")
     pue: Pue = Field(description="annual mean facility energy over IT energy")
     water_l_per_kwh: NonNegative = Field(description="water use effectiveness, L per kWh of IT")
     green_contract_share: Share = Field(
         description="share of annual electricity covered by green contracts"
     )
-    tariff: Identifier
-    grid: Identifier
-    targets: TargetsSpec = Field(default_factory=TargetsSpec)
+    tariff: Identifier = Field(description="id of its tariff")
+    grid: Identifier = Field(description="id of its grid")
+    targets: TargetsSpec = Field(
+        default_factory=TargetsSpec, description="what is checked after a run"
+    )
     climate: ClimateSpec | None = Field(
         default=None, description="without one a site keeps its annual PUE"
     )
-    cooling: Literal["economiser", "chiller", "evaporative", "liquid"] = "economiser"
-    generators: list[GeneratorSpec] = Field(default_factory=list)
-    battery: BatterySpec | None = None
+    cooling: Literal["economiser", "chiller", "evaporative", "liquid"] = Field(
+        default="economiser", description="kind of cooling plant; used with energy.model=full"
+    )
+    generators: list[GeneratorSpec] = Field(
+        default_factory=list,
+        description="wind and solar power of the site; used with energy.model=full",
+    )
+    battery: BatterySpec | None = Field(
+        default=None, description="storage of the site; used with energy.model=full"
+    )
     dataset_storage_tb: NonNegative = Field(
         default=0.0,
         description="datasets stay where they were moved, the least recently used make room; 0 = "
@@ -156,10 +174,10 @@ class SiteSpec(Sourced):
 class RegionSpec(Sourced):
     """A demand region (province)."""
 
-    id: Identifier
-    name: Name
-    latitude: Latitude
-    longitude: Longitude
+    id: Identifier = Field(description="unique among sites and regions")
+    name: Name = Field(description="name in English and Chinese")
+    latitude: Latitude = Field(description="degrees north, of its users' centre")
+    longitude: Longitude = Field(description="degrees east, of its users' centre")
     inference_share: Share = Field(description="share of national inference demand")
     training_share: Share = Field(description="share of national training demand")
     activity_shift_h: Annotated[float, Field(ge=-12, le=12)] = Field(
@@ -170,19 +188,21 @@ class RegionSpec(Sourced):
 class LinkSpec(Sourced):
     """An undirected fibre link between two nodes (sites or regions)."""
 
-    id: Identifier
-    a: Identifier
-    b: Identifier
-    length_km: NonNegative
+    id: Identifier = Field(description="unique among links")
+    a: Identifier = Field(description="id of the site or region at one end")
+    b: Identifier = Field(description="id of the site or region at the other end")
+    length_km: NonNegative = Field(description="length of the fibre, km")
     latency_ms: NonNegative = Field(description="one-way latency, ms")
     capacity_gbps: Positive = Field(description="capacity, both directions together, Gbps")
-    price_cny_per_gb: NonNegative
+    price_cny_per_gb: NonNegative = Field(description="price of traffic, CNY per GB")
 
 
 class TariffSeason(Sourced):
     """Hourly energy prices in some months: 尖/峰/平/谷 bands and what each costs."""
 
-    months: Annotated[list[Annotated[int, Field(ge=1, le=12)]], Field(min_length=1)]
+    months: Annotated[list[Annotated[int, Field(ge=1, le=12)]], Field(min_length=1)] = Field(
+        description="months it holds in, 1 to 12"
+    )
     bands: Annotated[list[Band], Field(min_length=24, max_length=24)] = Field(
         description="band of each hour of the day, local time"
     )
@@ -194,33 +214,51 @@ class TariffSeason(Sourced):
 class TariffSpec(Sourced):
     """A two-part time-of-use tariff."""
 
-    id: Identifier
-    name: Name
+    id: Identifier = Field(description="unique among tariffs")
+    name: Name = Field(description="name in English and Chinese")
     demand_charge_cny_per_kw_month: NonNegative = Field(
         description="charge on the month's highest mean power of an accounting slot"
     )
-    seasons: Annotated[list[TariffSeason], Field(min_length=1)]
+    seasons: Annotated[list[TariffSeason], Field(min_length=1)] = Field(
+        description="prices by month; together they have every month once"
+    )
 
 
 class GridSpec(Sourced):
     """A provincial grid's average emission factor (location-based)."""
 
-    id: Identifier
-    name: Name
-    emission_kg_per_mwh: NonNegative
+    id: Identifier = Field(description="unique among grids")
+    name: Name = Field(description="name in English and Chinese")
+    emission_kg_per_mwh: NonNegative = Field(description="average emissions, kg of CO2 per MWh")
 
 
 class TopologySpec(Sourced):
     """A whole topology."""
 
-    id: Identifier
-    title: Name
-    description: str = ""
-    utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 8.0
-    accelerators: Annotated[list[AcceleratorSpec], Field(min_length=1)]
-    sites: Annotated[list[SiteSpec], Field(min_length=1)]
-    pools: Annotated[list[PoolSpec], Field(min_length=1)]
-    regions: Annotated[list[RegionSpec], Field(min_length=1)]
-    links: list[LinkSpec] = Field(default_factory=list)
-    tariffs: Annotated[list[TariffSpec], Field(min_length=1)]
-    grids: Annotated[list[GridSpec], Field(min_length=1)]
+    id: Identifier = Field(description="short name of the topology")
+    title: Name = Field(description="name in English and Chinese")
+    description: str = Field(default="", description="in words, for readers")
+    utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = Field(
+        default=8.0, description="local time over UTC, h; tariffs and daily shapes follow it"
+    )
+    accelerators: Annotated[list[AcceleratorSpec], Field(min_length=1)] = Field(
+        description="accelerator types"
+    )
+    sites: Annotated[list[SiteSpec], Field(min_length=1)] = Field(
+        description="data-centre clusters"
+    )
+    pools: Annotated[list[PoolSpec], Field(min_length=1)] = Field(
+        description="accelerators at sites"
+    )
+    regions: Annotated[list[RegionSpec], Field(min_length=1)] = Field(
+        description="where demand comes from"
+    )
+    links: list[LinkSpec] = Field(
+        default_factory=list, description="fibre between sites and regions"
+    )
+    tariffs: Annotated[list[TariffSpec], Field(min_length=1)] = Field(
+        description="electricity prices"
+    )
+    grids: Annotated[list[GridSpec], Field(min_length=1)] = Field(
+        description="emission factors of grids"
+    )

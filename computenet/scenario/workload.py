@@ -32,7 +32,7 @@ def _rising(quantiles: list[float] | None) -> None:
 class ModelSpec(Sourced):
     """A language model that replicas serve."""
 
-    name: Identifier
+    name: Identifier = Field(description="unique among models")
     parameters_b: Positive = Field(description="parameters in all, billions")
     active_parameters_b: Positive = Field(description="parameters used for one token, billions")
     bytes_per_parameter: Positive = Field(description="2 for BF16, 1 for FP8")
@@ -56,9 +56,11 @@ class ModelSpec(Sourced):
 class TokensSpec(Sourced):
     """Token counts of a service class: log-normal with this mean and median, capped."""
 
-    mean: Positive
-    p50: Positive
-    most: Annotated[int, Field(ge=1, le=10_000_000)]
+    mean: Positive = Field(description="mean number of tokens")
+    p50: Positive = Field(description="median number of tokens, at most the mean")
+    most: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
+        description="tokens above this are cut"
+    )
     quantiles: Quantiles | None = Field(
         default=None,
         description="values at equal steps of probability from 0 to 1, in place of the log-normal "
@@ -76,15 +78,20 @@ class TokensSpec(Sourced):
 class ServiceClassSpec(Sourced):
     """A kind of request, its objectives, and how far away it may be served."""
 
-    name: Identifier
-    title: Name
-    model: Identifier
+    name: Identifier = Field(description="unique among service classes")
+    title: Name = Field(description="name in English and Chinese")
+    model: Identifier = Field(description="name of the model that serves it")
     share: Share = Field(description="share of national requests")
-    input_tokens: TokensSpec
-    output_tokens: TokensSpec
-    token_correlation: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
-    ttft_slo_ms: Positive
-    tpot_slo_ms: Positive
+    input_tokens: TokensSpec = Field(description="new tokens of a prompt")
+    output_tokens: TokensSpec = Field(description="tokens of an answer")
+    token_correlation: Annotated[float, Field(ge=-1.0, le=1.0)] = Field(
+        default=0.0,
+        description="correlation of input and output tokens, of the normal numbers behind them",
+    )
+    ttft_slo_ms: Positive = Field(description="objective of the time to the first token, ms")
+    tpot_slo_ms: Positive = Field(
+        description="objective of the time per output token after the first, ms"
+    )
     latency_circle_ms: Positive = Field(description="one-way latency circle: 1, 5 or 20 ms")
     network: Literal["wavelength", "private-ip", "internet"] = Field(
         default="wavelength",
@@ -125,15 +132,17 @@ class ServiceClassSpec(Sourced):
 class JobClassSpec(Sourced):
     """A kind of job: how often, how large, how long, how much data."""
 
-    name: Identifier
-    title: Name
+    name: Identifier = Field(description="unique among job classes")
+    title: Name = Field(description="name in English and Chinese")
     rate_per_day: NonNegative = Field(description="national submissions a day, weekly mean")
     sizes: Annotated[dict[int, Positive], Field(min_length=1)] = Field(
         description="accelerators of the gang: relative weight"
     )
     run_time_median_s: Positive = Field(description="median run time at reference speed, s")
     run_time_sigma: NonNegative = Field(description="sigma of the log-normal run time")
-    run_time_most_s: Positive
+    run_time_most_s: Positive = Field(
+        description="longer run times are cut to this, s at reference speed"
+    )
     run_time_quantiles_s: Quantiles | None = Field(
         default=None,
         description="run times at equal steps of probability from 0 to 1, in place of the "
@@ -142,8 +151,10 @@ class JobClassSpec(Sourced):
     estimate_factor: Annotated[float, Field(ge=1.0)] = Field(
         description="mean of the user's estimate over the run time"
     )
-    data_median_gb: NonNegative
-    data_sigma: NonNegative
+    data_median_gb: NonNegative = Field(
+        description="median size of a job's dataset, GB; 0 = no data"
+    )
+    data_sigma: NonNegative = Field(description="sigma of the log-normal size of a dataset")
     transfer_weight: Positive = Field(
         default=1.0,
         description="share of a link that a transfer gets beside others: private lines over 1, "
@@ -223,37 +234,45 @@ class ShapeSpec(Sourced):
     """Relative demand by hour of the day, and weekend against weekday."""
 
     hourly: Hourly = Field(description="relative rate of human traffic by hour, any scale")
-    weekday: Positive = 1.0
-    weekend: Positive = 1.0
+    weekday: Positive = Field(default=1.0, description="relative rate on working days, any scale")
+    weekend: Positive = Field(
+        default=1.0, description="relative rate at weekends, on the scale of weekday"
+    )
     holiday: Positive | None = Field(default=None, description="on holidays; as at weekends")
 
 
 class BurstSpec(Sourced):
     """One component of the regional burst factor."""
 
-    cv: NonNegative
-    correlation_s: Positive
+    cv: NonNegative = Field(description="coefficient of variation of the factor; 0 = none")
+    correlation_s: Positive = Field(description="time in which its autocorrelation falls to 1/e, s")
 
 
 class WorkloadSpec(Sourced):
     """National demand."""
 
-    id: Identifier
-    title: Name
-    description: str = ""
+    id: Identifier = Field(description="short name of the workload")
+    title: Name = Field(description="name in English and Chinese")
+    description: str = Field(default="", description="in words, for readers")
     scale: NonNegative = Field(default=1.0, description="multiplies requests and jobs alike")
     request_rate_per_day: NonNegative = Field(description="national requests a day")
     holidays: list[date] = Field(default_factory=list, description="public holidays")
     worked_weekends: list[date] = Field(
         default_factory=list, description="weekend days that are worked in exchange"
     )
-    request_shape: ShapeSpec
-    job_shape: ShapeSpec
+    request_shape: ShapeSpec = Field(description="requests by hour and kind of day")
+    job_shape: ShapeSpec = Field(description="jobs by hour and kind of day")
     bursts: list[BurstSpec] = Field(default_factory=list, description="of requests, by region")
     job_bursts: list[BurstSpec] = Field(
         default_factory=list, description="of sessions of jobs, by class"
     )
-    models: list[ModelSpec] = Field(default_factory=list)
-    service_classes: list[ServiceClassSpec] = Field(default_factory=list)
-    job_classes: Annotated[list[JobClassSpec], Field(min_length=1)]
+    models: list[ModelSpec] = Field(
+        default_factory=list, description="language models that are served"
+    )
+    service_classes: list[ServiceClassSpec] = Field(
+        default_factory=list, description="kinds of requests"
+    )
+    job_classes: Annotated[list[JobClassSpec], Field(min_length=1)] = Field(
+        description="kinds of jobs"
+    )
     vouchers: VoucherSpec | None = Field(default=None, description="nothing = none")

@@ -4,14 +4,8 @@ from computenet.study.bench_setup import prepare_bench
 from computenet.study.benching import Benchmark, bench, run_bench
 from computenet.study.bounds import RunBound, bound_runs, with_bound
 from computenet.study.clearing import MatchOutcome, Template, match, match_template
-from computenet.study.comparing import (
-    Comparison,
-    Row,
-    check_policies,
-    compare,
-    compare_runs,
-    load_comparison,
-)
+from computenet.study.comparing import check_policies, compare, compare_runs
+from computenet.study.comparison import Comparison, Row, load_comparison
 from computenet.study.fits import draw, fit
 from computenet.study.layouts import compare_layouts, layout_names, with_layouts
 from computenet.study.pages import Page, page_of

@@ -13,7 +13,8 @@ from computenet.policies import Policy
 from computenet.results import Results
 from computenet.scenario import LayoutSpec, Scenario
 from computenet.study.bounds import RunBound, bound_runs, note
-from computenet.study.comparing import Comparison, check_policies
+from computenet.study.comparing import check_policies
+from computenet.study.comparison import Comparison
 from computenet.study.runs import Source, load, simulate
 
 if TYPE_CHECKING:

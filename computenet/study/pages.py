@@ -1,4 +1,4 @@
-"""Pages and figures of what was written earlier: a run, a comparison, a benchmark."""
+"""Pages and figures of what was written earlier: runs, comparisons, benchmarks, plans, studies."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from typing import Literal
 
 from computenet.errors import InputError, Problem
 from computenet.results import load_run
+from computenet.results.storage import MARK as RUN
 from computenet.results.storage import write_text
-from computenet.study.comparing import MARK as COMPARISON
-from computenet.study.comparing import load_comparison
+from computenet.study.comparison import MARK as COMPARISON
+from computenet.study.comparison import load_comparison
+from computenet.study.planning.outcome import MARK as PLAN
+from computenet.study.sweeps.dataset import MARK as STUDY
+from computenet.study.sweeps.saved import load_study_page
 
 __all__ = ["Page", "page_of"]
 
@@ -60,14 +64,25 @@ class Page:
 
 
 def page_of(directory: str | Path, lang: Literal["en", "zh"] = "en") -> Page:
-    """Return the report of a directory: of a run, of a comparison or of a benchmark.
+    """Return the report of a directory: of a run, comparison, benchmark, plan or study.
 
     Raises
     ------
     InputError
-        It is none of them, or a file of it is missing or damaged.
+        It is none of them, a file of it is missing or damaged, or the study is not complete.
     """
     root = Path(directory)
+    if (root / PLAN).is_file():
+        from computenet.report.plan_page import render_plan
+        from computenet.study.planning.saved import load_plan_view
+
+        plan = load_plan_view(root)
+        return Page(root / "report.html", lambda: render_plan(plan, lang), lang)
+    if (root / STUDY).is_file():
+        from computenet.report.study_page import render_study
+
+        study = load_study_page(root)
+        return Page(root / "report.html", lambda: render_study(study, lang), lang)
     if (root / COMPARISON).is_file():
         from computenet.report.comparison_page import render_comparison
 
@@ -84,5 +99,12 @@ def page_of(directory: str | Path, lang: Literal["en", "zh"] = "en") -> Page:
         return Page(root / "bench.html", lambda: render_bench(details, lang), lang)
     from computenet.report import render_report
 
+    if not (root / RUN).is_file():
+        marks = f"{RUN}, {COMPARISON}, {BENCH}, {PLAN} or {STUDY}"
+        raise InputError(
+            [Problem(str(root), None, "holds no run, comparison, benchmark, plan or study",
+                     f"a directory with {marks}")],
+            "no report can be made",
+        )  # fmt: skip
     results = load_run(root)
     return Page(root / "report.html", lambda: render_report(results, lang), lang)

@@ -12,7 +12,8 @@ from computenet.results import Results
 from computenet.scenario import Scenario, list_shocks
 from computenet.scenario.catalogue import shock_files
 from computenet.scenario.yaml_text import read_yaml
-from computenet.study.comparing import Comparison, bounded
+from computenet.study.comparing import bounded
+from computenet.study.comparison import Comparison
 from computenet.study.runs import Source, load, simulate
 
 if TYPE_CHECKING:

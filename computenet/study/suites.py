@@ -34,7 +34,7 @@ Overrides = dict[Identifier, Any]
 class CaseSpec(Spec):
     """One of several scenarios of a suite."""
 
-    name: Identifier
+    name: Identifier = Field(description="unique in its suite")
     overrides: Overrides = Field(
         default_factory=dict, description="by dotted path, after the suite's own"
     )
@@ -60,15 +60,17 @@ class CaseSpec(Spec):
 class SuiteSpec(Spec):
     """A suite: one scenario or several cases of it, under several policies and seeds."""
 
-    name: Identifier
-    title: Name
+    name: Identifier = Field(description="short name of the suite")
+    title: Name = Field(description="name in English and Chinese")
     stresses: Name = Field(description="what is hard about it")
     scenario: Identifier | dict[str, Any] = Field(
         description="a built-in name, a file beside the suite's, or a scenario's fields"
     )
     overrides: Overrides = Field(default_factory=dict, description="values by dotted path")
     days: Positive | None = Field(default=None, description="in place of the scenario's")
-    seeds: Annotated[list[Seed], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
+        description="seeds of the runs of every policy, whole numbers from 0"
+    )
     policies: Annotated[list[Identifier], Field(min_length=1)] = Field(
         default_factory=lambda: list(POLICIES),
         description="by name; the first is the one that others are compared with",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from typer.testing import CliRunner
 
 from computenet.cli.main import app
+from computenet.cli.plan import _Status
 from computenet.errors import InputError
+from computenet.study.planning import VerificationProgress
 
 
 def run(*words: str) -> tuple[int, str, str, BaseException | None]:
@@ -42,6 +47,10 @@ def test_tables_and_page_in_both_languages(tmp_path: Path) -> None:
     assert 'lang="zh-CN"' in (tmp_path / "plan" / "report.html").read_text(encoding="utf-8")
     assert "成本现值" in stdout
     assert "采购加速卡" in stdout
+    saved = str(tmp_path / "plan")
+    done = CliRunner().invoke(app, ["report", saved])
+    assert done.stdout.strip() == f"{saved}/report.html"
+    assert 'lang="en"' in (tmp_path / "plan" / "report.html").read_text(encoding="utf-8")
 
 
 def test_bad_input_is_told_before_anything_is_done() -> None:
@@ -60,3 +69,39 @@ def test_bad_input_is_told_before_anything_is_done() -> None:
         assert any(item.path.startswith(path) for item in error.problems), words
         assert stdout == ""
         assert code == 1  # the runner's own; `run` makes it 2
+
+
+def test_rounds_are_told_on_stderr_a_line_each() -> None:
+    words = ("four-hubs", "--stages", "1", "--days", "1", "--verify", "--workers", "1",
+             "--policy", "nearest", "--rounds", "2")  # fmt: skip
+    code, stdout, stderr, _ = run(*words, "--json")
+    assert code == 0
+    verified = json.loads(stdout)["verified"]
+    lines = [line for line in stderr.splitlines() if line.startswith("round ")]
+    assert len(lines) == verified["rounds"] == 2
+    last = re.fullmatch(
+        r"round 2: cost ([+-][\d.]+)%, energy ([+-][\d.]+)%, service ([\d.]+) points short, "
+        r"green ([\d.]+) points short, jobs wait ([\d.]+) of their run time, \d+ s",
+        lines[-1],
+    )
+    assert last is not None, lines[-1]
+    expected = [
+        100.0 * verified["cost_gap"], 100.0 * verified["energy_gap"],
+        100.0 * max(verified["slo_gap"], 0.0), 100.0 * max(verified["green_gap"], 0.0),
+        verified["job_delay"],
+    ]  # fmt: skip
+    assert [float(text) for text in last.groups()] == pytest.approx(expected, abs=0.051)
+
+
+def test_a_terminal_shows_days_and_the_last_round() -> None:
+    shown: list[str] = []
+    last = SimpleNamespace(cost_gap=0.142, energy_gap=-0.031, service_gap=0.059, green_gap=-0.2,
+                           delay=0.5)  # fmt: skip
+    status = _Status(SimpleNamespace(update=shown.append))  # type: ignore[arg-type]
+    status.verifying(VerificationProgress(1, 1, 4, None, 3.2))
+    status.verifying(VerificationProgress(2, 0, 0, last, 12.6))  # type: ignore[arg-type]
+    assert shown == [
+        "plan 1: simulated 1 of 4 days, 3 s",
+        "plan 2: with what the simulation showed; last round: cost +14.2%, energy -3.1%, service "
+        "5.9 points short, green 0.0 points short, jobs wait 0.50 of their run time, 13 s",
+    ]

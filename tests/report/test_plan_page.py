@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import computenet as cn
+from computenet.errors import InputError
 from computenet.optimization.expansion_plan import COSTS
 from computenet.report.export import figure_table, figures_of
 from computenet.report.plan_labels import label_places, wrapped
@@ -29,9 +30,10 @@ from computenet.report.plan_tables import (
 )
 from computenet.report.plan_view import PlanView, SimulatedView
 from computenet.report.plan_words import LIMITS, WORDS, PlanWords
-from computenet.study import PlanOutcome
+from computenet.study import PlanOutcome, page_of
 from computenet.study.planning import verify
 from computenet.study.planning.page import plan_view
+from computenet.study.planning.saved import load_plan_view
 
 EVIL = '<script>alert("1")</script>'
 LANGS = ("en", "zh")
@@ -385,3 +387,56 @@ def test_page_is_written_with_the_plan(outcome: PlanOutcome, tmp_path: Path) -> 
     assert 'lang="zh-CN"' in page
     alone = outcome.report(tmp_path / "page.html", lang="zh")
     assert alone.read_text(encoding="utf-8") == page
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("which", ["outcome", "verified"])
+def test_a_saved_plan_gives_the_same_page_in_either_language(
+    which: str, lang: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    made: PlanOutcome = request.getfixturevalue(which)
+    folder = made.save(tmp_path / "plan", lang="zh" if lang == "en" else "en")
+    page = page_of(folder, lang)
+    assert page.path == folder / "report.html"
+    assert page.render() == render_plan(plan_view(made), lang)
+
+
+def test_what_was_corrected_is_read_back(verified: PlanOutcome, tmp_path: Path) -> None:
+    found = verified.verification
+    assert found is not None
+    one = found.rounds[0]
+    by = replace(one.derating, draw=1.0 + 1 / 3, room=one.derating.room * 1.7)
+    changed = replace(found, rounds=(replace(one, derating=by),))
+    made = replace(verified, verification=changed)
+    told = load_plan_view(made.save(tmp_path / "plan")).simulated
+    expected = plan_view(made).simulated
+    assert told is not None
+    assert expected is not None
+    assert told.derated == expected.derated
+    assert ("draw", 1.0 + 1 / 3) in [(what, factor) for _, what, _, factor in told.derated]
+    assert (told.gaps, told.within) == (expected.gaps, expected.within)
+
+
+def test_figures_of_a_saved_plan(outcome: PlanOutcome, tmp_path: Path) -> None:
+    folder = outcome.save(tmp_path / "plan")
+    paths = page_of(folder, "zh").save_figures(tmp_path / "figures", formats=["csv"])
+    figures = figures_of(lambda: render_plan(plan_view(outcome), "zh"))
+    assert [path.stem for path in paths] == list(figures)
+    table = pd.read_csv(tmp_path / "figures" / "buildout.csv", encoding="utf-8-sig")
+    assert len(table) == len(figure_table(figures["buildout"], "zh"))
+
+
+def test_a_plan_that_cannot_be_read_is_told(outcome: PlanOutcome, tmp_path: Path) -> None:
+    folder = outcome.save(tmp_path / "plan")
+    (folder / "pareto.csv").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="plan cannot be read"):
+        page_of(folder)
+    (folder / "pareto.csv").unlink()
+    with pytest.raises(InputError, match=r"pareto\.csv"):
+        page_of(folder)
+    (folder / "plan.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="'stages'"):
+        page_of(folder)
+    (folder / "plan.json").unlink()
+    with pytest.raises(InputError, match="holds no run, comparison, benchmark, plan or study"):
+        page_of(folder)

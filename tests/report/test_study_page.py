@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,9 @@ import pandas as pd
 import pytest
 
 import computenet as cn
+from computenet.errors import InputError
 from computenet.report.study_words import law_text, shown
-from computenet.study import StudyOutcome, runs
+from computenet.study import StudyOutcome, page_of, runs
 
 LAW = {"kind": "uniform", "low": -math.pi, "high": math.pi}
 STUDY: dict[str, Any] = {
@@ -108,3 +110,35 @@ def test_figures_are_kept_as_numbers(outcome: StudyOutcome) -> None:
     row = table.set_index("outcome").loc["cost.total_cny"]
     assert row["n"] == 256 * 5
     assert row["least"] <= row["p05"] <= row["p50"] <= row["p95"] <= row["most"]
+
+
+def test_a_study_on_disk_gives_its_page_and_figures(outcome: StudyOutcome, tmp_path: Path) -> None:
+    assert outcome.directory is not None
+    page = page_of(outcome.directory)
+    assert page.path == outcome.directory / "report.html"
+    assert page.render() == page.path.read_text(encoding="utf-8")
+    chinese = page_of(outcome.directory, "zh")
+    assert chinese.render() == outcome.report(tmp_path / "zh.html", "zh").read_text("utf-8")
+    paths = chinese.save_figures(tmp_path / "figures", formats=["csv"])
+    assert {path.stem for path in paths} == {"histograms", "sensitivity", "front", "effects"}
+
+
+def test_a_study_that_cannot_be_read_is_told(outcome: StudyOutcome, tmp_path: Path) -> None:
+    assert outcome.directory is not None
+    folder = tmp_path / "study"
+    shutil.copytree(outcome.directory, folder)
+    mark = folder / "study.json"
+    told = mark.read_text(encoding="utf-8")
+    mark.write_text(told.replace('"complete"', '"running"'), encoding="utf-8")
+    with pytest.raises(InputError, match="is not complete"):
+        page_of(folder)
+    mark.write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"study\.json.*\n.*is damaged"):
+        page_of(folder)
+    mark.write_text(told, encoding="utf-8")
+    (folder / "points.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match="missing or damaged"):
+        page_of(folder)
+    (folder / "study.yaml").unlink()
+    with pytest.raises(InputError, match=r"study\.yaml"):
+        page_of(folder)

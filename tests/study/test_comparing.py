@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import computenet as cn
-from computenet.study.comparing import _millions, _sized
+from computenet.study.comparison import _millions, _sized
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -151,6 +152,12 @@ def test_rounds_come_nearer(
         last.delay > 1.0
     )
     assert told[0] == VerificationProgress(1, 0, 2)
+    assert told[0].last is None
+    assert [one.last for one in told if one.last is not None][-1] is result.last
+    ends = [one for one, after in pairwise([*told, None]) if after is None or not after.of]
+    assert [one.last for one in ends] == list(result.rounds)
+    assert all(one.done == one.of == 2 for one in ends)
+    assert all(a.seconds <= b.seconds for a, b in pairwise(told))
     verified = result.outcome
     assert verified.verification is result
     assert verified.as_dict()["verified"]["rounds"] == len(table)

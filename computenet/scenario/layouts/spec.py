@@ -23,13 +23,27 @@ Names = list[Identifier]
 class LayoutAdditions(Spec):
     """Whole items that a layout adds; they are checked as parts of the topology they join."""
 
-    accelerators: Items = Field(default_factory=list)
-    sites: Items = Field(default_factory=list)
-    pools: Items = Field(default_factory=list)
-    regions: Items = Field(default_factory=list)
-    links: Items = Field(default_factory=list)
-    tariffs: Items = Field(default_factory=list)
-    grids: Items = Field(default_factory=list)
+    accelerators: Items = Field(
+        default_factory=list, description="accelerator types to add, with all fields that they need"
+    )
+    sites: Items = Field(
+        default_factory=list, description="sites to add, with all fields that they need"
+    )
+    pools: Items = Field(
+        default_factory=list, description="pools to add, with all fields that they need"
+    )
+    regions: Items = Field(
+        default_factory=list, description="regions to add, with all fields that they need"
+    )
+    links: Items = Field(
+        default_factory=list, description="links to add, with all fields that they need"
+    )
+    tariffs: Items = Field(
+        default_factory=list, description="tariffs to add, with all fields that they need"
+    )
+    grids: Items = Field(
+        default_factory=list, description="grids to add, with all fields that they need"
+    )
 
 
 class LayoutRemovals(Spec):
@@ -38,13 +52,15 @@ class LayoutRemovals(Spec):
     The pools and links of a site go with it, as do the links of a region.
     """
 
-    accelerators: Names = Field(default_factory=list)
-    sites: Names = Field(default_factory=list)
-    pools: Names = Field(default_factory=list)
-    regions: Names = Field(default_factory=list)
-    links: Names = Field(default_factory=list)
-    tariffs: Names = Field(default_factory=list)
-    grids: Names = Field(default_factory=list)
+    accelerators: Names = Field(
+        default_factory=list, description="ids of accelerator types to take away"
+    )
+    sites: Names = Field(default_factory=list, description="ids of sites to take away")
+    pools: Names = Field(default_factory=list, description="ids of pools to take away")
+    regions: Names = Field(default_factory=list, description="ids of regions to take away")
+    links: Names = Field(default_factory=list, description="ids of links to take away")
+    tariffs: Names = Field(default_factory=list, description="ids of tariffs to take away")
+    grids: Names = Field(default_factory=list, description="ids of grids to take away")
 
 
 class LayoutSpec(Spec):
@@ -56,17 +72,21 @@ class LayoutSpec(Spec):
     extends: Text = Field(
         description="built-in topology or layout, or the path of either, relative to this file"
     )
-    id: Identifier
-    title: Name
-    description: str = ""
+    id: Identifier = Field(description="of the topology that it makes")
+    title: Name = Field(description="name in English and Chinese")
+    description: str = Field(default="", description="in words, for readers")
     source: Text = Field(description="document and year behind what is set or added here")
-    grade: Grade
+    grade: Grade = Field(description="how far source can be trusted")
     set: dict[str, Any] = Field(
         default_factory=dict,
         description="values by dotted path within the topology; items of lists by their id",
     )
-    add: LayoutAdditions = Field(default_factory=LayoutAdditions)
-    remove: LayoutRemovals = Field(default_factory=LayoutRemovals)
+    add: LayoutAdditions = Field(
+        default_factory=LayoutAdditions, description="items that come, after remove"
+    )
+    remove: LayoutRemovals = Field(
+        default_factory=LayoutRemovals, description="items that go, after set"
+    )
 
     @property
     def provenance(self) -> Provenance:

@@ -30,7 +30,7 @@ from computenet.study.planning.demand import Streams, demand_of, streams_of
 from computenet.study.planning.electricity import electricity_of
 from computenet.study.planning.year import Year, compile_year
 
-__all__ = ["PlanInputs", "plan_inputs"]
+__all__ = ["PlanInputs", "cut", "plan_inputs"]
 
 F8 = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def plan_inputs(
     InputError
         The scenario cannot be planned: every problem found.
     """
-    planning = _cut(planning, stages, days)
+    planning = cut(planning, stages, days)
     year = compile_year(scenario, planning)
     streams = streams_of(scenario, planning, year)
     when = _stages(planning)
@@ -122,7 +122,14 @@ def _work_cny_per_kwh(planning: PlanningSpec, year: Year, demand: Demand) -> flo
     return planning.operation.unmet_cny_per_accelerator_h / max(least, 1e-6)
 
 
-def _cut(planning: PlanningSpec, stages: int | None, days: int | None) -> PlanningSpec:
+def cut(planning: PlanningSpec, stages: int | None, days: int | None) -> PlanningSpec:
+    """Return planning data with its first `stages` alone, and with so many representative days.
+
+    Raises
+    ------
+    InputError
+        There are not so many stages, or days of a year.
+    """
     problems = []
     if stages is not None and not 1 <= stages <= len(planning.stages):
         problems.append(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from computenet.optimization.expansion_plan import ExpansionPlan
 from computenet.study.planning import tables
@@ -23,8 +20,10 @@ if TYPE_CHECKING:
     from computenet.scenario import Scenario
     from computenet.study.planning.verification import Verification
 
-__all__ = ["TABLES", "PlanOutcome"]
+__all__ = ["MARK", "TABLES", "PlanOutcome"]
 
+#: A directory is a plan when it holds this file, which is written last.
+MARK = "plan.json"
 #: Tables of a plan, by name; each is an attribute and a file ``NAME.csv``.
 TABLES = (
     "sites", "accelerators", "links", "energy", "costs", "investment", "targets", "assignment",
@@ -227,17 +226,13 @@ class PlanOutcome:
 
     def report(self, path: str | Path, lang: Lang = "en") -> Path:
         """Write the plan's page, one HTML file that needs no network, to `path`."""
-        from computenet.results.storage import write_text
-
-        out = Path(path)
-        write_text(out, self._page(lang))
-        return out
-
-    def _page(self, lang: Lang) -> str:
         from computenet.report.plan_page import render_plan
+        from computenet.results.storage import write_text
         from computenet.study.planning.page import plan_view
 
-        return render_plan(plan_view(self), lang)
+        out = Path(path)
+        write_text(out, render_plan(plan_view(self), lang))
+        return out
 
     def save(self, directory: str | Path, *, overwrite: bool = False, lang: Lang = "en") -> Path:
         """Write ``plan.json``, the page, every table, and each stage's layout into a directory.
@@ -250,31 +245,9 @@ class PlanOutcome:
             The directory exists, and is no plan that `overwrite` may replace.
         """
         from computenet.results.storage import complete_directory
-        from computenet.scenario import dump_scenario
+        from computenet.study.planning.saved import write_plan
 
         target = Path(directory)
-        with complete_directory(target, overwrite=overwrite, mark="plan.json") as folder:
-            (folder / "scenario.yaml").write_text(
-                dump_scenario(self.inputs.scenario), encoding="utf-8"
-            )
-            for name in TABLES:
-                getattr(self, name).to_csv(folder / f"{name}.csv", index=False)
-            if self.verification is not None:
-                last = self.verification.last
-                self.verification.table.to_csv(folder / "rounds.csv", index=False)
-                for name in ("stages", "services", "sites"):
-                    getattr(last, name).to_csv(folder / f"simulated_{name}.csv", index=False)
-            (folder / "layouts").mkdir()
-            for stage in self.stages:
-                text = _yaml(self.layout(stage))
-                (folder / "layouts" / f"{stage}.yaml").write_text(text, encoding="utf-8")
-            (folder / "report.html").write_text(self._page(lang), encoding="utf-8")
-            (folder / "plan.json").write_text(
-                json.dumps(self.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8"
-            )
+        with complete_directory(target, overwrite=overwrite, mark=MARK) as folder:
+            write_plan(self, folder, lang)
         return target
-
-
-def _yaml(mapping: Mapping[str, Any]) -> str:
-    text: str = yaml.safe_dump(dict(mapping), allow_unicode=True, sort_keys=False, width=100)
-    return text

@@ -9,17 +9,15 @@ import pandas as pd
 
 from computenet.report.plan_view import PlanView, SimulatedView
 from computenet.scenario.provenance import number_sources, planning_sources
+from computenet.study.planning.outcome import TABLES, PlanOutcome
 
 if TYPE_CHECKING:
-    from computenet.study.planning.outcome import PlanOutcome
+    from computenet.scenario import Scenario
+    from computenet.scenario.planning import PlanningSpec
     from computenet.study.planning.verification import Verification
 
-__all__ = ["plan_view"]
+__all__ = ["all_sources", "plan_view"]
 
-_TABLES = (
-    "sites", "accelerators", "links", "energy", "costs", "investment", "targets", "assignment",
-    "binding", "alternatives", "alternative_sites", "pareto", "days",
-)  # fmt: skip
 #: Factors nearer to one than this are not told.
 SAME = 5e-4
 
@@ -39,15 +37,16 @@ def plan_view(outcome: PlanOutcome) -> PlanView:
         gap=outcome.gap,
         status=outcome.status,
         seconds=outcome.seconds,
-        tables={name: getattr(outcome, name) for name in _TABLES} | {"sources": _sources(outcome)},
+        tables={name: getattr(outcome, name) for name in TABLES}
+        | {"sources": all_sources(outcome.inputs.planning, outcome.inputs.scenario)},
         simulated=None if found is None else _simulated(found),
         version=__version__,
     )
 
 
-def _sources(outcome: PlanOutcome) -> pd.DataFrame:
+def all_sources(planning: PlanningSpec, scenario: Scenario) -> pd.DataFrame:
     """Return every number of planning data, topology and workload with source and grade."""
-    rows = [*planning_sources(outcome.inputs.planning), *number_sources(outcome.inputs.scenario)]
+    rows = [*planning_sources(planning), *number_sources(scenario)]
     names = ("path", "field", "value", "unit", "source", "grade")
     return pd.DataFrame({name: [getattr(row, name) or "" for row in rows] for name in names})
 

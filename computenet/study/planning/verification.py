@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -87,11 +87,25 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class VerificationProgress:
-    """Round, and days simulated of all days; 0 of 0 = planning anew."""
+    """How far a verification is.
+
+    Attributes
+    ----------
+    round
+        Number of the plan, from 1.
+    done, of
+        Days simulated of all days; 0 of 0 = planning anew.
+    last
+        The round that ended last, with its gaps; nothing before the first has ended.
+    seconds
+        Wall time since the verification began.
+    """
 
     round: int
     done: int
     of: int
+    last: Round | None = field(default=None, compare=False, repr=False)
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +252,7 @@ class Verification:
             "agreed": self.agreed,
             "rounds": len(self.rounds),
             "policy": self.policy,
+            "within": asdict(self.within),
         }
 
 
@@ -272,6 +287,8 @@ def verify(
         Of new plans, as for `plan`.
     workers
         Processes that simulate; results do not depend on it.
+    progress
+        Called after every day, at the end of every round and before every new plan.
 
     Raises
     ------
@@ -297,15 +314,17 @@ def verify(
 
         def told(done: int, number: int = number, of: int = len(tasks)) -> None:
             if progress is not None:
-                progress(VerificationProgress(number, done, of))
+                last = found[-1] if found else None
+                seconds = time.perf_counter() - began
+                progress(VerificationProgress(number, done, of, last, seconds))
 
         told(0)
         runs = run_days(tasks, workers, told)
         found.append(_round(inputs, outcome, tasks, runs, derating))
+        told(len(tasks))
         if found[-1].agrees(asked) or number == rounds:
             break
-        if progress is not None:
-            progress(VerificationProgress(number + 1, 0, 0))
+        told(0, number + 1, 0)
         derating = _corrected(found[-1], asked)
         outcome = _planned(outcome, derated(inputs, derating), gap, time_limit_s)
     return Verification(

@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 from computenet.study.intervals import mean_interval, paired_difference
 from computenet.study.sweeps.preparing import Prepared
 from computenet.study.sweeps.sensitivity import sensitivity
+from computenet.study.sweeps.spec import StudySpec
 
-__all__ = ["Analysis", "analyse", "front"]
+__all__ = ["TABLES", "Analysis", "analyse", "front", "front_of"]
+
+#: Tables that follow from a study's runs; each is an attribute and a file ``NAME.parquet``.
+TABLES = ("points", "distributions", "sensitivity")
 
 #: Quantiles of a distribution by their column.
 QUANTILES = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
@@ -48,7 +52,7 @@ class Analysis:
 
     def write(self, directory: Path) -> None:
         """Write every table as Parquet and as CSV."""
-        for name in ("points", "distributions", "sensitivity"):
+        for name in TABLES:
             table: pd.DataFrame = getattr(self, name)
             table.to_parquet(directory / f"{name}.parquet", index=False, compression="zstd")
             table.to_csv(directory / f"{name}.csv", index=False)
@@ -57,21 +61,31 @@ class Analysis:
 def analyse(prepared: Prepared, runs: pd.DataFrame) -> Analysis:
     """Return the tables that follow from all runs of a study."""
     spec = prepared.study.spec
-    goals = [(goal.outcome, goal.better) for goal in spec.pareto]
-    wanted = dict.fromkeys([*spec.outcomes, *(goal for goal, _ in goals)])
-    names = [name for name in wanted if name in runs.columns]
-    shape = (len(prepared.points), len(prepared.seeds))
-    by_point = {
-        name: runs[name].to_numpy(np.float64, na_value=np.nan).reshape(shape) for name in names
-    }
+    by_point = _by_point(spec, runs, len(prepared.seeds))
     means = {name: values.mean(axis=1) for name, values in by_point.items()}
-    whole = all(goal in means for goal, _ in goals)
     return Analysis(
-        front=front(means, goals) if whole else None,
+        front=front_of(spec, runs, len(prepared.seeds)),
         points=_points(prepared, runs, by_point),
         distributions=_distributions(means),
         sensitivity=sensitivity(spec.design, spec.axes, prepared.points, means),
     )
+
+
+def front_of(spec: StudySpec, runs: pd.DataFrame, seeds: int) -> NDArray[np.bool_] | None:
+    """Return the `front` of a study's two goals; ``None`` where its runs lack one of them."""
+    goals = [(goal.outcome, goal.better) for goal in spec.pareto]
+    means = {name: values.mean(axis=1) for name, values in _by_point(spec, runs, seeds).items()}
+    return front(means, goals) if all(goal in means for goal, _ in goals) else None
+
+
+def _by_point(spec: StudySpec, runs: pd.DataFrame, seeds: int) -> dict[str, NDArray[np.float64]]:
+    """Return figures of shape ``(points, seeds)`` by name: the study's outcomes and goals."""
+    wanted = dict.fromkeys([*spec.outcomes, *(goal.outcome for goal in spec.pareto)])
+    return {
+        name: runs[name].to_numpy(np.float64, na_value=np.nan).reshape(-1, seeds)
+        for name in wanted
+        if name in runs.columns
+    }
 
 
 def _points(

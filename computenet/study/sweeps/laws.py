@@ -30,8 +30,8 @@ TAIL = 4.0
 
 
 class _Between(Spec):
-    low: float
-    high: float
+    low: float = Field(description="least value")
+    high: float = Field(description="largest value")
 
     @model_validator(mode="after")
     def _in_order(self) -> _Between:
@@ -47,7 +47,7 @@ class _Between(Spec):
 class Uniform(_Between):
     """Every value between two ends equally likely."""
 
-    kind: Literal["uniform"]
+    kind: Literal["uniform"] = Field(description="the law")
 
     def at(self, u: Unit) -> list[Any]:
         """Return quantiles: ``low + u (high - low)``."""
@@ -57,7 +57,7 @@ class Uniform(_Between):
 class LogUniform(_Between):
     """The logarithm is uniform."""
 
-    kind: Literal["log-uniform"]
+    kind: Literal["log-uniform"] = Field(description="the law; values are above 0")
 
     @model_validator(mode="after")
     def _positive(self) -> LogUniform:
@@ -73,8 +73,8 @@ class LogUniform(_Between):
 class Triangular(_Between):
     """Most likely in between, falling in a straight line to both ends."""
 
-    kind: Literal["triangular"]
-    mode: float
+    kind: Literal["triangular"] = Field(description="the law")
+    mode: float = Field(description="likeliest value")
 
     @model_validator(mode="after")
     def _mode_between(self) -> Triangular:
@@ -93,11 +93,11 @@ class Triangular(_Between):
 class Normal(Spec):
     """Normal, cut at both ends; see `TAIL` where they are not named."""
 
-    kind: Literal["normal"]
-    mean: float
-    sd: Positive
-    low: float | None = None
-    high: float | None = None
+    kind: Literal["normal"] = Field(description="the law")
+    mean: float = Field(description="mean before the ends are cut")
+    sd: Positive = Field(description="standard deviation before the ends are cut")
+    low: float | None = Field(default=None, description="least value; none = the mean less 4 sd")
+    high: float | None = Field(default=None, description="largest value; none = the mean and 4 sd")
 
     @model_validator(mode="after")
     def _cut_holds_something(self) -> Normal:
@@ -124,11 +124,15 @@ class Normal(Spec):
 class LogNormal(Spec):
     """The logarithm is normal, cut at both ends; see `TAIL` where they are not named."""
 
-    kind: Literal["log-normal"]
-    median: Positive
+    kind: Literal["log-normal"] = Field(description="the law; values are above 0")
+    median: Positive = Field(description="median before the ends are cut")
     sigma: Positive = Field(description="standard deviation of the natural logarithm")
-    low: Positive | None = None
-    high: Positive | None = None
+    low: Positive | None = Field(
+        default=None, description="least value; none = 4 sigma below the median"
+    )
+    high: Positive | None = Field(
+        default=None, description="largest value; none = 4 sigma above the median"
+    )
 
     @model_validator(mode="after")
     def _cut_holds_something(self) -> LogNormal:
@@ -155,9 +159,9 @@ class LogNormal(Spec):
 class IntegerUniform(Spec):
     """Whole numbers between two ends, both included, equally likely."""
 
-    kind: Literal["integer-uniform"]
-    low: int
-    high: int
+    kind: Literal["integer-uniform"] = Field(description="the law")
+    low: int = Field(description="least value")
+    high: int = Field(description="largest value, itself included")
 
     @model_validator(mode="after")
     def _in_order(self) -> IntegerUniform:
@@ -178,8 +182,8 @@ class IntegerUniform(Spec):
 class Choice(Spec):
     """One of some values, of any kind."""
 
-    kind: Literal["choice"]
-    values: Annotated[list[Any], Field(min_length=1)]
+    kind: Literal["choice"] = Field(description="the law")
+    values: Annotated[list[Any], Field(min_length=1)] = Field(description="what is chosen from")
     weights: list[Annotated[float, Field(ge=0.0)]] | None = Field(
         default=None, description="relative; equal where none are given"
     )
@@ -209,8 +213,10 @@ class Choice(Spec):
 class Listed(Spec):
     """Numbers one by one: the levels of a grid, equally likely elsewhere."""
 
-    kind: Literal["list"]
-    values: Annotated[list[float], Field(min_length=1)]
+    kind: Literal["list"] = Field(description="the law")
+    values: Annotated[list[float], Field(min_length=1)] = Field(
+        description="numbers, each as likely as another"
+    )
 
     def ends(self) -> tuple[Any, ...]:
         """Return all values."""

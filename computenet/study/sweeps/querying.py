@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from computenet.errors import InputError, Problem, nearest
+from computenet.study.sweeps.analysis import TABLES as ANALYSED
 from computenet.study.sweeps.dataset import MARK, Dataset
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["query_study", "study_files_of", "study_state"]
 
 #: Tables besides ``runs``, where the study is complete.
-TABLES = ("points", "distributions", "sensitivity", "timings")
+TABLES = (*ANALYSED, "timings")
 
 
 def study_files_of(directory: str | Path) -> dict[str, list[Path]]:

@@ -33,7 +33,10 @@ Path_ = Annotated[str, Field(min_length=1, max_length=400)]
 class DesignSpec(Spec):
     """How points are chosen."""
 
-    method: Literal["grid", "latin-hypercube", "monte-carlo", "sobol"]
+    method: Literal["grid", "latin-hypercube", "monte-carlo", "sobol"] = Field(
+        description="every combination; one point in each interval of every axis; independent "
+        "draws; or Saltelli's points for Sobol indices"
+    )
     n: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="points; base points for sobol; none for a grid"
     )
@@ -57,7 +60,9 @@ class AxisSpec(Spec):
     """One thing that is varied: fields that are set, or moved together from where they stand."""
 
     name: Identifier = Field(description="its column; the path where none is given")
-    title: Name | None = None
+    title: Name | None = Field(
+        default=None, description="name in English and Chinese; its name where none is given"
+    )
     paths: Annotated[list[Path_], Field(min_length=1)] = Field(
         description="dotted paths; * stands for every item of a list or part of an id"
     )
@@ -73,7 +78,7 @@ class AxisSpec(Spec):
         "of all stays: shares that add up to 1",
     )
     source: str | None = Field(default=None, description="where its range comes from")
-    grade: Grade | None = None
+    grade: Grade | None = Field(default=None, description="how far source can be trusted")
 
     @model_validator(mode="before")
     @classmethod
@@ -129,8 +134,8 @@ class AxisSpec(Spec):
 class GoalSpec(Spec):
     """One side of the front that nothing else beats."""
 
-    outcome: Identifier
-    better: Literal["lower", "higher"] = "lower"
+    outcome: Identifier = Field(description="a figure of summary.json by its dotted path")
+    better: Literal["lower", "higher"] = Field(default="lower", description="which way is better")
 
 
 def _default_goals() -> list[GoalSpec]:
@@ -140,17 +145,19 @@ def _default_goals() -> list[GoalSpec]:
 class StudySpec(Spec):
     """A study: one scenario, run at many points of its axes."""
 
-    name: Identifier
-    title: Name
-    description: Name | None = None
+    name: Identifier = Field(description="short name of the study")
+    title: Name = Field(description="name in English and Chinese")
+    description: Name | None = Field(
+        default=None, description="in words, for readers, in English and Chinese"
+    )
     scenario: Identifier | dict[str, Any] = Field(
         description="a built-in name, a file beside the study's, or a scenario's fields"
     )
     overrides: dict[Identifier, Any] = Field(
         default_factory=dict, description="values by dotted path, for every run"
     )
-    design: DesignSpec
-    axes: Annotated[list[AxisSpec], Field(min_length=1)]
+    design: DesignSpec = Field(description="how points are chosen; its method alone is enough")
+    axes: Annotated[list[AxisSpec], Field(min_length=1)] = Field(description="what is varied")
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = Field(
         default=None, description="of the runs of every point; the scenario's own"
     )
