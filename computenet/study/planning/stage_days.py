@@ -22,7 +22,7 @@ F8 = NDArray[np.float64]
 WHOLE = 0.95
 #: Requests of a day above which they are simulated in windows, and those windows, h.
 MANY = 30e6
-WINDOW_H, PERIOD_H = 1.0, 5.0
+WINDOW_H, PERIOD_H = 0.5, 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,105 @@
+"""What a plan's assumptions become after its simulation showed otherwise.
+
+A class whose service falls short in a stage gets more accelerators for the same load there. Its
+misses are taken to fall with a power of those accelerators: 1 at first (load and misses in
+proportion, which is the least that queueing does), then the power that the last two rounds showed.
+Jobs that wait too long get more too; the power of accelerators is corrected by what was metered, a
+site short of green energy must plan for more, and hourly electricity, its peak and transfers cost
+what operation without foresight paid above the plan's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.study.planning.derating import Derating
+from computenet.study.planning.rounds import Agreement, Round
+
+__all__ = ["corrected"]
+
+F8 = NDArray[np.float64]
+
+#: Most a class's accelerators are raised by in one round, and least where they are raised at all.
+MOST_STEP, LEAST_STEP = 2.0, 1.02
+#: Part of the tolerance that a correction aims at.
+GOAL = 0.9
+#: Powers of accelerators with which misses may fall.
+LEAST_POWER, MOST_POWER = 0.5, 4.0
+#: Most a price is raised or lowered by in one round.
+MOST_PRICE = 1.5
+#: Part of the correction of power that is taken in one round.
+DAMPING = 0.8
+
+
+def corrected(rounds: Sequence[Round], within: Agreement) -> Derating:
+    """Return the assumptions of the next plan."""
+    last = rounds[-1]
+    inputs, before = last.outcome.inputs, last.derating
+    draw = before.draw
+    if abs(last.energy_gap) > within.energy:
+        planned = float(last.stages["energy_gwh_planned"].sum())
+        ratio = float(last.stages["energy_gwh_simulated"].sum()) / max(planned, 1e-12)
+        draw *= 1.0 + DAMPING * (ratio - 1.0)
+    gaps = last.sites["green_gap"].fillna(0.0).to_numpy(np.float64)
+    short: F8 = gaps.reshape(-1, len(inputs.problem.sites.names))
+    asked = inputs.problem.energy.green_share > 0.0
+    green = before.green + np.where(asked, np.maximum(short.T, 0.0), 0.0)
+    price, peak, network = before.price, before.peak, before.network
+    if abs(last.cost_gap) > within.cost:
+        price *= _ratio(last, "grid energy")
+        peak *= _ratio(last, "peak charge")
+        network *= _ratio(last, "network")
+    return Derating(_room(rounds, within), draw, green, price, peak, network)
+
+
+def _room(rounds: Sequence[Round], within: Agreement) -> F8:
+    """Return the accelerators for one that is busy, by class and stage."""
+    last = rounds[-1]
+    room = last.derating.room.copy()
+    services = [item.name for item in last.outcome.inputs.scenario.workload.service_classes]
+    lost = _lost(last, services)
+    powers = np.ones(lost.shape)
+    if len(rounds) > 1:
+        n = len(services)
+        powers = _powers(_lost(rounds[-2], services), lost,
+                         rounds[-2].derating.room[:n], room[:n])  # fmt: skip
+    for (k, y), gap in np.ndenumerate(lost):
+        if gap > within.service:
+            step = (float(gap) / (GOAL * within.service)) ** (1.0 / powers[k, y])
+            room[k, y] *= min(max(step, LEAST_STEP), MOST_STEP)
+    for y, delay in enumerate(last.stages["job_delay"].tolist()):
+        if delay > within.delay:
+            step = min(1.0 + delay - within.delay, MOST_STEP)
+            room[len(services) :, y] *= max(step, LEAST_STEP)
+    return room
+
+
+def _lost(of: Round, services: list[str]) -> F8:
+    """Return the service that fell short, ``(K, Y)``."""
+    table = of.services.pivot(index="service_class", columns="stage", values="gap")
+    values: F8 = table.loc[services, list(of.outcome.stages)].to_numpy(np.float64)
+    return values
+
+
+def _powers(before: F8, now: F8, room_before: F8, room_now: F8) -> F8:
+    """Return the power with which misses fell as accelerators rose, 1 where they did not rise."""
+    powers = np.ones(now.shape)
+    for at in np.ndindex(*now.shape):
+        raised = math.log(room_now[at] / room_before[at])
+        if raised > 0.0 and before[at] > 0.0 and now[at] > 0.0:
+            power = math.log(before[at] / now[at]) / raised
+            powers[at] = min(max(power, LEAST_POWER), MOST_POWER)
+    return powers
+
+
+def _ratio(last: Round, part: str) -> float:
+    """Return what a part cost over what was planned, all stages together."""
+    planned = float(last.stages[f"{part} planned"].sum())
+    simulated = float(last.stages[f"{part} simulated"].sum())
+    if planned <= 0.0:
+        return 1.0
+    return min(max(simulated / planned, 1.0 / MOST_PRICE), MOST_PRICE)
