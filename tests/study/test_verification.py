@@ -14,7 +14,9 @@ from computenet.errors import InputError
 from computenet.optimization.expansion import expand
 from computenet.study import PlanOutcome, plan
 from computenet.study.planning import Agreement, Verification, VerificationProgress, verify
+from computenet.study.planning.correction import corrected
 from computenet.study.planning.derating import Derating, derated
+from computenet.study.planning.rounds import Round
 from computenet.study.planning.simulated import PARTS, run_day, year_of
 from computenet.study.planning.stage_days import DayTask, day_tasks
 
@@ -161,6 +163,26 @@ def test_rounds_come_nearer(
     verified = result.outcome
     assert verified.verification is result
     assert verified.as_dict()["verified"]["rounds"] == len(table)
+
+
+def test_accelerators_are_raised_by_the_power_with_which_misses_fall(
+    found: tuple[Verification, list[VerificationProgress]],
+) -> None:
+    """Misses of 12 % that fall with the square of accelerators need 2.58 times as many: 1.8 %."""
+    within, first = Agreement(), found[0].rounds[0]
+    n = len(first.outcome.inputs.scenario.workload.service_classes)
+
+    def shown(derating: Derating) -> Round:
+        table = first.services.copy()
+        table["gap"] = 0.12 * derating.room[:n].T.ravel() ** -2.0
+        return replace(first, services=table, derating=derating)
+
+    rounds = [shown(Derating.none(first.outcome.inputs))]
+    while rounds[-1].service_gap > within.service:
+        rounds.append(shown(corrected(rounds, within)))
+    room = [float(one.derating.room[0, 0]) for one in rounds]
+    assert room == pytest.approx([1.0, 2.0, math.sqrt(0.12 / 0.018)])
+    assert corrected(rounds, within).room[:n] == pytest.approx(rounds[-1].derating.room[:n])
 
 
 def test_the_table_is_what_the_rounds_say(

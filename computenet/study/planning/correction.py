@@ -61,20 +61,19 @@ def _room(rounds: Sequence[Round], within: Agreement) -> F8:
     last = rounds[-1]
     room = last.derating.room.copy()
     services = [item.name for item in last.outcome.inputs.scenario.workload.service_classes]
+    n = len(services)
     lost = _lost(last, services)
-    powers = np.ones(lost.shape)
+    powers: F8 = np.ones(lost.shape)
     if len(rounds) > 1:
-        n = len(services)
-        powers = _powers(_lost(rounds[-2], services), lost,
-                         rounds[-2].derating.room[:n], room[:n])  # fmt: skip
-    for (k, y), gap in np.ndenumerate(lost):
-        if gap > within.service:
-            step = (float(gap) / (GOAL * within.service)) ** (1.0 / powers[k, y])
-            room[k, y] *= min(max(step, LEAST_STEP), MOST_STEP)
+        earlier = rounds[-2]
+        powers = _powers(_lost(earlier, services), lost, earlier.derating.room[:n], room[:n])
+    for k, y in np.argwhere(lost > within.service).tolist():
+        step = float(lost[k, y] / (GOAL * within.service)) ** (1.0 / float(powers[k, y]))
+        room[k, y] *= min(max(step, LEAST_STEP), MOST_STEP)
     for y, delay in enumerate(last.stages["job_delay"].tolist()):
         if delay > within.delay:
             step = min(1.0 + delay - within.delay, MOST_STEP)
-            room[len(services) :, y] *= max(step, LEAST_STEP)
+            room[n:, y] *= max(step, LEAST_STEP)
     return room
 
 
