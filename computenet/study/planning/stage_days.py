@@ -18,11 +18,15 @@ __all__ = ["DayTask", "day_tasks"]
 
 F8 = NDArray[np.float64]
 
-#: Part of the serving accelerators that a sampling factor must leave in whole multiples.
-WHOLE = 0.95
-#: Requests of a day above which they are simulated in windows, and those windows, h.
+#: Part of a model's replicas that rounding to multiples of a sampling factor may move or drop.
+MOVED = 0.1
+#: Sampling factors that are looked at.
+FACTORS = (5000, 3000, 2000, 1500, 1000, 700, 500, 300, 200, 150, 100, 70, 50, 30, 20, 15, 10, 7, 5,
+           3, 2)  # fmt: skip
+#: Requests of a day that are simulated if need be; where there are more, they are simulated in
+#: windows of one of these lengths out of every period, h, after as much warm-up.
 MANY = 30e6
-WINDOW_H, PERIOD_H = 0.5, 5.0
+WINDOWS_H, PERIOD_H, WARMUP_H = (0.5, 0.25), 5.0, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,11 @@ def day_tasks(
     year = calendar_year(inputs.planning)
     sampling = _sampling(inputs, scenario)
     topology = _sampled(inputs, scenario, sampling) if sampling > 1 else scenario.topology
-    simulated = scenario.workload.request_rate_per_day / sampling
-    window_h = WINDOW_H if simulated > MANY else 0.0
+    window_h = _window_h(scenario.workload.request_rate_per_day / sampling)
     run = scenario.run.model_copy(
         update={
             "warmup_h": warmup_h, "sampling": sampling, "request_window_h": window_h,
-            "request_period_h": PERIOD_H if window_h else 0.0, "request_warmup_h": 0.25,
+            "request_period_h": PERIOD_H if window_h else 0.0, "request_warmup_h": WARMUP_H,
         }
     )  # fmt: skip
     tasks = []
@@ -147,35 +150,70 @@ def _replicas(inputs: PlanInputs, scenario: Scenario) -> dict[tuple[str, str], t
     }
 
 
+def _window_h(requests: float) -> float:
+    """Return the windows in which so many requests of a day are simulated, 0 = all are."""
+    if requests <= MANY:
+        return 0.0
+    for window_h in WINDOWS_H:
+        if requests * (window_h + WARMUP_H) / PERIOD_H <= MANY:
+            return window_h
+    return WINDOWS_H[-1]
+
+
 def _sampling(inputs: PlanInputs, scenario: Scenario) -> int:
     """Return how thinly requests are sampled: as the scenario's own run, or less.
 
-    Replicas come in multiples of the factor. It is the largest one that leaves nearly all of the
-    serving accelerators in whole multiples.
+    Replicas come in multiples of the factor. It is the largest one whose rounding leaves nearly all
+    replicas of every model where they are.
     """
     most = inputs.scenario.run.sampling
     grown = scenario.workload.request_rate_per_day / max(
         inputs.scenario.workload.request_rate_per_day, 1e-12
     )
-    replicas = list(_replicas(inputs, scenario).values())
-    total = sum(count * each for count, each in replicas)
-    for factor in (5000, 2000, 1000, 500, 200, 100, 50, 20, 10, 5, 2):
-        kept = sum(count // factor * factor * each for count, each in replicas)
-        if factor <= most * max(grown, 1.0) and most > 1 and kept >= WHOLE * total:
-            return factor
+    replicas = _replicas(inputs, scenario)
+    models = [model.name for model in scenario.workload.models]
+    real = _counts(replicas, models)
+    allowed = MOVED * real.sum(axis=1)
+    for factor in FACTORS:
+        if most > 1 and factor <= most * max(grown, 1.0):
+            moved = np.abs(_rounded(real, factor) - real).sum(axis=1)
+            if (moved <= allowed).all():
+                return factor
     return 1
+
+
+def _counts(replicas: dict[tuple[str, str], tuple[float, int]], models: list[str]) -> F8:
+    """Return replicas by model and entry, ``(M, N)``; each entry is of one model."""
+    counts = np.zeros((len(models), len(replicas)))
+    for n, ((_, name), (count, _)) in enumerate(replicas.items()):
+        counts[models.index(name), n] = count
+    return counts
+
+
+def _rounded(real: F8, factor: int) -> F8:
+    """Return replicas in multiples of a factor by largest remainders; totals of models stay."""
+    parts = real / factor
+    whole = np.floor(parts)
+    left = np.rint(parts.sum(axis=1) - whole.sum(axis=1)).astype(np.int64)
+    for m, more in enumerate(left.tolist()):
+        largest = np.argsort(whole[m] - parts[m], kind="stable")[:more]
+        whole[m, largest] += 1.0
+    rounded: F8 = whole * factor
+    return rounded
 
 
 def _sampled(inputs: PlanInputs, scenario: Scenario, sampling: int) -> TopologySpec:
     """Return the topology with replicas rounded to multiples of the sampling factor."""
     replicas = _replicas(inputs, scenario)
+    models = [model.name for model in scenario.workload.models]
+    counts = _rounded(_counts(replicas, models), sampling).sum(axis=0).tolist()
+    rounded = dict(zip(replicas, counts, strict=True))
     pools = []
     for pool in scenario.topology.pools:
         held = {
-            name: float(round(replicas[pool.id, name][0] / sampling) * sampling
-                        * replicas[pool.id, name][1])
+            name: rounded[pool.id, name] * replicas[pool.id, name][1]
             for name in pool.serving_models or {}
-        }  # fmt: skip
+        }
         held = {name: value for name, value in held.items() if value > 0.0}
         serving = sum(held.values())
         count = max(pool.count, round(serving))
