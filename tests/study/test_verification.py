@@ -18,7 +18,7 @@ from computenet.study.planning.correction import corrected
 from computenet.study.planning.derating import Derating, derated
 from computenet.study.planning.rounds import Round
 from computenet.study.planning.simulated import PARTS, run_day, year_of
-from computenet.study.planning.stage_days import DayTask, day_tasks
+from computenet.study.planning.stage_days import DayTask, _rounded, _window_h, day_tasks
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +118,25 @@ def test_a_simulated_year_by_hand(outcome: PlanOutcome, tasks: list[DayTask]) ->
         assert year.green_share[i] == pytest.approx((bought + year.own_mwh[i]) / used[i])
     assert (year.attained <= year.attainable + 5e-3).all()
     assert (year.attained <= year.circle + 1e-12).all()
+
+
+@pytest.mark.parametrize("factor", [2, 7, 100])
+def test_rounded_replicas_add_up_by_model(factor: int) -> None:
+    """Entries move by less than the factor and a model's sum to its nearest multiple."""
+    rng = np.random.default_rng(factor)
+    real = np.concatenate([rng.uniform(0.0, 300.0, (2, 40)), np.zeros((1, 40))])
+    rounded = _rounded(real, factor)
+    assert (rounded % factor == 0.0).all()
+    assert (np.abs(rounded - real) < factor).all()
+    assert (np.abs(rounded.sum(axis=1) - real.sum(axis=1)) <= factor / 2).all()
+    assert (_rounded(rounded, factor) == rounded).all()
+
+
+@pytest.mark.parametrize(
+    ("requests", "window_h"), [(1e6, 0.0), (30e6, 0.0), (100e6, 0.5), (250e6, 0.25), (1e9, 0.25)]
+)
+def test_windows_are_as_short_as_a_days_requests_ask_for(requests: float, window_h: float) -> None:
+    assert _window_h(requests) == window_h
 
 
 def test_derating_nothing_changes_nothing_and_more_never_costs_less(outcome: PlanOutcome) -> None:
