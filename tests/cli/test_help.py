@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 from typer.main import get_command
@@ -50,3 +53,11 @@ def test_options_that_may_be_repeated_say_so() -> None:
 def test_list_says_what_it_lists() -> None:
     text = CliRunner().invoke(app, ["list", "--help"], env={"COLUMNS": "300"}).stdout
     assert [kind for kind in listing() if kind not in text] == []
+
+
+def test_the_package_runs_as_a_module() -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "computenet", "--version"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout.strip().endswith(version("computenet"))
