@@ -9,14 +9,14 @@ from computenet.kernels.job_queue import arrive_and_advance
 from computenet.kernels.job_state import COMPLETED
 from computenet.kernels.job_window import renumbered
 from computenet.simulation.job_figures import JobFigures
-from computenet.simulation.job_recovery import JobRecovery
+from computenet.simulation.job_gangs import JobGangs
 
 __all__ = ["JobPlane"]
 
 NOTHING = np.zeros(0, dtype=np.int64), np.zeros(0)
 
 
-class JobPlane(JobRecovery, JobFigures):
+class JobPlane(JobGangs, JobFigures):
     """All jobs of a run and the pools they run in.
 
     Where jobs come in chunks, those that ended are handed to `sink` and leave before a chunk comes
@@ -96,6 +96,7 @@ class JobPlane(JobRecovery, JobFigures):
         active = renumbered(self._active, number)
         self._active = active[active >= 0]
         self._held.renumber(number)
+        self._renumber_orders(number)
         self._renew(table, keep, number)
         self._find_upcoming()
         self._quiet_s = 0.0

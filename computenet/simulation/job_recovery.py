@@ -108,8 +108,8 @@ class JobRecovery(JobRouting):
         self._quiet_s = self._event_s = 0.0
         return moved
 
-    def _move_job(self, job: int, before: int, now_s: float) -> bool:
-        """Give one job another pool and send its data after it."""
+    def _move_job(self, job: int, before: int, now_s: float, to: int = -1) -> bool:
+        """Give one job another pool, by the shares if none is said, and send its data after it."""
         state, table, transfers = self._state, self._table, self._transfers
         inputs, kind = self._inputs, int(table.job_class[job])
         speed = self._compiled.jobs.speed[kind]
@@ -117,7 +117,7 @@ class JobRecovery(JobRouting):
         work_s = inputs.work_s[job] / speed[before]
         route, cny = transfers.route[job], self._transfer_cny[job]
         placed = self._placed[:1].copy()
-        self._pool[job] = -1
+        self._pool[job] = to
         self._route_only(job, job + 1)
         pool, pair = int(self._pool[job]), int(transfers.route[job])
         self._placed[:1], transfers.route[job] = placed, route

@@ -6,7 +6,6 @@ import numpy as np
 
 from computenet.compiled import B1, F8, I8
 from computenet.kernels.route_jobs import route_jobs
-from computenet.policies.protocol import WaitingGangs
 from computenet.simulation.events import MOST_NAMED
 from computenet.simulation.job_store import JobStore
 
@@ -33,36 +32,6 @@ class JobRouting(JobStore):
         released = self._held.release(amount)
         self._let_go(released, now_s)
         return len(released)
-
-    def place(self, pools: I8, now_s: float) -> None:
-        """Send jobs that wait for a place to their pools; -1 = waits on."""
-        gangs = self._held.gangs
-        placed = [
-            (job, pool) for (job, _, _), pool in zip(gangs, pools.tolist(), strict=True)
-            if pool >= 0
-        ]  # fmt: skip
-        self._held.gangs = [
-            gang for gang, pool in zip(gangs, pools.tolist(), strict=True) if pool < 0
-        ]
-        for job, pool in placed:
-            self._pool[job] = pool
-        self._let_go([job for job, _ in placed], now_s)
-
-    def waiting_gangs(self, now_s: float) -> WaitingGangs | None:
-        """Return the jobs that wait for a place."""
-        if not self._held.gangs:
-            return None
-        jobs = np.asarray([job for job, _, _ in self._held.gangs], dtype=np.int64)
-        table = self._table
-        return WaitingGangs(
-            demand=self._demand[jobs].astype(np.int64),
-            accelerators=self._inputs.accelerators[jobs] / self._units,
-            estimate_s=table.estimate_s[jobs],
-            data_gb=table.data_gb[jobs].astype(np.float64),
-            data_region=self._data_region[jobs].astype(np.int64),
-            waited_s=now_s - table.submit_s[jobs],
-            fits=np.asarray([self._fits(job) for job in jobs.tolist()]),
-        )
 
     def _let_go(self, released: list[int], now_s: float) -> None:
         for job in released:

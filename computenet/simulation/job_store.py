@@ -257,8 +257,8 @@ class JobStore:
         code[submitted & (pool < 0)] = REJECTED
         held = np.zeros(table.rows, dtype=np.bool_)
         held[self._held.jobs()] = True
-        code[held[rows]] = HELD
         code[submitted & (pool >= 0) & (status == NOT_ARRIVED)] = TRANSFERRING
+        code[held[rows]] = HELD
         return JobRecords(
             job_id=table.job_id[rows],
             job_class=table.job_class[rows],
