@@ -50,10 +50,10 @@ class GangPolicy:
 
     With `moves`, running gangs make way for those that found no place, where the cost of the delays
     that this saves exceeds what leaving costs (:class:`computenet.policies.gang_moves.GangMoves`):
-    one stops with a checkpoint and waits like the others, or goes on in another pool, which also
-    joins rooms that are too small one by one. Only gangs that wait outside the queues are moved
-    for, so a longer `patience_h` gives them more chances. Without it, jobs that run are neither
-    moved nor stopped.
+    one stops with a checkpoint and queues again where it was, or goes on in another pool, which
+    also joins rooms that are too small one by one. Only gangs that wait outside the queues are
+    moved for, so a longer `patience_h` gives them more chances. Without it, jobs that run are
+    neither moved nor stopped.
 
     Parameters
     ----------
@@ -186,14 +186,21 @@ class GangPolicy:
         )  # fmt: skip
 
     def _queue(self, view: SystemView, gangs: WaitingGangs, pool: I8) -> I8:
-        """Return places in which gangs that waited too long queue at the least loaded pool."""
+        """Return places in which gangs that waited too long queue at the least loaded pool.
+
+        One that was stopped queues where it ran: whoever it made way for is expected to leave it
+        room there, which others would take if it held no place in the queue.
+        """
         patient = gangs.waited_s < SECONDS_PER_HOUR * self.patience_h - 1e-6
         size = view.compiled.pools.accelerators.astype(np.float64)
         asked = size - view.pool_free + view.pool_waiting_accelerators
         pool = pool.copy()
+        patient &= gangs.pool < 0
         for job in np.flatnonzero((pool < 0) & ~patient).tolist():
             may = gangs.fits[job] & view.job_arc_open[gangs.demand[job]]
-            if may.any():
+            if gangs.pool[job] >= 0 and may[gangs.pool[job]]:
+                pool[job] = gangs.pool[job]
+            elif may.any():
                 load = np.where(may, asked / np.maximum(size, 1.0), np.inf)
                 pool[job] = int(np.argmin(load))
                 asked[pool[job]] += gangs.accelerators[job]

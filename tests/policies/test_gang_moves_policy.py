@@ -122,8 +122,8 @@ def test_a_stop_is_made_where_it_pays(
         assert plan.running_pool is not None
         assert plan.running_pool.tolist() == [-1]
         assert short["start_s"] == at_s
-        # B ends twenty seconds before the plan at 2:15, and A then goes on where it stopped.
-        again_s = at_s + HOUR
+        # A queues where it was, and goes on when B has ended.
+        again_s = short["finish_s"]
         assert long["finish_s"] == pytest.approx(again_s + RESTART + left_h * HOUR)
         assert long["restarts"] == 1
         assert long["lost_accelerator_s"] == 0.0
