@@ -15,17 +15,26 @@ from computenet.kernels.job_running import (
     fall_back,
     heap_remove,
     keeps_ends,
+    save_and_stop,
 )
 from computenet.kernels.job_state import FAIR_SHARE, NOT_ARRIVED, JobInputs, JobOut, JobState
 
-__all__ = ["drain_pool", "give_back", "hit_pool", "reclaim_pool", "shed_pool", "withhold_idle"]
+__all__ = [
+    "drain_pool",
+    "give_back",
+    "hit_pool",
+    "reclaim_pool",
+    "shed_pool",
+    "take_out",
+    "withhold_idle",
+]
 
 I8 = NDArray[np.int64]
 
 
 @njit_inline
-def _stop(p: int, place: int, now_s: float, state: JobState, inputs: JobInputs) -> int:
-    """Stop the running job at a place of the heap; it falls back and waits. Return the job."""
+def _leave(p: int, place: int, now_s: float, state: JobState, inputs: JobInputs) -> int:
+    """Take the running job at a place of the heap off the lists of what runs. Return the job."""
     job = state.heap_job[state.arena[p] + place]
     if keeps_ends(p, inputs):
         expected = state.segment_s[job] + expected_s(job, p, state, inputs)
@@ -33,10 +42,17 @@ def _stop(p: int, place: int, now_s: float, state: JobState, inputs: JobInputs) 
     elif inputs.discipline[p] == FAIR_SHARE:
         refund(job, p, now_s, state, inputs)
     heap_remove(p, place, state)
+    return int(job)
+
+
+@njit_inline
+def _stop(p: int, place: int, now_s: float, state: JobState, inputs: JobInputs) -> int:
+    """Stop the running job at a place of the heap; it falls back and waits. Return the job."""
+    job = _leave(p, place, now_s, state, inputs)
     fall_back(job, p, now_s, state, inputs)
     state.free[p] += inputs.accelerators[job]
     enqueue(job, p, state, inputs)
-    return int(job)
+    return job
 
 
 @njit_inline
@@ -159,6 +175,35 @@ def reclaim_pool(
     schedule(p, now_s, state, inputs)
     state.next_event_s[p] = next_event(p, state)
     return jobs, taken
+
+
+@njit
+def take_out(
+    p: int,
+    job: int,
+    writing_s: float,
+    now_s: float,
+    state: JobState,
+    inputs: JobInputs,
+    out: JobOut,
+) -> None:
+    """Stop a running job and take it out of its pool, whose queue is scheduled at once.
+
+    Parameters
+    ----------
+    writing_s
+        What it spent of the time until now on a checkpoint that holds what it did before.
+    """
+    account(p, now_s, state, inputs, out)
+    place = 0
+    while state.heap_job[state.arena[p] + place] != job:
+        place += 1
+    _leave(p, place, now_s, state, inputs)
+    save_and_stop(job, p, writing_s, now_s, state, inputs)
+    state.free[p] += inputs.accelerators[job]
+    state.status[job] = NOT_ARRIVED
+    schedule(p, now_s, state, inputs)
+    state.next_event_s[p] = next_event(p, state)
 
 
 @njit

@@ -21,6 +21,7 @@ __all__ = [
     "fall_back",
     "heap_remove",
     "keeps_ends",
+    "save_and_stop",
     "start",
 ]
 
@@ -194,6 +195,18 @@ def fall_back(job: int, p: int, now_s: float, state: JobState, inputs: JobInputs
     What a job did since its checkpoint, and the overhead of a restart it had just paid, are lost:
     held accelerators, no progress. The caller takes it out of the heap and puts it in its queue.
     """
+    save_and_stop(job, p, np.inf, now_s, state, inputs)
+
+
+@njit_inline
+def save_and_stop(
+    job: int, p: int, writing_s: float, now_s: float, state: JobState, inputs: JobInputs
+) -> None:
+    """Stop a running job that spent its last `writing_s` on a checkpoint; infinite = on none.
+
+    It keeps what it had done when it began to write, or what an older checkpoint holds if that is
+    more; a job that writes no checkpoints keeps nothing new. The rest is lost, the writing too.
+    """
     gang = inputs.accelerators[job]
     elapsed = now_s - state.segment_s[job]
     useful = elapsed
@@ -202,7 +215,7 @@ def fall_back(job: int, p: int, now_s: float, state: JobState, inputs: JobInputs
     every = inputs.checkpoint_s[job]
     kept = state.saved_s[job]
     if every > 0.0:
-        kept = max(kept, np.floor((kept + useful) / every) * every)
+        kept = max(kept, np.floor((kept + useful) / every) * every, kept + useful - writing_s)
     state.lost_accelerator_s[job] += (elapsed - (kept - state.saved_s[job])) * gang
     state.saved_s[job] = kept
     state.restarts[job] += 1

@@ -19,10 +19,11 @@ from computenet.optimization.gang import (
     place_gangs,
 )
 from computenet.optimization.solvers import SolverError
-from computenet.policies.costs import held_price_cny_per_mwh
+from computenet.policies.gang_costs import GangCosts, fitting_speed, gang_costs
+from computenet.policies.gang_moves import GangMoves
 from computenet.policies.matching import MatchingPolicy
 from computenet.policies.protocol import Plan, SystemView, WaitingGangs
-from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
+from computenet.units import SECONDS_PER_HOUR
 
 __all__ = ["GangPolicy"]
 
@@ -45,7 +46,14 @@ class GangPolicy:
     (:func:`computenet.optimization.gang.place_gangs`): by worth, which grows with waiting, less
     energy and the moving of data, and less the price of rooms that gangs like those seen so far
     could not use. What has waited `patience_h` joins the queue of the least loaded pool, so nothing
-    waits for ever. Jobs that run are neither moved nor stopped for others.
+    waits for ever.
+
+    With `moves`, running gangs make way for those that found no place, where the cost of the delays
+    that this saves exceeds what leaving costs (:class:`computenet.policies.gang_moves.GangMoves`):
+    one stops with a checkpoint and queues again where it was, or goes on in another pool, which
+    also joins rooms that are too small one by one. Only gangs that wait outside the queues are
+    moved for, so a longer `patience_h` gives them more chances. Without it, jobs that run are
+    neither moved nor stopped.
 
     Parameters
     ----------
@@ -55,8 +63,14 @@ class GangPolicy:
         Hours after which a gang queues.
     fragment_cny_per_accelerator
         Price of a free accelerator that no gang to come could use.
+    moves
+        Whether running gangs are stopped and moved for others.
+    priority_factor
+        How many times as much a gang's waiting is worth for each step of its class in the order of
+        turns (spot, on demand, reserved; within each by priority); where gangs are moved only.
     forecast, miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv
-        As in ``matching``.
+        As in ``matching``; moves weigh waiting at `late_cny_per_accelerator_h`, and time past a
+        deadline at five times that.
     """
 
     def __init__(
@@ -70,6 +84,8 @@ class GangPolicy:
         carbon_cny_per_t: Annotated[float, Field(ge=0.0)] = 0.0,
         peak_hours: Annotated[float, Field(ge=0.0)] = 60.0,
         burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
+        moves: bool = False,
+        priority_factor: Annotated[float, Field(ge=1.0)] = 2.0,
     ) -> None:
         self.least_accelerators = least_accelerators
         self.patience_h = patience_h
@@ -79,6 +95,8 @@ class GangPolicy:
             forecast, miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv
         )
         self.wants_future = self._matching.wants_future
+        self.moves_gangs = moves
+        self._moves = GangMoves(late_cny_per_accelerator_h, priority_factor)
 
     def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
         """Forget everything."""
@@ -91,59 +109,76 @@ class GangPolicy:
         gangs = view.gangs
         if gangs is None:
             return plan
-        self._seen.extend(gangs.accelerators[gangs.waited_s <= view.epoch_s].tolist())
+        fresh = (gangs.waited_s <= view.epoch_s) & (gangs.pool < 0)
+        self._seen.extend(gangs.accelerators[fresh].tolist())
         try:
             found = place_gangs(self.problem(view, gangs))
             pool, notes = found.pool.astype(np.int64), (found.note,) if found.note else ()
         except SolverError as error:
             pool = np.full(len(gangs.demand), -1, dtype=np.int64)
             notes = (f"no placement of gangs was found, they wait on: {error}",)
+        plan, pool = self._with_moves(plan, view, gangs, pool)
         return replace(plan, gang_pool=self._queue(view, gangs, pool), notes=plan.notes + notes)
+
+    def _with_moves(
+        self, plan: Plan, view: SystemView, gangs: WaitingGangs, pool: I8
+    ) -> tuple[Plan, I8]:
+        """Return the plan with what running gangs make way for, and the places that this gives."""
+        if not self.moves_gangs:
+            return plan, pool
+        try:
+            found = self._moves.find(view, gangs, pool, self._costs(view, gangs))
+        except SolverError as error:
+            note = f"no moves of gangs were found, all stay: {error}"
+            return replace(plan, notes=(*plan.notes, note)), pool
+        if found is None:
+            return plan, pool
+        return replace(plan, running_pool=found.running_pool), found.gang_pool
+
+    def _costs(self, view: SystemView, gangs: WaitingGangs) -> GangCosts:
+        kind = gangs.demand % len(view.compiled.jobs.classes)
+        return gang_costs(view, kind, self.carbon_cny_per_t)
 
     def problem(self, view: SystemView, gangs: WaitingGangs) -> GangProblem:
         """Return the placement of the gangs that wait on what is free behind no queue."""
         compiled = view.compiled
         pools, jobs = compiled.pools, compiled.jobs
-        classes, regions = len(jobs.classes), len(compiled.regions)
-        kind = gangs.demand % classes
+        kind = gangs.demand % len(jobs.classes)
         may = gangs.fits & view.job_arc_open[gangs.demand]
-        rows, of_job = np.unique(
-            np.column_stack([kind, may]).astype(np.int64), axis=0, return_inverse=True
-        )
-        carbon = (self.carbon_cny_per_t + compiled.energy.carbon_cny_per_t) / KG_PER_TONNE
-        held = held_price_cny_per_mwh(view)[kind].mean(axis=0) + carbon * view.carbon_kg_per_mwh
-        price = np.maximum(held, 0.0)[pools.site]
-        activity = float(jobs.activity[kind].mean())
-        mw = activity * pools.active_w * compiled.sites.pue[pools.site] / WATTS_PER_MW
-        cny_per_s = float((mw * price).max(initial=0.0)) / SECONDS_PER_HOUR
+        speed, row = fitting_speed(jobs.speed, kind, may)
+        costs = self._costs(view, gangs)
+        cny_per_s = float((costs.mw * costs.price_cny_per_mwh).max(initial=0.0)) / SECONDS_PER_HOUR
         age = 1.0 + gangs.waited_s / (SECONDS_PER_HOUR * self.patience_h)
         work_s = np.maximum(gangs.estimate_s, 1.0)
         slowest = np.where(jobs.speed > 0.0, jobs.speed, np.inf).min(axis=1)[kind]
-        places = regions + len(compiled.sites.ids)
-        transfer = np.zeros((places, places))
-        transfer[:regions, regions:] = jobs.transfer_cny_per_gb
         dearest = gangs.data_gb * jobs.transfer_cny_per_gb[gangs.data_region].max(axis=1)
         energy = gangs.accelerators * work_s / slowest * max(cny_per_s, 1e-9)
+        free = view.pool_free - view.pool_waiting_accelerators
+        if view.running is not None:
+            free = free - view.running.coming_accelerators
         count = len(gangs.demand)
         nothing = np.zeros(count)
         size, number = np.unique(np.asarray(self._seen), return_counts=True)
+        stopped = gangs.pool >= 0
+        data_site = np.where(stopped, costs.place[gangs.pool], gangs.data_region)
         return GangProblem(
             jobs=GangJobs(
-                accelerators=gangs.accelerators, job_class=of_job.ravel().astype(np.int32),
+                accelerators=gangs.accelerators, job_class=row,
                 work_s=work_s, value_cny=WORTH * age * (energy + dearest),
                 slack_s=np.full(count, np.inf), late_cny_per_s=nothing,
-                data_site=gangs.data_region.astype(np.int32), data_gb=gangs.data_gb,
+                data_site=data_site.astype(np.int32), data_gb=gangs.data_gb,
                 pool=np.full(count, -1, dtype=np.int32), checkpoint_gb=nothing, lost_s=nothing,
                 restart_s=nothing,
             ),
             pools=GangPools(
-                free=np.maximum(view.pool_free - view.pool_waiting_accelerators, 0.0),
+                free=np.maximum(free, 0.0),
                 per_server=pools.accelerators_per_server.astype(np.float64),
-                site=(regions + pools.site).astype(np.int32), mw=mw, price_cny_per_mwh=price,
+                site=costs.place.astype(np.int32), mw=costs.mw,
+                price_cny_per_mwh=costs.price_cny_per_mwh,
                 accelerator_cny_per_s=np.zeros(len(pools.ids)),
             ),
-            speed=jobs.speed[rows[:, 0]] * rows[:, 1:],
-            transfer_cny_per_gb=transfer,
+            speed=speed,
+            transfer_cny_per_gb=costs.transfer_cny_per_gb,
             fragmentation=Fragmentation(
                 size, number / number.sum(),
                 np.full(len(pools.ids), self.fragment_cny_per_accelerator),
@@ -151,14 +186,21 @@ class GangPolicy:
         )  # fmt: skip
 
     def _queue(self, view: SystemView, gangs: WaitingGangs, pool: I8) -> I8:
-        """Return places in which gangs that waited too long queue at the least loaded pool."""
+        """Return places in which gangs that waited too long queue at the least loaded pool.
+
+        One that was stopped queues where it ran: whoever it made way for is expected to leave it
+        room there, which others would take if it held no place in the queue.
+        """
         patient = gangs.waited_s < SECONDS_PER_HOUR * self.patience_h - 1e-6
         size = view.compiled.pools.accelerators.astype(np.float64)
         asked = size - view.pool_free + view.pool_waiting_accelerators
         pool = pool.copy()
+        patient &= gangs.pool < 0
         for job in np.flatnonzero((pool < 0) & ~patient).tolist():
             may = gangs.fits[job] & view.job_arc_open[gangs.demand[job]]
-            if may.any():
+            if gangs.pool[job] >= 0 and may[gangs.pool[job]]:
+                pool[job] = gangs.pool[job]
+            elif may.any():
                 load = np.where(may, asked / np.maximum(size, 1.0), np.inf)
                 pool[job] = int(np.argmin(load))
                 asked[pool[job]] += gangs.accelerators[job]

@@ -42,9 +42,14 @@ class WaitingGangs:
     data_region
         ``(N,)``.
     waited_s
-        ``(N,)`` since it was submitted.
+        ``(N,)`` since it was submitted, or stopped by a plan.
     fits
         ``(N, P)`` the pool is large enough and of a kind that the job takes, up or not.
+    slack_s
+        ``(N,)`` until it should have ended; infinite = no deadline, negative = late already.
+    pool
+        ``(N,)`` pool that a job stopped by a plan ran in, where its data lies; -1 = it never ran.
+        What it has done is taken off `estimate_s`; its restart is not added.
     """
 
     demand: I8
@@ -54,6 +59,45 @@ class WaitingGangs:
     data_region: I8
     waited_s: F8
     fits: B1
+    slack_s: F8
+    pool: I8
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGangs:
+    """Large jobs that run, see `Plan.running_pool`, axis ``M``; perhaps none.
+
+    Attributes
+    ----------
+    demand
+        ``(M,)`` region and class.
+    accelerators, pool
+        ``(M,)`` what it holds, and where.
+    left_s
+        ``(M,)`` run time left at speed 1, by the user's estimate.
+    overhead_s
+        ``(M,)`` run time that leaving the pool costs the gang: writing a checkpoint, or all it did
+        since it began where its class writes none, and the restart.
+    data_gb, data_region
+        ``(M,)`` moved anew to another pool's site, from the region of its data.
+    slack_s
+        ``(M,)`` until it should have ended; infinite = no deadline, negative = late already.
+    fits
+        ``(M, P)`` the pool is large enough and of a kind that the job takes, up or not.
+    coming_accelerators
+        ``(P,)`` asked for by large jobs that were given a place and whose data is on its way.
+    """
+
+    demand: I8
+    accelerators: F8
+    pool: I8
+    left_s: F8
+    overhead_s: F8
+    data_gb: F8
+    data_region: I8
+    slack_s: F8
+    fits: B1
+    coming_accelerators: F8
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +151,8 @@ class SystemView:
         What is to come, for policies that ask for it by ``wants_future = True``; else ``None``.
     gangs
         Jobs held for a place, see `Plan.gang_least`; ``None`` where there are none.
+    running
+        Jobs that a plan may stop or move; ``None`` but for policies with ``moves_gangs = True``.
     """
 
     now_s: float
@@ -134,6 +180,7 @@ class SystemView:
     link_gbps: F8
     future: Future | None = None
     gangs: WaitingGangs | None = None
+    running: RunningGangs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +235,11 @@ class Plan:
     gang_pool
         ``(N,)`` pool of each job of `SystemView.gangs`, which goes there now, data first; -1 = it
         waits on. ``None`` = all wait on.
+    running_pool
+        ``(M,)`` pool of each job of `SystemView.running`: its own = it stays; another = it writes a
+        checkpoint and goes there, data first; -1 = it writes a checkpoint and is one of
+        `SystemView.gangs` from then on. ``None`` = all stay. For policies with ``moves_gangs =
+        True``.
     prices
         What capacity, links and carbon are worth under the plan.
     objective_cny, bound_cny
@@ -208,6 +260,7 @@ class Plan:
     serving_replicas: F8 | None = None
     gang_least: float | None = None
     gang_pool: I8 | None = None
+    running_pool: I8 | None = None
     prices: tuple[PriceRow, ...] = ()
     objective_cny: float = float("nan")
     bound_cny: float = float("nan")

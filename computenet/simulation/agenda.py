@@ -19,8 +19,9 @@ class Rank(IntEnum):
     GRID = 2
     POWER = 3
     TARIFF = 4
-    PLAN = 5
-    TICK = 6
+    CHECKPOINT = 5
+    PLAN = 6
+    TICK = 7
 
 
 class Agenda:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from computenet.compiled import B1, F8, CompiledScenario
+from computenet.compiled import B1, F8, I8, CompiledScenario
 from computenet.errors import InputError, Problem
 from computenet.policies.check import check_plan
 from computenet.policies.protocol import Plan, Policy, SystemView
@@ -114,6 +114,7 @@ class Engine:
         self._transfers = TransferPlane(compiled, demand.jobs.rows, scenario.network)
         resident = resident_data(compiled, scenario.network)
         lends = bool(getattr(policy, "lends", False))
+        self._moves_gangs = bool(getattr(policy, "moves_gangs", False))
         self._jobs = JobPlane(
             compiled, demand.jobs, self._transfers, resident,
             compiled.pools.serving_accelerators if lends else None,
@@ -376,6 +377,8 @@ class Engine:
         self._jobs.hold_gangs(plan.gang_least)
         if plan.gang_pool is not None:
             self._jobs.place(plan.gang_pool, now_s)
+        if plan.running_pool is not None:
+            self._order_gangs(plan.running_pool, now_s)
         if plan.release_accelerator_s is not None:
             self._jobs.release(plan.release_accelerator_s, now_s)
         if self._tides is not None:
@@ -407,6 +410,23 @@ class Engine:
         for note in plan.notes:
             self._log.add(now_s, "note", "policy", note)
         self._plan = plan
+
+    def _order_gangs(self, pools: I8, now_s: float) -> None:
+        """Have running gangs stop or move: at once, or when their checkpoints are written."""
+        for due_s in self._jobs.order(pools, now_s):
+            if due_s > now_s:
+                self._agenda.at(due_s, Rank.CHECKPOINT, self._carry_out)
+            else:
+                self._carry_out(now_s)
+
+    def _carry_out(self, now_s: float) -> None:
+        self._advance(now_s)
+        stopped, moved = self._jobs.carry_out(now_s)
+        self._faults.planned_stops += stopped
+        self._faults.planned_moves += moved
+        if stopped + moved:
+            detail = f"{stopped} gangs stop and wait, {moved} go to other pools"
+            self._log.add(now_s, "gangs-moved", "", detail)
 
     def _view(self, now_s: float) -> SystemView:
         compiled = self._compiled
@@ -443,6 +463,7 @@ class Engine:
             link_gbps=self._transfers.free_gbps(),
             future=self._future,
             gangs=self._jobs.waiting_gangs(now_s),
+            running=self._jobs.running_gangs(now_s) if self._moves_gangs else None,
         )
         for value in (getattr(view, name) for name in SystemView.__slots__):
             if isinstance(value, np.ndarray):

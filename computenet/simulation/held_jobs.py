@@ -23,6 +23,7 @@ class HeldJobs:
         self.share: F8 | None = None
         self.gang_least = np.inf
         self.gangs: list[tuple[int, int, float]] = []  # job, demand, expected work; oldest first
+        self.stopped_s: dict[int, float] = {}  # gangs that ran before, and when they were stopped
         self._credit = np.zeros(n_demands)
         self._waiting: list[deque[tuple[int, float]]] = [deque() for _ in range(n_demands)]
 
@@ -59,6 +60,11 @@ class HeldJobs:
                 held.append(first + at)
         return held
 
+    def stop(self, job: int, demand: int, work: float, now_s: float) -> None:
+        """Hold a gang that ran until it is given a place again."""
+        self.gangs.append((job, demand, work))
+        self.stopped_s[job] = now_s
+
     def release(self, amount: F8) -> list[int]:
         """Return jobs that go now: of each demand the oldest until `amount` is reached."""
         out: list[int] = []
@@ -73,6 +79,7 @@ class HeldJobs:
     def renumber(self, number: I8) -> None:
         """Go over to other numbers of jobs; none of those held may have left."""
         self.gangs = [(int(number[job]), q, work) for job, q, work in self.gangs]
+        self.stopped_s = {int(number[job]): at_s for job, at_s in self.stopped_s.items()}
         self._waiting = [
             deque((int(number[job]), work) for job, work in line) for line in self._waiting
         ]

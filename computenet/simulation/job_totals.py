@@ -12,6 +12,7 @@ from computenet.simulation.revenue import billed_by_region
 from computenet.simulation.totals import (
     COMPLETED,
     FAILED,
+    HELD,
     JOB_STATES,
     KILLED,
     NOT_SUBMITTED,
@@ -174,7 +175,7 @@ def job_residence_accelerator_s(compiled: CompiledScenario, jobs: JobRecords) ->
     restart = np.where(jobs.restarts > 0, compiled.restart_s, 0.0)
     ended = np.isin(jobs.state, (COMPLETED, KILLED, FAILED))
     held_s = np.select(
-        [ended, jobs.state == RUNNING, np.isin(jobs.state, (WAITING, TRANSFERRING))],
+        [ended, jobs.state == RUNNING, np.isin(jobs.state, (WAITING, TRANSFERRING, HELD))],
         [
             run_s + lost_s + restart,
             jobs.saved_s + lost_s + (compiled.horizon_s - jobs.segment_s),

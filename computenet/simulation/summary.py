@@ -168,6 +168,8 @@ def summarise(
             "reclaims": faults.reclaimed,
             "jobs_reclaimed": faults.reclaimed_jobs,
             "jobs_moved": faults.moved_jobs,
+            "jobs_stopped_by_plan": faults.planned_stops,
+            "jobs_moved_by_plan": faults.planned_moves,
             "jobs_stopped_by_tide": faults.tide_jobs,
         },
         "plan": _plan(compiled, plans, accounts),

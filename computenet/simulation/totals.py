@@ -109,6 +109,8 @@ class FaultTotals:
     servers: int = 0
     jobs: int = 0
     moved_jobs: int = 0  # that left a site which stopped
+    planned_stops: int = 0  # large jobs that a plan stopped
+    planned_moves: int = 0  # and that it sent to another pool
     tide_jobs: int = 0  # stopped because borrowed accelerators went back to serving
     reclaimed: int = 0  # times spot capacity was taken away
     reclaimed_jobs: int = 0

@@ -10,6 +10,7 @@ from computenet.compiled import F8, CompiledScenario
 from computenet.simulation.totals import (
     COMPLETED,
     FAILED,
+    HELD,
     KILLED,
     NOT_SUBMITTED,
     REJECTED,
@@ -45,7 +46,7 @@ def progress_s(compiled: CompiledScenario, jobs: JobRecords) -> F8:
     under_way = (jobs.saved_s + np.maximum(since_s, 0.0)) * speed * useful
     done: F8 = np.select(
         [np.isin(jobs.state, (COMPLETED, KILLED, FAILED)),
-         running | np.isin(jobs.state, (WAITING, TRANSFERRING))],
+         running | np.isin(jobs.state, (WAITING, TRANSFERRING, HELD))],
         [jobs.useful_s, np.minimum(under_way, jobs.useful_s)],
         0.0,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -93,11 +93,9 @@ def test_a_gang_goes_where_it_leaves_room_for_others() -> None:
     free = replace(
         view, pool_free=np.asarray([32.0, 32.0, 96.0]), pool_waiting_accelerators=np.zeros(3)
     )
-    only = replace(view.gangs, **{
-        name: getattr(view.gangs, name)[:1]
-        for name in ("demand", "accelerators", "estimate_s", "data_gb", "data_region",
-                     "waited_s", "fits")
-    })  # fmt: skip
+    only = replace(
+        view.gangs, **{item.name: getattr(view.gangs, item.name)[:1] for item in fields(view.gangs)}
+    )
     plan = policy.plan(replace(free, gangs=only))
     assert plan.gang_pool is not None
     assert plan.gang_pool.tolist() == [0]
