@@ -150,6 +150,7 @@ class JobPlane:
         self._placed = np.zeros(n, dtype=np.int64)
         self._upcoming_s = float(table.submit_s[0]) if n else np.inf
         transfers.size_gb[:n] = table.data_gb
+        transfers.sent_by.owner[:n] = self._demand
         self._flow_start_s = np.append(table.submit_s, np.zeros(len(transfers.size_gb) - n))
         self._moves: list[int] = []
         self._job_of_flow: dict[int, int] = {}  # of transfers after a job's first
@@ -319,7 +320,7 @@ class JobPlane:
         self._job_of_flow = {
             flow + shift: int(number[job]) for flow, job in self._job_of_flow.items()
         }
-        transfers.move_window(keep, number, table.data_gb)
+        transfers.move_window(keep, number, table.data_gb, demand)
 
     def _sort_out(self, done: I8, ready_s: F8) -> tuple[I8, F8]:
         """Note the ends of bulk moves and give flows of jobs that moved their jobs' numbers."""
@@ -655,7 +656,7 @@ class JobPlane:
         elif self.resident[region, kind, site] or self._stored(job, site):
             self.reused_gb += size_gb
             size_gb = 0.0
-        flow = transfers.add_flow(region, site, size_gb)
+        flow = transfers.add_flow(region, site, size_gb, int(self._demand[job]))
         if flow >= len(self._flow_start_s):
             more = len(transfers.size_gb) - len(self._flow_start_s)
             self._flow_start_s = np.append(self._flow_start_s, np.zeros(more))
