@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 
 from computenet.compiled import CompiledScenario
 from computenet.optimization.dispatch import Dispatch
-from computenet.policies.dispatch_window import SLACK_USED, WAITING, Horizon, WindowBuilder
+from computenet.policies.dispatch_window import (
+    LEAST_SAVING,
+    SLACK_USED,
+    WAITING,
+    Horizon,
+    WindowBuilder,
+)
 from computenet.policies.protocol import SystemView
 from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
 
@@ -15,8 +21,6 @@ __all__ = ["JobHolds"]
 
 F8 = NDArray[np.float64]
 
-#: A cheaper hour must save at least this share of the energy cost for a job to wait for it.
-LEAST_SAVING = 0.05
 #: Work left that is none.
 ROUNDING = 1e-6
 

@@ -27,7 +27,7 @@ from computenet.policies.misses import idle_misses, prefill_s
 from computenet.policies.protocol import SystemView
 from computenet.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, WATTS_PER_MW
 
-__all__ = ["SLACK_USED", "WAITING", "Horizon", "WindowBuilder"]
+__all__ = ["LEAST_SAVING", "SLACK_USED", "WAITING", "Horizon", "WindowBuilder"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -39,6 +39,8 @@ JOB_ROOM, SERVING_ROOM = 0.95, 0.75
 LENDABLE = 0.8
 #: Share of the slack of a deadline after which a job is held no longer.
 SLACK_USED = 0.5
+#: A cheaper hour must save at least this share of the energy cost for a job to wait for it.
+LEAST_SAVING = 0.05
 #: A request that is not served costs this many times one that misses its objective.
 UNMET = 10.0
 #: Price of an hour's wait of jobs that may wait, and of those that may not or are late, as a share
@@ -368,9 +370,15 @@ class WindowBuilder:
         watts = jobs.activity[:, None] * p.active_w[None, :]
         waits = np.isfinite(jobs.deadline_s)
         runs = speed > 0.0
-        each = np.where(runs, watts / np.where(runs, speed, 1.0), np.inf) / WATTS_PER_MW
+        each = np.where(runs, watts / np.where(runs, speed, 1.0), 0.0) / WATTS_PER_MW
         mean_price = (price * self._compiled.sites.pue).mean(axis=0)[p.site]
-        later = (each * mean_price).min(axis=1, initial=np.inf)
+        # What is left for later finds room as there is, not only at the cheapest place.
+        room = np.where(runs, p.accelerators.astype(np.float64), 0.0)
+        later = (each * mean_price * room).sum(axis=1) / np.maximum(room.sum(axis=1), 1e-30)
+        slack_h = np.where(waits, SLACK_USED * jobs.deadline_s, np.inf) / SECONDS_PER_HOUR
+        waiting = np.where(waits, WAITING, LATE) * self._late_cny
+        # As for a job on its own: to wait for all of its slack must save so much.
+        waiting += np.where(waits, LEAST_SAVING * later / np.maximum(slack_h, 1.0), 0.0)
         return TrainingWork(
             names=jobs.classes,
             arrivals_accelerator_h=arrivals,
@@ -378,8 +386,8 @@ class WindowBuilder:
             speed=speed,
             active_w=watts,
             late_cny=np.full(len(later), LATE * self._late_cny),
-            waiting_cny=np.where(waits, WAITING, LATE) * self._late_cny,
-            unfinished_cny=np.where(np.isfinite(later), later, 0.0),
+            waiting_cny=waiting,
+            unfinished_cny=later,
         )
 
     def _backlog(self, view: SystemView) -> F8:
