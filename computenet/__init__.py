@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from computenet.interop import export, layout_from_sites
     from computenet.policies import Plan, Policy, SystemView, check_policy
     from computenet.results import Results, load_run
-    from computenet.results.settlement import settlement, site_earnings
+    from computenet.results.settlement import link_earnings, settlement, site_earnings
     from computenet.scenario import (
         LayoutSpec,
         Scenario,
@@ -72,6 +72,7 @@ _HOME = {
     "layout_between": "computenet.scenario",
     "layout_from_sites": "computenet.interop",
     "load": "computenet.study",
+    "link_earnings": "computenet.results.settlement",
     "load_run": "computenet.results",
     "match": "computenet.study",
     "match_template": "computenet.study",
@@ -107,6 +108,7 @@ __all__ = [
     "export",
     "layout_between",
     "layout_from_sites",
+    "link_earnings",
     "load",
     "load_run",
     "match",

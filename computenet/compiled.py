@@ -31,6 +31,9 @@ class SiteArrays:
     pue: F8  # annual mean, facility energy / IT energy
     water_l_per_kwh: F8  # litres per kWh of IT energy
     green_contract_share: F8
+    green_generation_min: (
+        F8  # share of consumption that a green target needs of generation; 0 = none
+    )
     emission_kg_per_mwh: F8
     price_cny_per_mwh: F8  # (I, S), mean over each accounting slot
     demand_charge_cny_per_mw_month: F8

@@ -47,7 +47,7 @@ from computenet.kernels.job_state import (
 )
 from computenet.network import LATENCY_FACTORS, shortest_routes
 from computenet.scenario import Scenario
-from computenet.scenario.topology import TariffSpec
+from computenet.scenario.topology import SiteSpec, TariffSpec
 from computenet.scenario.workload import JobClassSpec
 from computenet.serving import (
     DECODE_ACTIVITY,
@@ -193,6 +193,7 @@ def _sites(scenario: Scenario, n_slots: int) -> SiteArrays:
         pue=_array([site.pue for site in sites]),
         water_l_per_kwh=_array([site.water_l_per_kwh for site in sites]),
         green_contract_share=_array([site.green_contract_share for site in sites]),
+        green_generation_min=_array([_generation_min(scenario, site) for site in sites]),
         emission_kg_per_mwh=_array([grids[site.grid].emission_kg_per_mwh for site in sites]),
         price_cny_per_mwh=np.stack([prices[site.tariff] for site in sites]),
         dataset_storage_gb=_array([1000.0 * site.dataset_storage_tb for site in sites]),
@@ -200,6 +201,19 @@ def _sites(scenario: Scenario, n_slots: int) -> SiteArrays:
             [tariffs[site.tariff].demand_charge_cny_per_kw_month * KWH_PER_MWH for site in sites]
         ),
     )
+
+
+def _generation_min(scenario: Scenario, site: SiteSpec) -> float:
+    """Return the share of consumption that a site's green target needs from its generation.
+
+    Generation counts towards the contracts' share, so it helps only beyond that; certificates come
+    on top. A target that contracts and certificates meet needs none, and the simple model has none.
+    """
+    target = site.targets.green_share_min
+    bought = scenario.energy.certificate_share
+    if scenario.energy.model != "full" or target is None:
+        return 0.0
+    return 0.0 if site.green_contract_share + bought >= target else target - bought
 
 
 def _network(scenario: Scenario) -> NetworkArrays:

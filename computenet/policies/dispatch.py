@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from computenet.compiled import CompiledScenario
-from computenet.errors import InputError
+from computenet.errors import InputError, Problem
 from computenet.optimization.dispatch import Dispatch, Dispatcher
 from computenet.optimization.solvers import SolverError
+from computenet.policies.dispatch_holds import JobHolds
+from computenet.policies.dispatch_limits import DispatchLimits
 from computenet.policies.dispatch_window import Horizon, WindowBuilder
 from computenet.policies.forecast import make_forecaster
 from computenet.policies.matching import MatchingPolicy
@@ -47,12 +49,26 @@ class DispatchPolicy:
         What demand is expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
     hold_jobs
         Whether jobs with deadlines may be held back for cheaper hours.
+    pace_jobs
+        Whether no more of the jobs that may wait starts in an hour than the dispatch has at work
+        then: less of a cheap hour is used, and others wait less behind them.
     tidal
         Whether serving accelerators may be lent to jobs; worth while where jobs wait for room.
     switch_cny
         Price of moving an accelerator between serving and jobs, CNY.
     miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv
         As in ``matching``.
+    carbon_cap_t_per_day
+        Most location-based emissions from the start of the run, tonnes a day; what one day leaves
+        the next may use. Where it cannot be met emissions are as low as can be. 0 = no cap.
+    green_short_cny_per_mwh
+        What a megawatt-hour is worth that a site is short of its ``targets.green_share_min``;
+        0 = targets are not looked at. Not together with a cap: zones are either sites or the whole.
+
+    Raises
+    ------
+    InputError
+        There is no such forecast, or both limits are asked for.
     """
 
     def __init__(
@@ -61,6 +77,7 @@ class DispatchPolicy:
         every_h: Annotated[float, Field(gt=0.0, le=24.0)] = 1.0,
         forecast: str = "seasonal",
         hold_jobs: bool = True,
+        pace_jobs: bool = True,
         tidal: bool = False,
         switch_cny: Annotated[float, Field(ge=0.0)] = 0.5,
         miss_cny: Annotated[float, Field(ge=0.0)] = 0.0001,
@@ -68,11 +85,20 @@ class DispatchPolicy:
         carbon_cny_per_t: Annotated[float, Field(ge=0.0)] = 0.0,
         peak_hours: Annotated[float, Field(ge=0.0)] = 60.0,
         burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
+        carbon_cap_t_per_day: Annotated[float, Field(ge=0.0)] = 0.0,
+        green_short_cny_per_mwh: Annotated[float, Field(ge=0.0)] = 0.0,
     ) -> None:
+        if carbon_cap_t_per_day > 0.0 and green_short_cny_per_mwh > 0.0:
+            raise InputError(
+                [Problem("policy.parameters.green_short_cny_per_mwh", green_short_cny_per_mwh,
+                         "does not go together with carbon_cap_t_per_day", "one of the two")],
+                "policy cannot be used",
+            )  # fmt: skip
         self.window_h = window_h
         self.every_h = every_h
         self.forecast = forecast
         self.hold_jobs = hold_jobs
+        self.pace_jobs = pace_jobs
         self.tidal = tidal
         self.switch_cny = switch_cny
         self.miss_cny = miss_cny
@@ -80,6 +106,8 @@ class DispatchPolicy:
         self.carbon_cny_per_t = carbon_cny_per_t
         self.peak_hours = peak_hours
         self.burst_cv = burst_cv
+        self.carbon_cap_t_per_day = carbon_cap_t_per_day
+        self.green_short_cny_per_mwh = green_short_cny_per_mwh
         self.wants_future = make_forecaster(forecast).wants_future
         self.lends = tidal
 
@@ -92,9 +120,14 @@ class DispatchPolicy:
         self._matching.reset(compiled, seed)
         self._forecaster = make_forecaster(self.forecast)
         self._dispatcher = Dispatcher()
-        self._builder = WindowBuilder(compiled, self.miss_cny, self.late_cny_per_accelerator_h,
-                                      self.carbon_cny_per_t, self.switch_cny if self.tidal
-                                      else float("inf"))  # fmt: skip
+        self._limits = DispatchLimits(
+            compiled, self.carbon_cny_per_t + compiled.energy.carbon_cny_per_t,
+            self.carbon_cap_t_per_day or None, self.green_short_cny_per_mwh,
+        )  # fmt: skip
+        late_cny = self.late_cny_per_accelerator_h
+        self._builder = WindowBuilder(compiled, self.miss_cny, late_cny, self._limits,
+                                      self.switch_cny if self.tidal else float("inf"))  # fmt: skip
+        self._holds = JobHolds(compiled, self._builder, late_cny, self.pace_jobs)
         self._solved_s = -np.inf
         self._network = b""
         self._horizon: Horizon | None = None
@@ -112,7 +145,7 @@ class DispatchPolicy:
             self._network = network
             self._solve(view)
         serving = self._serving(view) if self.tidal else None
-        plan = self._matching.plan(view, serving)
+        plan = self._matching.plan(view, serving, self._shadow(view))
         return self._complete(view, plan, serving)
 
     # ---- the window ---------------------------------------------------------------------------
@@ -150,6 +183,14 @@ class DispatchPolicy:
         slot = int(np.searchsorted(edges_s, view.now_s + 1e-6, side="right")) - 1
         return min(max(slot, 0), len(edges_s) - 2)
 
+    def _shadow(self, view: SystemView) -> F8 | None:
+        """Return what the limits of the dispatch make of a megawatt-hour now, ``(I,)``."""
+        answer, horizon = self._dispatch, self._horizon
+        if answer is None or horizon is None or horizon.problem.green is None:
+            return None
+        emission = horizon.problem.green.emission_kg_per_mwh
+        return self._limits.shadow_cny_per_mwh(answer, self._slot(view), emission)
+
     # ---- what is carried out ------------------------------------------------------------------
 
     def _complete(self, view: SystemView, plan: Plan, serving: F8 | None) -> Plan:
@@ -161,10 +202,11 @@ class DispatchPolicy:
             return replace(plan, notes=notes, setpoint_mw=nothing)
         slot = self._slot(view)
         setpoint_mw = answer.setpoint_mw[slot]
-        self._builder.store(view, setpoint_mw)
+        none = np.zeros(len(compiled.pools.ids))
+        self._builder.store(setpoint_mw, none if serving is None else answer.lent[slot])
         hold, release = None, None
         if self.hold_jobs:
-            hold, release = self._builder.holds(view, answer.power_cny_per_mwh, horizon, slot)
+            hold, release = self._holds.decide(view, answer, horizon, slot)
         prices = plan.prices
         if view.now_s == self._solved_s:
             prices += tuple(

@@ -1,4 +1,4 @@
-"""From what a policy sees to the dispatch problem of a window, and back to holds."""
+"""From what a policy sees to the dispatch problem of a window."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from computenet.optimization.dispatch import (
     Dispatch,
     DispatchProblem,
     Fleet,
-    GreenRules,
     RequestDemand,
     SitePower,
     TrainingWork,
 )
+from computenet.policies.dispatch_limits import DispatchLimits
 from computenet.policies.forecast import Expected
 from computenet.policies.misses import idle_misses, prefill_s
 from computenet.policies.protocol import SystemView
 from computenet.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, WATTS_PER_MW
 
-__all__ = ["Horizon", "WindowBuilder"]
+__all__ = ["LEAST_SAVING", "SLACK_USED", "WAITING", "Horizon", "WindowBuilder"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -35,8 +35,8 @@ B1 = NDArray[np.bool_]
 
 #: Share of job and serving accelerators that may be filled: queues need room.
 JOB_ROOM, SERVING_ROOM = 0.95, 0.75
-#: Share of serving accelerators that is never lent.
-RESERVE = 0.2
+#: Share of serving accelerators that may be lent.
+LENDABLE = 0.8
 #: Share of the slack of a deadline after which a job is held no longer.
 SLACK_USED = 0.5
 #: A cheaper hour must save at least this share of the energy cost for a job to wait for it.
@@ -103,17 +103,18 @@ class WindowBuilder:
         compiled: CompiledScenario,
         miss_cny: float,
         late_cny: float,
-        carbon_cny_per_t: float,
+        limits: DispatchLimits,
         switch_cny: float,
     ) -> None:
         self._compiled = compiled
         self._miss_cny = miss_cny
         self._late_cny = late_cny
-        self._carbon_cny_per_t = carbon_cny_per_t + compiled.energy.carbon_cny_per_t
+        self._limits = limits
         self._switch_cny = switch_cny
         self._known: tuple[bytes, _Requests] | None = None
         self.waiting = np.flatnonzero(np.isfinite(compiled.jobs.deadline_s))
-        self._coming: F8 | None = None
+        self._begun = False
+        self.coming = np.zeros(len(compiled.jobs.classes))
         battery = compiled.energy.battery
         planned = battery.rule == RULES["plan"]
         self._power_mw = np.where(planned, battery.power_mw, 0.0)
@@ -122,7 +123,7 @@ class WindowBuilder:
         self._setpoint_mw = np.zeros(len(compiled.sites.ids))
         self._stored_s = 0.0
         self._lent = np.zeros(len(compiled.pools.ids))
-        self._since: list[deque[tuple[float, float]]] = [deque() for _ in compiled.jobs.classes]
+        self.since: list[deque[tuple[float, float]]] = [deque() for _ in compiled.jobs.classes]
         self._held = np.zeros(len(compiled.jobs.classes))
 
     # ---- what crosses from window to window ---------------------------------------------------
@@ -132,40 +133,43 @@ class WindowBuilder:
         hours = (view.now_s - self._stored_s) / SECONDS_PER_HOUR
         eta = np.sqrt(self._compiled.energy.battery.efficiency)
         out = self._setpoint_mw
+        self._limits.observe(view, hours, out)
         change = np.where(out > 0.0, -out / eta, -out * eta) * hours
         self._stored_mwh = np.clip(self._stored_mwh + change, 0.0, self._energy_mwh)
         self._stored_s = view.now_s
-        held = self._by_class(view.job_held_accelerator_s)
-        fresh_work = self._by_class(view.job_submitted_per_s)
-        if self._coming is None:
-            self._coming = view.job_load_accelerators.reshape(len(self._compiled.regions), -1).sum(
+        held = self.by_class(view.job_held_accelerator_s)
+        fresh_work = self.by_class(view.job_submitted_per_s)
+        if not self._begun:
+            self._begun = True
+            self.coming = view.job_load_accelerators.reshape(len(self._compiled.regions), -1).sum(
                 axis=0
             )
-        elif view.now_s > 0.0:
+        else:
             keep = np.exp(-view.epoch_s / MEMORY_S)
-            self._coming = keep * self._coming + (1.0 - keep) * fresh_work
+            self.coming = keep * self.coming + (1.0 - keep) * fresh_work
         for c in self.waiting.tolist():
             fresh = held[c] - self._held[c]
             if fresh > 0.0:
-                self._since[c].append((view.now_s, float(fresh)))
-            while fresh < 0.0 and self._since[c]:
-                time_s, work = self._since[c].popleft()
+                self.since[c].append((view.now_s, float(fresh)))
+            while fresh < 0.0 and self.since[c]:
+                time_s, work = self.since[c].popleft()
                 fresh += work
                 if fresh > 0.0:
-                    self._since[c].appendleft((time_s, float(fresh)))
+                    self.since[c].appendleft((time_s, float(fresh)))
             if held[c] <= 0.0:
-                self._since[c].clear()
+                self.since[c].clear()
         self._held = held
 
-    def _by_class(self, expected_work: F8) -> F8:
+    def by_class(self, expected_work: F8) -> F8:
         """Return the work of all regions by class, users' overestimates taken off, ``(C,)``."""
         total = expected_work.reshape(len(self._compiled.regions), -1).sum(axis=0)
         work: F8 = total / self._compiled.jobs.estimate_factor
         return work
 
-    def store(self, view: SystemView, setpoint_mw: F8) -> None:
-        """Remember the set-points that hold from now on."""
+    def store(self, setpoint_mw: F8, lent: F8) -> None:
+        """Remember the set-points, and the accelerators lent, that hold from now on."""
         self._setpoint_mw = np.where(self._power_mw > 0.0, setpoint_mw, 0.0)
+        self._lent = lent
 
     # ---- the window ---------------------------------------------------------------------------
 
@@ -208,11 +212,8 @@ class WindowBuilder:
             month_of_slot=month - month[0],
             month_share=compiled.month_share[month[0] : month[-1] + 1],
         )
-        green = GreenRules(
-            emission_kg_per_mwh=emission,
-            carbon_cny_per_t=self._carbon_cny_per_t,
-            zone=np.zeros(len(compiled.sites.ids), dtype=np.int64),
-        )
+        limits = self._limits
+        short = limits.green_short_cny_per_mwh
         problem = DispatchProblem(
             hours=hours,
             fleet=Fleet(
@@ -222,21 +223,23 @@ class WindowBuilder:
                 job_accelerators=free,
                 serving_accelerators=np.tile(p.serving_accelerators * up[p.site], (len(hours), 1)),
                 serving_utilisation=np.full(len(p.ids), SERVING_ROOM),
-                serving_reserve=RESERVE * p.serving_accelerators.astype(np.float64),
+                serving_reserve=(1.0 - LENDABLE) * p.serving_accelerators.astype(np.float64),
                 switch_cny=np.full(len(p.ids), self._switch_cny),
             ),
             power=power,
             requests=self._requests(view, expected.request_rate_per_s),
             work=self._work(view, edges_s, price),
             data=self._data(view),
-            green=green if self._carbon_cny_per_t > 0.0 else None,
+            green=(rules := limits.rules(emission, float(edges_s[-1]))),
             carry=Carry(
                 backlog_accelerator_h=self._backlog(view) / SECONDS_PER_HOUR,
                 buffer_gb=np.zeros((len(compiled.jobs.classes), len(compiled.sites.ids))),
                 stored_mwh=self._stored_mwh,
                 peak_mw=view.site_peak_mw,
-                lent=np.zeros(len(p.ids)),
+                lent=np.minimum(self._lent, LENDABLE * p.serving_accelerators * up[p.site]),
+                **({} if rules is None else limits.carried()),
             ),
+            green_short_cny_per_mwh=short,
         )
         return Horizon(edges_s, problem, idle_mw * pue, month)
 
@@ -350,14 +353,13 @@ class WindowBuilder:
         load = view.job_load_accelerators.reshape(len(compiled.regions), -1).sum(axis=0)
         # What runs goes on; the rest of a load that cannot wait is to be placed in every slot.
         each_hour = np.maximum(load - running, 0.0)
-        assert self._coming is not None
-        each_hour[self.waiting] = self._coming[self.waiting]
+        each_hour[self.waiting] = self.coming[self.waiting]
         arrivals = hours[:, None] * each_hour
         due = arrivals.copy()
         due[:, self.waiting] = 0.0
         for c in self.waiting.tolist():
             slack_s = SLACK_USED * jobs.deadline_s[c]
-            for time_s, work in self._since[c]:
+            for time_s, work in self.since[c]:
                 slot = int(np.searchsorted(edges_s, time_s + slack_s, side="right")) - 1
                 if slot < len(due):
                     due[max(slot, 0), c] += work / SECONDS_PER_HOUR
@@ -368,9 +370,15 @@ class WindowBuilder:
         watts = jobs.activity[:, None] * p.active_w[None, :]
         waits = np.isfinite(jobs.deadline_s)
         runs = speed > 0.0
-        each = np.where(runs, watts / np.where(runs, speed, 1.0), np.inf) / WATTS_PER_MW
+        each = np.where(runs, watts / np.where(runs, speed, 1.0), 0.0) / WATTS_PER_MW
         mean_price = (price * self._compiled.sites.pue).mean(axis=0)[p.site]
-        later = (each * mean_price).min(axis=1, initial=np.inf)
+        # What is left for later finds room as there is, not only at the cheapest place.
+        room = np.where(runs, p.accelerators.astype(np.float64), 0.0)
+        later = (each * mean_price * room).sum(axis=1) / np.maximum(room.sum(axis=1), 1e-30)
+        slack_h = np.where(waits, SLACK_USED * jobs.deadline_s, np.inf) / SECONDS_PER_HOUR
+        waiting = np.where(waits, WAITING, LATE) * self._late_cny
+        # As for a job on its own: to wait for all of its slack must save so much.
+        waiting += np.where(waits, LEAST_SAVING * later / np.maximum(slack_h, 1.0), 0.0)
         return TrainingWork(
             names=jobs.classes,
             arrivals_accelerator_h=arrivals,
@@ -378,8 +386,8 @@ class WindowBuilder:
             speed=speed,
             active_w=watts,
             late_cny=np.full(len(later), LATE * self._late_cny),
-            waiting_cny=np.where(waits, WAITING, LATE) * self._late_cny,
-            unfinished_cny=np.where(np.isfinite(later), later, 0.0),
+            waiting_cny=waiting,
+            unfinished_cny=later,
         )
 
     def _backlog(self, view: SystemView) -> F8:
@@ -388,73 +396,31 @@ class WindowBuilder:
         return backlog
 
     def _data(self, view: SystemView) -> DataShipping | None:
-        """Return what moving the data of work costs, at the mean of regions by their load."""
+        """Return what moving the data of work costs, at the mean of regions by their load.
+
+        Data that a site has of some regions only is moved for the others: its price falls by the
+        share of the load that finds it there.
+        """
         compiled = self._compiled
         gb = compiled.jobs.data_gb_per_accelerator_s * SECONDS_PER_HOUR
         if not (gb > 0.0).any():
             return None
-        load = view.job_load_accelerators.reshape(len(compiled.regions), -1)
-        weight = load / np.maximum(load.sum(axis=0), 1e-30)
-        price = compiled.jobs.transfer_cny_per_gb
-        reach = np.isfinite(price)
-        mean = weight.T @ np.where(reach, price, 0.0)
+        regions, sites = len(compiled.regions), len(compiled.sites.ids)
+        load = view.job_load_accelerators.reshape(regions, -1)
+        part = load / np.maximum(load.sum(axis=0), 1e-30)  # (R, C)
+        there = view.data_there.reshape(regions, -1, sites)
+        open_arcs = np.zeros((len(view.job_arc_open), sites), dtype=np.bool_)
+        for pool, site in enumerate(compiled.pools.site):
+            open_arcs[:, site] |= view.job_arc_open[:, pool]
+        reach = open_arcs.reshape(regions, -1, sites)
+        price = compiled.jobs.transfer_cny_per_gb[:, None, :]
+        moved = np.where(reach & ~there & np.isfinite(price), price, 0.0)
         return DataShipping(
             gb_per_accelerator_h=gb,
-            open=np.tile(reach.any(axis=0), (len(gb), 1)),
-            price_cny_per_gb=mean,
+            here=(there | (part == 0.0)[:, :, None]).all(axis=0) & there.any(axis=0),
+            open=reach.any(axis=0),
+            price_cny_per_gb=np.einsum("rc,rci->ci", part, moved),
         )
-
-    # ---- holds --------------------------------------------------------------------------------
-
-    def holds(
-        self, view: SystemView, power_cny_per_mwh: F8, horizon: Horizon, slot: int
-    ) -> tuple[F8, F8]:
-        """Return which demands hold new jobs back and which let held ones go, ``(Q,)`` each.
-
-        A class starts its jobs in the hour of its slack in which the dispatch's prices of power,
-        over the mean run time from there, are lowest at the cheapest place: now, where waiting
-        saves less than `LEAST_SAVING` and than it costs.
-        """
-        compiled = self._compiled
-        jobs, p = compiled.jobs, compiled.pools
-        hold = np.zeros(len(jobs.classes))
-        release = np.zeros(len(jobs.classes))
-        hours = np.diff(horizon.edges_s) / SECONDS_PER_HOUR
-        whole = np.concatenate([power_cny_per_mwh, power_cny_per_mwh])  # tomorrow as today
-        for c in self.waiting.tolist():
-            runs = jobs.speed[c] > 0.0
-            release[c] = np.inf
-            if not runs.any():
-                continue
-            watts = jobs.activity[c] * p.active_w[runs] / jobs.speed[c, runs]
-            cost = whole[:, p.site[runs]] * (watts / WATTS_PER_MW)  # (2T, pools) CNY an hour
-            length = int(np.clip(np.ceil(jobs.held_run_s[c] / SECONDS_PER_HOUR), 1, len(hours)))
-            mean = _moving_mean(cost, length)[: len(hours)].min(axis=1)
-            slack = int(SLACK_USED * jobs.deadline_s[c] / SECONDS_PER_HOUR)
-            ahead = mean[slot : min(slot + slack, len(hours) - 1) + 1]
-            wait = np.arange(len(ahead)) * WAITING * self._late_cny
-            best = int(np.argmin(ahead + wait))
-            if ahead[best] + wait[best] < ahead[0] * (1.0 - LEAST_SAVING):
-                hold[c] = 1.0
-                # What has waited for its slack goes whatever the price.
-                limit_s = view.now_s - SLACK_USED * jobs.deadline_s[c]
-                overdue = sum(work for time_s, work in self._since[c] if time_s <= limit_s)
-                release[c] = overdue * jobs.estimate_factor[c]
-        regions = len(compiled.regions)
-        held = view.job_held_accelerator_s.reshape(regions, -1)
-        total = np.maximum(held.sum(axis=0), 1e-30)
-        with np.errstate(invalid="ignore"):
-            by_region = np.where(np.isinf(release), np.inf, release * held / total)
-        return np.tile(hold, regions), np.where(np.isnan(by_region), 0.0, by_region).ravel()
-
-
-def _moving_mean(values: F8, length: int) -> F8:
-    """Return means over `length` rows from each row on; the last rows take what there is."""
-    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-    first = np.arange(len(values))
-    last = np.minimum(first + length, len(values))
-    mean: F8 = (total[last] - total[first]) / (last - first)[:, None]
-    return mean
 
 
 def _up(view: SystemView) -> B1:

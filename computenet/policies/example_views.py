@@ -188,6 +188,7 @@ def _example_compiled() -> CompiledScenario:
             pue=_row(1.4, 1.2),
             water_l_per_kwh=_row(1.5, 1.0),
             green_contract_share=_row(0.2, 0.8),
+            green_generation_min=np.zeros(2),
             emission_kg_per_mwh=_row(600.0, 500.0),
             price_cny_per_mwh=np.stack([np.full(8, 700.0), np.full(8, 350.0)]),
             demand_charge_cny_per_mw_month=_row(40000.0, 30000.0),

@@ -39,7 +39,8 @@ class LinkLimits:
     Where ``T_l`` is at most the capacity, the link cannot bind and is left out, so a network with
     wide links has the same problem as one without. A link once limited stays so until links change:
     the model then keeps its shape. Everything goes the way of least latency, as requests do in the
-    simulator; jobs' data counts as its mean rate while the work lasts.
+    simulator; jobs' data counts as its mean rate while the work lasts, and is not spread over
+    several ways where ``network.paths`` does so in the simulator.
     """
 
     def __init__(self) -> None:

@@ -111,15 +111,22 @@ class MatchingPolicy:
         self._matcher = Matcher()
         self._links = LinkLimits()
         self._priced_s = -np.inf
+        self._shadow_cny_per_mwh: F8 | None = None
 
-    def plan(self, view: SystemView, replicas: F8 | None = None) -> Plan:
+    def plan(
+        self, view: SystemView, replicas: F8 | None = None, shadow_cny_per_mwh: F8 | None = None
+    ) -> Plan:
         """Solve the matching for the coming epoch.
 
         Parameters
         ----------
         replicas
             ``(G,)`` real replicas that serve; ``None`` = all.
+        shadow_cny_per_mwh
+            ``(I,)`` what a megawatt-hour is worth beyond its price, until the next call: shadow
+            prices of limits that the matching does not see; ``None`` = nothing.
         """
+        self._shadow_cny_per_mwh = shadow_cny_per_mwh
         self._forecaster.observe(view)
         edges_s = np.asarray([view.now_s, view.now_s + view.epoch_s])
         rate = self._forecaster.expect(view, edges_s).request_rate_per_s[0]
@@ -226,7 +233,7 @@ class MatchingPolicy:
     def _carbon_cny_per_mwh(self, view: SystemView) -> F8:
         price = self.carbon_cny_per_t + view.compiled.energy.carbon_cny_per_t
         cost: F8 = price / KG_PER_TONNE * view.carbon_kg_per_mwh
-        return cost
+        return cost if self._shadow_cny_per_mwh is None else cost + self._shadow_cny_per_mwh
 
     def _job_cny(self, view: SystemView) -> F8:
         """Return the cost of a reference accelerator for an hour, ``(Q, P)``, CNY/h."""

@@ -203,11 +203,14 @@ LABELS: dict[str, tuple[str, str]] = {
     "settlement_note": ("What each region's demand would pay, and each site earn, for the "
                         "accelerator-hours really used, at the prices of the time. Both sums are "
                         "computed on their own, from jobs and requests and from what pools were "
-                        "metered to work.",
+                        "metered to work. Whoever sends over a full link pays its congestion "
+                        "rent, which the link earns.",
                         "各区域需求按实际使用的卡时与当时价格应付的金额,以及各站点应得的金额。"
-                        "两个合计分别由作业与请求、由资源池计量独立算得。"),
+                        "两个合计分别由作业与请求、由资源池计量独立算得。"
+                        "经满载链路传输者支付该链路的阻塞租金，由链路收取。"),
     "plan_for_jobs": ("For jobs, CNY", "作业 / 元"),
     "plan_for_requests": ("For requests, CNY", "推理 / 元"),
+    "plan_for_links": ("Rents of links, CNY", "链路租金 / 元"),
     "plan_pays": ("Pays, CNY", "应付 / 元"),
     "plan_earns": ("Earns, CNY", "应得 / 元"),
     "plan_moved": ("(jobs moved elsewhere)", "(已迁走的作业)"),

@@ -16,7 +16,7 @@ from computenet.report.labels import Labels, labels_of
 from computenet.report.map import map_figure, map_note
 from computenet.report.style import CSS
 from computenet.report.view import Lang, Names, RunView
-from computenet.results.settlement import settlement, site_earnings
+from computenet.results.settlement import link_earnings, settlement, site_earnings
 
 __all__ = ["FONT", "draw", "head", "render_report", "section"]
 
@@ -155,7 +155,7 @@ def _plan(run: RunView, names: Names, label: Labels) -> list[str]:
         parts.append(
             section(
                 "settlement", label("settlement"),
-                planning.settled(paid, site_earnings(run), names, label),
+                planning.settled(paid, site_earnings(run), link_earnings(run), names, label),
                 note=label("settlement_note"),
             )
         )  # fmt: skip

@@ -12,7 +12,7 @@ from computenet.report.labels import Labels
 from computenet.report.numbers import compact, plain, share
 from computenet.report.sections import html_table
 from computenet.report.view import Names, RunView
-from computenet.results.nodal_prices import UNIT, nodal_prices
+from computenet.results.nodal_prices import LINK, UNIT, nodal_prices
 
 __all__ = ["plan_gap", "plan_section", "settled", "site_prices"]
 
@@ -155,43 +155,62 @@ def _cell(row: dict[str, Any] | None, factor: float = 1.0) -> str:
     return f'<span class="range">{spread}{price}{DEGENERATE}</span>'
 
 
-def settled(paid: pd.DataFrame, earned: pd.DataFrame, names: Names, label: Labels) -> str:
-    """Return what regions pay and what sites earn, each with its sum.
+def settled(
+    paid: pd.DataFrame, earned: pd.DataFrame, rents: pd.DataFrame, names: Names, label: Labels
+) -> str:
+    """Return what regions pay, and what sites and links earn, each with its sum.
 
     Parameters
     ----------
-    paid, earned
-        What `settlement` and `site_earnings` return.
+    paid, earned, rents
+        What `settlement`, `site_earnings` and `link_earnings` return.
     """
+    rents = rents[rents["earned_cny"] != 0.0]
+    linked = not rents.empty
+    on_link = paid["target"].str.startswith(LINK)
+    both = pd.concat([
+        earned, rents.assign(kind=LINK, site=LINK + rents["link"], accelerator_h=0.0),
+    ], ignore_index=True)  # fmt: skip
     sides = (
-        (paid, "region", "paid_cny", "plan_pays", names.region),
-        (earned, "site", "earned_cny", "plan_earns", names.site),
+        (paid.assign(kind=paid["kind"].mask(on_link, LINK)), "region", "paid_cny", "plan_pays"),
+        (both if linked else earned, "site", "earned_cny", "plan_earns"),
     )
+
+    def named(key: str, item: str) -> str:
+        if not item:
+            return label("plan_moved")
+        if item.startswith(LINK):
+            return f"{label('plan_link')} {item.removeprefix(LINK)}"
+        return names.region(item) if key == "region" else names.site(item)
+
     out = ""
-    for frame, key, money, verb, named in sides:
+    parts = ["jobs", "requests", LINK] if linked else ["jobs", "requests"]
+    for frame, key, money, verb in sides:
         table = frame.assign(
-            jobs=frame[money].where(frame["kind"] == "jobs", 0.0),
-            requests=frame[money].where(frame["kind"] == "requests", 0.0),
+            **{part: frame[money].where(frame["kind"] == part, 0.0) for part in parts},
             both=frame[money],
         )
-        sums = table.groupby(key)[["accelerator_h", "jobs", "requests", "both"]].sum()
+        sums = table.groupby(key)[["accelerator_h", *parts, "both"]].sum()
         sums = sums.sort_values("both", ascending=False, kind="stable")
         total = float(sums["both"].sum())
         rows = [
-            _settled_row(named(item) if item else label("plan_moved"), row, total, label)
+            _settled_row(named(key, str(item)), row, parts, total, label)
             for item, row in zip(sums.index, sums.to_dict("records"), strict=True)
         ]
-        whole = _settled_row(label("total"), sums.sum().to_dict(), total, label)
+        whole = _settled_row(label("total"), sums.sum().to_dict(), parts, total, label)
         last = "".join(
             f'<td class="{"t" if at == 0 else ""}">{cell}</td>' for at, cell in enumerate(whole)
         )
-        titles = ("col_hours", "plan_for_jobs", "plan_for_requests", verb, "plan_part")
+        of_links = ("plan_for_links",) if linked else ()
+        titles = ("col_hours", "plan_for_jobs", "plan_for_requests", *of_links, verb, "plan_part")
         head = [(label(f"col_{key}"), True), *((label(title), False) for title in titles)]
         out += html_table(head, rows, f'<tr class="sum">{last}</tr>')
     return out
 
 
-def _settled_row(name: str, row: dict[Any, Any], total: float, label: Labels) -> list[str]:
-    amounts = [plain(row[key], 2) for key in ("jobs", "requests", "both")]
+def _settled_row(
+    name: str, row: dict[Any, Any], parts: list[str], total: float, label: Labels
+) -> list[str]:
+    amounts = [plain(row[key], 2) for key in (*parts, "both")]
     part = share(row["both"] / total if total else None)
     return [escape(name), compact(row["accelerator_h"], label.lang), *amounts, part]

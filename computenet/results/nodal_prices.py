@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["UNIT", "nodal_prices", "price_sets"]
+__all__ = ["LINK", "LINK_UNIT", "UNIT", "link_price_sets", "nodal_prices", "price_sets"]
 
 #: Ends of a range that differ by less than this, relative, are one price.
 UNIQUE = 1e-6
 #: What an accelerator-hour is priced in.
 UNIT = "CNY/accelerator-h"
+#: How the rent of a link is named in plans, before the link's name, and what it is priced in.
+LINK, LINK_UNIT = "link ", "CNY/GB"
 
 
 def nodal_prices(run: Any) -> pd.DataFrame:
@@ -70,3 +72,34 @@ def price_sets(run: Any) -> pd.DataFrame:
     priced = priced.assign(target=priced["target"].astype(str))
     sets = priced.pivot_table(index="epoch_s", columns="target", values="price")
     return pd.DataFrame(sets.ffill().bfill())
+
+
+def link_price_sets(run: Any) -> pd.DataFrame:
+    """Return rents of links by set: one row a time, one column a link that any set names.
+
+    A set of prices of compute or of links replaces the one before; a link that it does not name
+    cannot be filled whatever the plan, so its rent is 0.
+
+    Parameters
+    ----------
+    run
+        Results, or anything that hands over columns of its tables by ``parts``.
+
+    Returns
+    -------
+    DataFrame
+        CNY per GB; the index is ``epoch_s``, the columns are links.
+    """
+    columns = ["epoch_s", "kind", "target", "unit", "price"]
+    parts = [
+        part[(part["kind"] == "price") & part["unit"].isin([UNIT, LINK_UNIT])]
+        for part in run.parts("plans", columns)
+    ]
+    priced = pd.concat(parts)
+    priced = priced.assign(target=priced["target"].astype(str))
+    links = priced[(priced["unit"] == LINK_UNIT) & priced["target"].str.startswith(LINK)]
+    if links.empty:
+        return pd.DataFrame()
+    links = links.assign(target=links["target"].str.removeprefix(LINK))
+    sets = links.pivot_table(index="epoch_s", columns="target", values="price", observed=True)
+    return pd.DataFrame(sets.reindex(np.unique(priced["epoch_s"])).fillna(0.0))

@@ -28,6 +28,7 @@ TABLES = (
     "arrivals",
     "sites",
     "links",
+    "link_flows",
     "bills",
     "events",
     "plans",
@@ -116,6 +117,11 @@ class Results:
     def links(self) -> pd.DataFrame:
         """One row a (slot, link) that carried something."""
         return self.tables["links"]
+
+    @property
+    def link_flows(self) -> pd.DataFrame:
+        """Who sent what over links that plans put a price on, by set of prices."""
+        return self.tables["link_flows"]
 
     @property
     def bills(self) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What regions pay, and sites earn, for compute at the nodal prices of the plans.
+"""What regions pay, and sites and links earn, at the prices of the plans.
 
 A slot is settled at the last set of prices given by its start; slots before the first set, at the
 first. With `h_pt` the accelerator-hours that pool or group `p` was metered to work in slot `t`, and
@@ -13,6 +13,11 @@ Users pay in proportion to what they claim, so that what is paid at `p` is `e_p`
   answer, in the groups there that serve their model.
 
 Where no job was stopped and started again, claims of jobs *are* what was metered.
+
+A link `l` that plans put a rent ``beta_lk`` on from set `k` to the next earns it on what it was
+metered to carry meanwhile, and every sender `d` pays for its own part:
+
+    e_l = sum_k beta_lk sum_d gb_lkd.
 """
 
 from __future__ import annotations
@@ -23,16 +28,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from computenet.results.nodal_prices import price_sets
+from computenet.results.nodal_prices import LINK, link_price_sets, price_sets
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["settlement", "site_earnings"]
+__all__ = ["link_earnings", "settlement", "site_earnings"]
 
 F8 = NDArray[np.float64]
 
 PAYER = ["kind", "region", "demand_class"]
 SELLER = ["kind", "site", "accelerator", "pool", "target"]
-FIGURES = ["accelerator_h", "price_cny", "paid_cny"]
+FIGURES = ["accelerator_h", "carried_gb", "price_cny", "paid_cny"]
 
 
 def site_earnings(results: Any) -> pd.DataFrame:
@@ -74,21 +79,18 @@ def site_earnings(results: Any) -> pd.DataFrame:
         sums = rows.groupby(["pool", "target"], sort=False).sum().reset_index()
         blocks.append(sums.assign(kind=kind))
     if not blocks:
-        return pd.DataFrame(columns=[*SELLER, *FIGURES[:2], "earned_cny"])
+        return pd.DataFrame(columns=[*SELLER, "accelerator_h", "price_cny", "earned_cny"])
     table = pd.concat(blocks, ignore_index=True)
     table["site"] = [where[pool].site for pool in table["pool"]]
     table["accelerator"] = [where[pool].accelerator for pool in table["pool"]]
     table["price_cny"] = table["earned_cny"] / table["accelerator_h"].where(
         table["accelerator_h"] > 0.0
     )
-    return pd.DataFrame(table[[*SELLER, *FIGURES[:2], "earned_cny"]])
+    return pd.DataFrame(table[[*SELLER, "accelerator_h", "price_cny", "earned_cny"]])
 
 
-def settlement(results: Any) -> pd.DataFrame:
-    """Return what every region's demand pays to every site at nodal prices.
-
-    The sum over a pool or group is what `site_earnings` says it earned, so what regions pay and
-    what sites earn are equal.
+def link_earnings(results: Any) -> pd.DataFrame:
+    """Return what links earn for the traffic that they carried, at their congestion rents.
 
     Parameters
     ----------
@@ -98,16 +100,84 @@ def settlement(results: Any) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a (region, class, pool or group): ``kind`` (``jobs`` or ``requests``), ``region``,
-        ``demand_class``, ``site``, ``accelerator``, ``pool``, ``target``, ``accelerator_h``,
-        ``price_cny`` (mean price of those hours) and ``paid_cny``. `region` and `demand_class` are
-        empty for work that no job or request now on record is known for: that of jobs that were
-        moved to another pool. Empty where the policy gives no prices.
+        One row a link that a plan put a rent on, 0 or more, and that carried something: ``link``,
+        ``a``, ``b`` (its ends), ``carried_gb`` while the rents held, ``price_cny`` (mean rent of a
+        gigabyte) and ``earned_cny``. Empty where the policy gives no rents of links.
     """
-    earned = site_earnings(results)
-    columns = [*PAYER, *SELLER[1:], *FIGURES]
-    if earned.empty:
+    columns = ["link", "a", "b", "carried_gb", "price_cny", "earned_cny"]
+    flows = _rents(results)
+    if flows.empty:
         return pd.DataFrame(columns=columns)
+    sums = flows.groupby("link", sort=True)[["carried_gb", "paid_cny"]].sum().reset_index()
+    ends = {link.id: (link.a, link.b) for link in results.scenario.topology.links}
+    table = sums.rename(columns={"paid_cny": "earned_cny"}).assign(
+        a=[ends[link][0] for link in sums["link"]],
+        b=[ends[link][1] for link in sums["link"]],
+        price_cny=sums["paid_cny"] / sums["carried_gb"],
+    )
+    return pd.DataFrame(table[columns])
+
+
+def _rents(results: Any) -> pd.DataFrame:
+    """Return what every sender put on links with a rent, and what it pays, by set of prices."""
+    keys = ["link", *PAYER]
+    flows = results.tables["link_flows"]
+    if flows.empty:
+        return pd.DataFrame(columns=[*keys, "carried_gb", "paid_cny"])
+    flows = flows.astype(dict.fromkeys(keys, str))
+    prices = link_price_sets(results)
+    row = np.searchsorted(prices.index, flows["epoch_s"], side="right") - 1
+    column = prices.columns.get_indexer(pd.Index(flows["link"]))
+    rent = prices.to_numpy(np.float64)[np.maximum(row, 0), column]
+    return pd.DataFrame(flows.assign(paid_cny=rent * flows["carried_gb"]))
+
+
+def settlement(results: Any) -> pd.DataFrame:
+    """Return what every region's demand pays to every site and link at the plans' prices.
+
+    The sum over a pool or group is what `site_earnings` says it earned and the sum over a link what
+    `link_earnings` says, so what regions pay is what sites and links earn.
+
+    Parameters
+    ----------
+    results
+        Results of a run.
+
+    Returns
+    -------
+    DataFrame
+        One row a (region, class, pool or group), and one a (region, class, link with a rent):
+        ``kind`` (``jobs``, ``requests`` or, on links, ``bulk-moves``), ``region``,
+        ``demand_class`` (of a bulk move its name), ``site``, ``accelerator``, ``pool`` (all empty
+        for a link), ``target`` (pool, group, or ``link ID``), ``accelerator_h``, ``carried_gb``,
+        ``price_cny`` (mean price of those hours, or of a gigabyte) and ``paid_cny``. `region` and
+        `demand_class` are empty for work that no job or request now on record is known for: that
+        of jobs that were moved to another pool. Empty where the policy gives no prices.
+    """
+    parts = [part for part in (_paid_to_sites(results), _paid_to_links(results)) if len(part)]
+    columns = [*PAYER, *SELLER[1:], *FIGURES]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def _paid_to_links(results: Any) -> pd.DataFrame:
+    """Return what senders pay for the links that they used."""
+    flows = _rents(results)
+    keys = ["link", *PAYER]
+    paid = flows.groupby(keys, sort=True)[["carried_gb", "paid_cny"]].sum().reset_index()
+    paid = paid.assign(
+        target=LINK + paid["link"], price_cny=paid["paid_cny"] / paid["carried_gb"],
+        accelerator_h=0.0, site="", accelerator="", pool="",
+    )  # fmt: skip
+    return pd.DataFrame(paid.sort_values([*PAYER, "target"], kind="stable", ignore_index=True))
+
+
+def _paid_to_sites(results: Any) -> pd.DataFrame:
+    """Return what demand pays for accelerator-hours, by pool and group."""
+    earned = site_earnings(results)
+    if earned.empty:
+        return earned
     claims = pd.concat(
         [_claims_of_jobs(results), _claims_of_requests(results, earned)], ignore_index=True
     )
@@ -119,11 +189,12 @@ def settlement(results: Any) -> pd.DataFrame:
     of_money = (shared["claimed_cny"] / claimed.where(claimed > 0.0)).fillna(of_hours)
     hours, paid = of_hours * shared["accelerator_h"], of_money * shared["earned_cny"]
     shared = shared.assign(
-        accelerator_h=hours, paid_cny=paid, price_cny=paid / hours.where(hours > 0.0)
-    )
+        accelerator_h=hours, paid_cny=paid, price_cny=paid / hours.where(hours > 0.0),
+        carried_gb=0.0,
+    )  # fmt: skip
     shared = shared[(hours > 0.0) | (paid > 0.0)]
     order = [*PAYER, "target"]
-    return pd.DataFrame(shared.sort_values(order, kind="stable", ignore_index=True)[columns])
+    return pd.DataFrame(shared.sort_values(order, kind="stable", ignore_index=True))
 
 
 def _slot_h(results: Any, frame: pd.DataFrame) -> F8:
@@ -193,7 +264,10 @@ def _claims_of_requests(results: Any, earned: pd.DataFrame) -> pd.DataFrame:
         columns=["service_class", "model", "tokens"],
     )
     groups = earned.loc[earned["kind"] == "requests", ["site", "target"]]
-    groups = groups.assign(model=groups["target"].str.rpartition("/")[2])
+    groups = groups.assign(
+        model=[name.rpartition("/")[2] for name in groups["target"]],
+        site=groups["site"].astype(str),
+    )
     flows = results.tables["request_flows"].astype(
         {"region": str, "site": str, "service_class": str}
     )

@@ -165,13 +165,23 @@ class BulkMoves:
         if not move.links:
             return
         self._jobs.advance(now_s)
-        sent = (now_s - move.since_s) * move.spec.gbps / BITS_PER_BYTE
-        move.sent_gb += sent
-        move.cny += self._line_cny(move.spec, now_s - move.since_s)
-        self._transfers.carried_by_line(move.links, move.since_s, now_s, sent)
+        self._count(move, now_s)
         self._jobs.reserve(move.links, -move.spec.gbps, now_s)
         move.links = []
         move.version += 1
+
+    def count_lines(self, now_s: float) -> None:
+        """Write what lines have carried so far; everything before `now_s` must be processed."""
+        for move in self._moves:
+            if move.links:
+                self._count(move, now_s)
+
+    def _count(self, move: _Move, now_s: float) -> None:
+        sent = (now_s - move.since_s) * move.spec.gbps / BITS_PER_BYTE
+        move.sent_gb += sent
+        move.cny += self._line_cny(move.spec, now_s - move.since_s)
+        self._transfers.carried_by_line(move.flow, move.links, move.since_s, now_s, sent)
+        move.since_s = now_s
 
     def on_link(self, link: int, up: bool, now_s: float) -> None:
         """Answer a cut or a repair, after the network knows of it."""

@@ -21,6 +21,7 @@ from computenet.simulation.disturbances import Disturbances
 from computenet.simulation.events import EventLog
 from computenet.simulation.foresight import Foresight
 from computenet.simulation.job_plane import JobPlane
+from computenet.simulation.link_use import LinkFlows, LinkUse
 from computenet.simulation.load_meter import LoadMeter
 from computenet.simulation.plan_log import PlanLog
 from computenet.simulation.power_states import PowerStates
@@ -53,6 +54,7 @@ class Outcome:
     pools: PoolTotals
     requests: RequestTotals
     links: LinkTotals
+    link_flows: LinkFlows
     events: EventLog
     plans: PlanLog
     faults: FaultTotals
@@ -146,6 +148,7 @@ class Engine:
         self._reachable = compiled.requests.feasible
         self._job_reachable = self._find_job_arcs()
         self._faults = FaultTotals()
+        self._link_use = LinkUse(compiled)
         self._disturbances = Disturbances(
             scenario, compiled, self._jobs, self._agenda, self._log, self._faults
         )
@@ -267,6 +270,7 @@ class Engine:
         up = bool(self._cut_count[link] == 0)
         if up == bool(self._transfers.up[link]):
             return
+        self._link_use.route(self._requests.routed(), self._transfers.routes)
         self._jobs.set_link(link, up, now_s)
         self._moves.on_link(link, up, now_s)
         self._update_arcs(now_s)
@@ -400,6 +404,8 @@ class Engine:
             self._plans.setpoint_mw[:, first:] = plan.setpoint_mw[:, None]
         if plan.prices:
             self._plans.prices.append((now_s, plan.prices))
+            if self._link_use.is_set(plan.prices):
+                self._link_use.follow(now_s, plan.prices, self._read_links(now_s))
         if np.isfinite(plan.expected_cny):
             self._plans.expected_cny.append((now_s, plan.expected_cny))
         if self._leaving:
@@ -427,6 +433,12 @@ class Engine:
         if stopped + moved:
             detail = f"{stopped} gangs stop and wait, {moved} go to other pools"
             self._log.add(now_s, "gangs-moved", "", detail)
+
+    def _read_links(self, now_s: float) -> F8:
+        """Bring the use of links up to now; return what jobs and bulk moves have sent."""
+        self._moves.count_lines(now_s)
+        self._link_use.route(self._requests.routed(), self._transfers.routes)
+        return self._transfers.carried_by_sender(now_s)
 
     def _view(self, now_s: float) -> SystemView:
         compiled = self._compiled
@@ -488,6 +500,8 @@ class Engine:
         links = self._transfers.finish(horizon_s)
         self._faults.reused_gb = self._jobs.reused_gb
         requests = self._requests.finish()
+        self._link_use.route(requests.routed.astype(np.float64), self._transfers.routes)
+        link_flows = self._link_use.finish(self._transfers.sent_by.gb)
         busy, load = self._requests.serving_integrals()
         out = self._jobs.out
         n_pools = len(compiled.pools.ids)
@@ -518,7 +532,15 @@ class Engine:
             tokens_out=by_pool(requests.tokens_out),
         )
         return Outcome(
-            jobs, pools, requests, links, self._log, self._plans, self._faults, self._jobs.rows()
+            jobs,
+            pools,
+            requests,
+            links,
+            link_flows,
+            self._log,
+            self._plans,
+            self._faults,
+            self._jobs.rows(),
         )
 
     def _available_s(self) -> F8:

@@ -134,7 +134,7 @@ class JobRecovery(JobRouting):
         elif self.resident[region, kind, site] or self._stored(job, site):
             self.reused_gb += size_gb
             size_gb = 0.0
-        flow = transfers.add_flow(region, site, size_gb)
+        flow = transfers.add_flow(region, site, size_gb, int(self._demand[job]))
         if flow >= len(self._flow_start_s):
             more = len(transfers.size_gb) - len(self._flow_start_s)
             self._flow_start_s = np.append(self._flow_start_s, np.zeros(more))

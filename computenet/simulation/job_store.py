@@ -129,6 +129,7 @@ class JobStore:
         self._placed = np.zeros(n, dtype=np.int64)
         self._upcoming_s = float(table.submit_s[0]) if n else np.inf
         transfers.size_gb[:n] = table.data_gb
+        transfers.sent_by.owner[:n] = self._demand
         self._flow_start_s = np.append(table.submit_s, np.zeros(len(transfers.size_gb) - n))
         self._moves: list[int] = []
         self._job_of_flow: dict[int, int] = {}  # of transfers after a job's first
@@ -224,7 +225,7 @@ class JobStore:
         self._job_of_flow = {
             flow + shift: int(number[job]) for flow, job in self._job_of_flow.items()
         }
-        transfers.move_window(keep, number, table.data_gb)
+        transfers.move_window(keep, number, table.data_gb, demand)
 
     def job_id(self, job: int) -> int:
         """Return a job's number in its source."""

@@ -107,6 +107,11 @@ class RequestPlane:
         self._queues.set_network(now_s, rtt_s, circle_ok)
         self._price = transfer_cny
 
+    def routed(self) -> F8:
+        """Return real requests routed so far, ``(D, G)``."""
+        real: F8 = self._queues.routed() * float(self._compiled.sampling)
+        return real if self._books is None else real + self._books.routed
+
     def _charge(self, counted: I8) -> None:
         routed: I8 | F8 = counted
         if self._books is not None:

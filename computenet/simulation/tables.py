@@ -39,6 +39,7 @@ def make_tables(
         "arrivals": _arrivals(compiled, outcome.requests),
         "sites": _sites(compiled, outcome, accounts),
         "links": _links(compiled, outcome),
+        "link_flows": _link_flows(scenario, compiled, outcome),
         "bills": bill_jobs(scenario, compiled, totals.billed_accelerator_s).table(),
         "events": _events(outcome),
         "plans": _plans(compiled, outcome),
@@ -269,6 +270,27 @@ def _links(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
             "b": _category(network.b[link], nodes),
             "carried_gb": gb,
             "utilisation": gb / capacity,
+        }
+    )
+
+
+def _link_flows(scenario: Scenario, compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
+    flows, regions = outcome.link_flows, compiled.regions
+    moves = scenario.network.bulk_moves
+    senders = [("requests", r, c) for r in regions for c in compiled.requests.classes]
+    senders += [("jobs", r, c) for r in regions for c in compiled.jobs.classes]
+    senders += [("bulk-moves", move.region, move.name) for move in moves]
+    kinds, places, names = (
+        np.asarray([sender[k] for sender in senders], dtype=object)[flows.sender] for k in range(3)
+    )
+    return pd.DataFrame(
+        {
+            "epoch_s": flows.begin_s,
+            "link": _category(flows.link, compiled.network.link_ids),
+            "kind": pd.Categorical(kinds, categories=["requests", "jobs", "bulk-moves"]),
+            "region": pd.Categorical(places, categories=list(regions)),
+            "demand_class": pd.Categorical(names),
+            "carried_gb": flows.carried_gb,
         }
     )
 

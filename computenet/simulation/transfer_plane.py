@@ -18,6 +18,7 @@ from computenet.kernels.transfers import (
 )
 from computenet.network import alternative_routes, shortest_routes
 from computenet.scenario.network import NetworkSpec
+from computenet.simulation.link_use import SentBy
 from computenet.simulation.slots import seconds_by_slot
 from computenet.simulation.totals import LinkTotals
 from computenet.units import BITS_PER_BYTE
@@ -68,6 +69,9 @@ class TransferPlane:
         self._reserved_gbps = np.zeros(n_links)
         self._line_gb = np.zeros((n_links, compiled.n_slots))
         self._line_expected_gb = self._line_sent_gb = 0.0
+        demands = self._regions * len(compiled.jobs.classes)
+        self.sent_by = SentBy(demands + len(spec.bulk_moves), n_links, n_flows)
+        self.sent_by.owner[n_jobs:] = demands + np.arange(len(spec.bulk_moves))
         self._turn = np.zeros(self._pairs)
         for number, move in enumerate(spec.bulk_moves):
             flow = n_jobs + number
@@ -165,8 +169,8 @@ class TransferPlane:
         self.route[flows] = (way * len(self._weights) + service) * self._pairs + pair
         return price
 
-    def add_flow(self, region: int, site: int, size_gb: float) -> int:
-        """Return a new flow of a pair, beyond those of the jobs' first transfers."""
+    def add_flow(self, region: int, site: int, size_gb: float, owner: int) -> int:
+        """Return a new flow of a pair for a job demand, beyond those of jobs' first transfers."""
         flow = self._flows
         self._flows += 1
         if flow == len(self.size_gb):
@@ -182,6 +186,10 @@ class TransferPlane:
             )
             self.size_gb = np.append(self.size_gb, np.zeros(more))
             self.route = np.append(self.route, np.zeros(more, dtype=np.int64))
+            by = self.sent_by
+            by.owner = np.append(by.owner, np.zeros(more, dtype=np.int64))
+            by.told_gb = np.append(by.told_gb, np.zeros(more))
+        self.sent_by.owner[flow] = owner
         self.route[flow] = region * self._sites + site
         self.size_gb[flow] = size_gb
         return flow
@@ -218,8 +226,12 @@ class TransferPlane:
         self._reserved_gbps[links] += gbps
         self._change(now_s)
 
-    def carried_by_line(self, links: list[int], begin_s: float, end_s: float, gb: float) -> None:
-        """Write what a dedicated line carried."""
+    def carried_by_line(
+        self, move: int, links: list[int], begin_s: float, end_s: float, gb: float
+    ) -> None:
+        """Write what the dedicated line of a bulk move carried."""
+        moves = len(self._spec.bulk_moves)
+        self.sent_by.gb[move - moves, links] += gb  # their rows are the last
         if end_s > begin_s:
             slots, seconds = seconds_by_slot(self._compiled, begin_s, end_s)
             self._line_gb[links, slots] += gb * seconds / (end_s - begin_s)
@@ -256,6 +268,8 @@ class TransferPlane:
         self._count_done()
         sent = self._done_gb.copy()
         state = self._state
+        flows: list[int] = []
+        amounts: list[float] = []
         for route in np.flatnonzero(state.active > 0):
             virtual = state.virtual_gb[route] + state.rate_gb_s[route] * (
                 now_s - state.virtual_s[route]
@@ -265,24 +279,30 @@ class TransferPlane:
                 flow = stack.pop()
                 if flow < 0:
                     continue
-                sent[route] += virtual - (state.key_gb[flow] - self.size_gb[flow])
+                amount = float(virtual - (state.key_gb[flow] - self.size_gb[flow]))
+                sent[route] += amount
+                flows.append(flow)
+                amounts.append(amount)
                 stack += [int(state.left[flow]), int(state.right[flow])]
+        at = np.asarray(flows, dtype=np.int64)
+        self.sent_by.tell(at, np.asarray(amounts), self.route[at], self._paths)
         return sent
 
     def _count_done(self) -> None:
         """Count the flows that ended since the last time."""
         done = self._out.flow[self._counted : self._reported]
         np.add.at(self._done_gb, self.route[done], self.size_gb[done])
+        self.sent_by.tell(done, self.size_gb[done], self.route[done], self._paths)
         self._counted = self._reported
 
-    def move_window(self, keep: I8, number: I8, size_gb: F8) -> None:
+    def move_window(self, keep: I8, number: I8, size_gb: F8, owner: I8) -> None:
         """Let jobs that ended leave and later ones come; flows are renumbered with their jobs.
 
         Parameters
         ----------
         keep, number
             Jobs that stay, and the new number of each job (-1 = it leaves).
-        size_gb
+        size_gb, owner
             Of the jobs that come.
         """
         self._count_done()
@@ -294,7 +314,7 @@ class TransferPlane:
         named[:before] = number
         named[before:] = first + np.arange(beyond)
 
-        def column(values: Any, value: float, fresh: F8 | None = None) -> Any:
+        def column(values: Any, value: float, fresh: F8 | I8 | None = None) -> Any:
             out = np.full(first + beyond, value, dtype=values.dtype)
             out[: len(keep)] = values[keep]
             out[first:] = values[flows[len(keep) :]]
@@ -315,8 +335,18 @@ class TransferPlane:
         self._out.count[0] = 0
         self._reported = self._counted = 0
         self.size_gb = column(self.size_gb, 0.0, size_gb)
+        self.sent_by.owner = column(self.sent_by.owner, 0, owner)
+        self.sent_by.told_gb = column(self.sent_by.told_gb, 0.0)
         self.route = column(self.route, 0)
         self.first_move, self._flows = first, first + beyond
+
+    def carried_by_sender(self, now_s: float) -> F8:
+        """Return what jobs' demands, then bulk moves, have sent over each link by now.
+
+        ``(Q + moves, L)``, GB; everything before `now_s` must be processed.
+        """
+        self._sent_by_route(now_s)
+        return self.sent_by.gb.copy()
 
     def _settle_expected(self, now_s: float) -> None:
         sent = self._sent_by_route(now_s)

@@ -102,9 +102,11 @@ def test_a_link_that_binds_has_a_rent_and_is_kept() -> None:
     assert seen >= 3
     table = nodal_prices(results).set_index("target")
     assert table.loc[f"link {LONG}", "price"] > 0.0
-    # What regions pay for compute is what sites earn, rents of links or not.
-    paid, earned = cn.settlement(results), cn.site_earnings(results)
-    assert paid["paid_cny"].sum() == pytest.approx(earned["earned_cny"].sum(), rel=1e-9)
+    # What regions pay is what sites and links earn.
+    paid, earned = cn.settlement(results), cn.site_earnings(results)["earned_cny"].sum()
+    rents = cn.link_earnings(results).set_index("link")["earned_cny"]
+    assert rents[LONG] > 0.0
+    assert paid["paid_cny"].sum() == pytest.approx(earned + rents.sum(), rel=1e-9)
 
 
 def _fresh(view: SystemView) -> MatchingPolicy:

@@ -34,6 +34,21 @@ def test_what_the_report_shows(planned: cn.Results, lang: str) -> None:
     assert sums[0] == sums[1]
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_rents_of_full_links_are_part_of_both_sums(lang: str) -> None:
+    narrow = {"topology.links.east-west.capacity_gbps": 0.1}
+    run = cn.simulate(cn.load("two-hubs", days=0.25, policy="matching", overrides=narrow))
+    assert cn.link_earnings(run)["earned_cny"].sum() > 0.0
+    page = render_report(run, lang)
+    section = re.search(r'<section id="settlement">.*?</section>', page, re.S)
+    assert section is not None
+    sums = re.findall(r'<tr class="sum">(.*?)</tr>', section.group(0), re.S)
+    assert len(sums) == 2
+    assert sums[0] == sums[1]
+    for key in ("plan_for_links", "plan_link"):
+        assert LABELS[key][0 if lang == "en" else 1] in section.group(0)
+
+
 def test_a_price_that_is_not_unique_is_said_to_be_so(planned: cn.Results) -> None:
     plans = planned.plans.copy()
     at = plans.index[(plans["kind"] == "price") & (plans["target"] == "east/unit")][0]

@@ -1,0 +1,243 @@
+"""What the dispatch policy asks of its windows: where each limit binds, and where it is slack."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import computenet as cn
+from computenet.errors import InputError
+from computenet.policies import example_views, make_policy
+from computenet.policies.dispatch import DispatchPolicy
+from computenet.policies.dispatch_holds import JobHolds
+from computenet.policies.dispatch_limits import DispatchLimits
+from computenet.policies.dispatch_window import WindowBuilder
+from computenet.policies.forecast import make_forecaster
+from computenet.simulation import run_scenario
+
+EAST = 0
+
+
+def priced(east: float | list[float], west: float | list[float], days: float = 1) -> dict[str, Any]:
+    """Two hubs with these prices by hour."""
+    raw: dict[str, Any] = cn.load("two-hubs", days=days).model_dump(mode="json")
+    for tariff in raw["topology"]["tariffs"]:
+        price = east if tariff["id"] == "east" else west
+        for season in tariff["seasons"]:
+            season["price_cny_per_mwh"] = price if isinstance(price, list) else [price] * 24
+    return raw
+
+
+def dispatched(raw: dict[str, Any], **parameters: object) -> cn.Results:
+    raw["policy"] = {"name": "dispatch", "parameters": parameters}
+    return cn.simulate(cn.load(raw))
+
+
+# ---- carbon ------------------------------------------------------------------------------------
+
+
+def test_a_carbon_cap_that_binds_is_kept_and_one_that_is_wide_changes_nothing() -> None:
+    """The west is cleaner (400 against 600 kg/MWh) and, here, dear."""
+
+    def run(**parameters: object) -> dict[str, Any]:
+        return dispatched(priced(500.0, 900.0), **parameters).summary
+
+    free = run()
+    kg = free["carbon"]["kg"]
+    tight = run(carbon_cap_t_per_day=0.97 * kg / 1000.0)
+    assert tight["carbon"]["kg"] <= 0.97 * kg
+    assert tight["cost"]["total_cny"] > free["cost"]["total_cny"]
+    east, before = (each["by_site"]["east"]["facility_mwh"] for each in (tight, free))
+    assert east < before
+    wide = run(carbon_cap_t_per_day=1.5 * kg / 1000.0)
+    assert wide["carbon"]["kg"] == kg
+    assert wide["cost"] == free["cost"]
+
+
+def test_a_cap_and_green_targets_are_not_looked_at_together() -> None:
+    both = {"carbon_cap_t_per_day": 1.0, "green_short_cny_per_mwh": 1.0}
+    with pytest.raises(InputError, match="does not go together"):
+        make_policy("dispatch", both)
+
+
+# ---- green targets -----------------------------------------------------------------------------
+
+
+def green(wind_mw: float = 0.0, certificates: float = 0.0, **parameters: object) -> cn.Results:
+    """The east is cheap, has a fifth of its power by contract and a target of four fifths."""
+    raw = priced(500.0, 700.0)
+    raw["energy"] |= {"model": "full", "certificate_share": certificates}
+    for site in raw["topology"]["sites"]:
+        site["climate"] = {"annual_c": 15.0, "january_c": 5.0, "july_c": 28.0}
+    if wind_mw:
+        raw["topology"]["sites"][EAST]["generators"] = [
+            {"id": "east/wind", "kind": "wind", "connection": "on-site", "capacity_mw": wind_mw,
+             "capacity_factor": 0.3, "price_cny_per_mwh": 0.0}
+        ]  # fmt: skip
+    return dispatched(raw, **parameters)
+
+
+def share(results: cn.Results) -> float:
+    return float(results.summary["by_site"]["east"]["green_share"])
+
+
+def test_a_green_target_that_is_missed_moves_work_from_its_site() -> None:
+    free, asked = green(wind_mw=0.1), green(wind_mw=0.1, green_short_cny_per_mwh=800.0)
+    assert share(free) < 0.5 < 0.55 < share(asked)
+    east = [r.summary["by_site"]["east"]["facility_mwh"] for r in (free, asked)]
+    assert east[1] < 0.9 * east[0]
+    notes = asked.events[asked.events["kind"] == "note"]["detail"]
+    assert notes.str.contains("green share [east]", regex=False).any()
+
+
+@pytest.mark.parametrize("met", [{"wind_mw": 1.0}, {"certificates": 0.6}])
+def test_a_green_target_that_is_met_changes_nothing(met: dict[str, float]) -> None:
+    """By wind of its own, or by contracts and certificates together."""
+    free, asked = green(**met), green(**met, green_short_cny_per_mwh=800.0)
+    assert share(free) >= 0.8 - 1e-9
+    assert asked.summary["cost"] == free.summary["cost"]
+
+
+@pytest.mark.parametrize(
+    ("model", "contract", "certificates", "expected"),
+    [("full", 0.2, 0.0, 0.8), ("full", 0.2, 0.1, 0.7), ("full", 0.8, 0.0, 0.0),
+     ("full", 0.2, 0.6, 0.0), ("simple", 0.2, 0.0, 0.0)],
+)  # fmt: skip
+def test_what_a_target_asks_of_generation(
+    model: str, contract: float, certificates: float, expected: float
+) -> None:
+    from computenet.compilation import compile_scenario
+
+    overrides = {
+        "energy.model": model,
+        "energy.certificate_share": certificates,
+        "topology.sites.east.green_contract_share": contract,
+    }
+    if model == "full":
+        climate = {"annual_c": 15.0, "january_c": 5.0, "july_c": 28.0}
+        overrides |= {f"topology.sites.{name}.climate": climate for name in ("east", "west")}
+    compiled = compile_scenario(cn.load("two-hubs", overrides=overrides))
+    assert compiled.sites.green_generation_min[EAST] == pytest.approx(expected)
+
+
+def test_what_was_used_so_far_is_what_the_run_accounts_for() -> None:
+    raw = priced(500.0, 700.0)
+    raw["energy"]["model"] = "full"
+    for site in raw["topology"]["sites"]:
+        site["climate"] = {"annual_c": 15.0, "january_c": 5.0, "july_c": 28.0}
+    raw["topology"]["sites"][EAST]["generators"] = [
+        {"id": "east/pv", "kind": "pv", "connection": "on-site", "capacity_mw": 0.05,
+         "capacity_factor": 0.2, "price_cny_per_mwh": 0.0}
+    ]  # fmt: skip
+    policy = DispatchPolicy(green_short_cny_per_mwh=100.0)
+    results = run_scenario(cn.load(raw), policy)
+    carried, sites = policy._limits.carried(), results.summary["by_site"]
+    for i, name in enumerate(("east", "west")):
+        assert carried["consumed_mwh"][i] == pytest.approx(sites[name]["facility_mwh"], rel=0.05)
+        assert carried["green_mwh"][i] == pytest.approx(sites[name]["onsite_mwh"], rel=0.05)
+        assert carried["carbon_kg"][i] == pytest.approx(sites[name]["carbon_kg"], rel=0.05)
+
+
+# ---- data --------------------------------------------------------------------------------------
+
+
+def test_windows_know_where_data_lies_and_what_moving_it_costs() -> None:
+    view = example_views()["usual"]
+    compiled = view.compiled
+    builder = WindowBuilder(compiled, 1e-4, 0.02, DispatchLimits(compiled, 0.0, None, 0.0), np.inf)
+    builder.observe(view)
+    edges_s = view.now_s + 3600.0 * np.arange(3.0)
+    expected = make_forecaster("persistence").expect(view, edges_s)
+    data = builder.window(view, edges_s, expected).problem.data
+    assert data is not None
+    load = view.job_load_accelerators.reshape(2, 2)
+    part = load / load.sum(axis=0)
+    price = compiled.jobs.transfer_cny_per_gb
+    # Region A's data of class 0 lies at site a, region B's of class 1 at b.
+    assert not data.here.any()
+    assert data.price_cny_per_gb[0, 0] == pytest.approx(part[1, 0] * price[1, 0])
+    assert data.price_cny_per_gb[0, 1] == pytest.approx(part[:, 0] @ price[:, 1])
+    assert data.price_cny_per_gb[1, 1] == pytest.approx(part[0, 1] * price[0, 1])
+
+
+def test_jobs_wait_for_a_cheap_night_elsewhere_only_where_their_data_can_follow() -> None:
+    """Power is cheap in the west by night; data lies in the east, and a gigabyte costs 1 CNY."""
+
+    def night_starts(replicas: list[dict[str, str]]) -> float:
+        raw = priced(600.0, [200.0] * 8 + [900.0] * 16, days=2)
+        for item in raw["workload"]["job_classes"]:
+            if item["name"] == "long":
+                item |= {"deadline_h": 30.0, "rate_per_day": 40, "run_time_median_s": 5400.0}
+        for link in raw["topology"]["links"]:
+            link["price_cny_per_gb"] = 1.0 if link["id"] == "east-west" else 0.0
+        for region in raw["topology"]["regions"]:
+            region["training_share"] = float(region["id"] == "RE")
+        raw["network"]["replicas"] = replicas
+        results = dispatched(raw, pace_jobs=False)
+        jobs = results.jobs[results.jobs["job_class"] == "long"].dropna(subset=["start_s"])
+        return float((jobs["start_s"] % 86_400.0 < 8 * 3600.0).mean())
+
+    there = night_starts([{"site": "west", "job_class": "long"}])
+    away = night_starts([])
+    assert there > 0.7
+    assert away < 0.45
+
+
+# ---- hourly amounts ----------------------------------------------------------------------------
+
+
+def crowded(rate_per_day: float, **parameters: object) -> cn.Results:
+    night = [200.0] * 8 + [900.0] * 16
+    raw = priced(night, night, days=2)
+    for item in raw["workload"]["job_classes"]:
+        if item["name"] == "long":
+            item |= {"deadline_h": 30.0, "rate_per_day": rate_per_day,
+                     "run_time_median_s": 5400.0}  # fmt: skip
+    return dispatched(raw, **parameters)
+
+
+def test_no_more_starts_than_the_dispatch_has_at_work_where_all_cannot_start() -> None:
+    """All long jobs in the cheap hours would be more than there is room for."""
+    paced, at_once = (crowded(60.0, pace_jobs=pace) for pace in (True, False))
+    waits = [float(r.jobs.query("job_class == 'short'")["wait_s"].mean()) for r in (paced, at_once)]
+    assert waits[0] < 0.5 * waits[1]
+    for results in (paced, at_once):
+        deadlines = results.summary["jobs"]["deadlines"]
+        assert deadlines["met"] == deadlines["jobs"] > 0
+
+
+def test_pace_is_slack_where_there_is_room() -> None:
+    """No hour is better than another, no charge on peaks spreads work, the best place has room."""
+    flat = [500.0] * 24
+    runs = []
+    for pace in (True, False):
+        raw = priced(flat, flat, days=0.5)
+        for tariff in raw["topology"]["tariffs"]:
+            tariff["demand_charge_cny_per_kw_month"] = 0.0
+        for pool in raw["topology"]["pools"]:
+            pool["count"] *= 8
+        for item in raw["workload"]["job_classes"]:
+            if item["name"] == "long":
+                item["deadline_h"] = 30.0
+        runs.append(dispatched(raw, pace_jobs=pace))
+    assert runs[0].summary["cost"] == runs[1].summary["cost"]
+    assert runs[0].jobs["start_s"].equals(runs[1].jobs["start_s"])
+
+
+def test_the_amount_that_may_start_by_hand() -> None:
+    """Ten accelerators for two hours, then none; jobs of four hours: 5 on the mean, times 4 h."""
+    view = example_views()["usual"]
+    compiled = view.compiled
+    builder = WindowBuilder(compiled, 1e-4, 0.02, DispatchLimits(compiled, 0.0, None, 0.0), np.inf)
+    holds = JobHolds(compiled, builder, 0.02, pace=True)
+    pools = len(compiled.pools.ids)
+    training = np.zeros((8, 2, pools))
+    training[1:3, 0, 0] = 10.0
+    compiled.jobs.held_run_s[0] = 4 * 3600.0
+    answer: Any = SimpleNamespace(training=training)
+    assert holds._amounts(answer, 1)[0] == pytest.approx(5.0 * 4 * 3600.0)
+    assert holds._amounts(answer, 3)[0] == 0.0
+    assert holds._amounts(answer, 2)[0] == pytest.approx(2.5 * 4 * 3600.0)
