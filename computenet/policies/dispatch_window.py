@@ -418,7 +418,7 @@ class WindowBuilder:
         return DataShipping(
             gb_per_accelerator_h=gb,
             here=(there | (part == 0.0)[:, :, None]).all(axis=0) & there.any(axis=0),
-            open=reach.any(axis=0),
+            open=np.asarray(reach.any(axis=0)),
             price_cny_per_gb=np.einsum("rc,rci->ci", part, moved),
         )
 

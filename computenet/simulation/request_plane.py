@@ -109,7 +109,7 @@ class RequestPlane:
 
     def routed(self) -> F8:
         """Return real requests routed so far, ``(D, G)``."""
-        real: F8 = self._queues.routed() * float(self._compiled.sampling)
+        real = self._queues.routed().astype(np.float64) * self._compiled.sampling
         return real if self._books is None else real + self._books.routed
 
     def _charge(self, counted: I8) -> None:
