@@ -77,7 +77,7 @@ class DispatchPolicy:
         every_h: Annotated[float, Field(gt=0.0, le=24.0)] = 1.0,
         forecast: str = "seasonal",
         hold_jobs: bool = True,
-        pace_jobs: bool = True,
+        pace_jobs: bool = False,
         tidal: bool = False,
         switch_cny: Annotated[float, Field(ge=0.0)] = 0.5,
         miss_cny: Annotated[float, Field(ge=0.0)] = 0.0001,
