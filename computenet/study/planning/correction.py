@@ -2,7 +2,8 @@
 
 A class whose service falls short in a stage gets more accelerators for the same load there. Its
 misses are taken to fall with a power of those accelerators: 1 at first (load and misses in
-proportion, which is the least that queueing does), then the power that the last two rounds showed.
+proportion, which is the least that queueing does), then the power that the last two rounds showed,
+at least 1: classes that share a model share its replicas, and what looks like less was noise.
 Jobs that wait too long get more too; the power of accelerators is corrected by what was metered, a
 site short of green energy must plan for more, and hourly electricity, its peak and transfers cost
 what operation without foresight paid above the plan's.
@@ -28,7 +29,7 @@ MOST_STEP, LEAST_STEP = 2.0, 1.02
 #: Part of the tolerance that a correction aims at.
 GOAL = 0.9
 #: Powers of accelerators with which misses may fall.
-LEAST_POWER, MOST_POWER = 0.5, 4.0
+LEAST_POWER, MOST_POWER = 1.0, 4.0
 #: Most a price is raised or lowered by in one round.
 MOST_PRICE = 1.5
 #: Part of the correction of power that is taken in one round.
