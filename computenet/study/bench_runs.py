@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
 import numpy as np
@@ -255,10 +256,28 @@ def _check_sent(tasks: Sequence[Task]) -> None:
         raise InputError(problems, "nothing was run")
 
 
+class _Worker(SpawnProcess):
+    """A process that the interrupt key does not reach, not even while it starts."""
+
+    def start(self) -> None:
+        if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover - not on Unix
+            super().start()
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    Process = _Worker
+
+
 @contextlib.contextmanager
 def processes(number: int) -> Iterator[ProcessPoolExecutor]:
     """Give processes of one thread each; on any error they are stopped at once."""
-    context = multiprocessing.get_context("spawn")
+    context = _Context()
     before = set(multiprocessing.active_children())
     with _environment(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1"):
         pool = ProcessPoolExecutor(number, mp_context=context, initializer=_begin)
