@@ -25,6 +25,13 @@ trace_app = typer.Typer(
 )
 
 
+FromOpt = Annotated[float, typer.Option(help="Begin of the window, hours after the trace's.")]
+ToOpt = Annotated[
+    float | None,
+    typer.Option(help="End of the window, hours after the trace's begin; its end by default."),
+]
+
+
 @trace_app.command("describe")
 def trace_describe(
     trace: TraceArg,
@@ -70,13 +77,8 @@ def trace_convert(
 def trace_scale(
     trace: TraceArg,
     target: TargetArg,
-    from_h: Annotated[
-        float, typer.Option(help="Begin of the window, hours after the trace's.")
-    ] = 0.0,
-    to_h: Annotated[
-        float | None,
-        typer.Option(help="End of the window, hours after the trace's begin; its end by default."),
-    ] = None,
+    from_h: FromOpt = 0.0,
+    to_h: ToOpt = None,
     keep: Annotated[
         float, typer.Option(help="Share of the rows that is kept, above 0 to 1.")
     ] = 1.0,
@@ -160,13 +162,8 @@ def trace_draw(
     target: Annotated[
         Path, typer.Argument(metavar="TARGET", help="File to write: .parquet, .csv or .csv.gz.")
     ],
-    from_h: Annotated[
-        float, typer.Option(help="Begin of the window, hours after the trace's.")
-    ] = 0.0,
-    to_h: Annotated[
-        float | None,
-        typer.Option(help="End of the window, hours after the trace's begin; its end by default."),
-    ] = None,
+    from_h: FromOpt = 0.0,
+    to_h: ToOpt = None,
     keep: Annotated[
         float, typer.Option(help="Share of the requests that is kept, above 0 to 1.")
     ] = 1.0,
