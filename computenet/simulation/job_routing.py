@@ -43,7 +43,9 @@ class JobRouting(JobStore):
                 self._set_checkpoints(np.asarray([job]))
             self._flow_start_s[job] = now_s
             self._moves.append(job)
-        self._active = np.concatenate([self._active, np.asarray(released, dtype=np.int64)])
+        # Those submitted since the last `load` are counted there as they come.
+        counted = [job for job in released if job < self._seen and self._pool[job] >= 0]
+        self._active = np.concatenate([self._active, np.asarray(counted, dtype=np.int64)])
         if released:
             self._quiet_s = self._event_s = 0.0
 

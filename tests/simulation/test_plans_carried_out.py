@@ -12,8 +12,10 @@ import computenet as cn
 from computenet.compilation import compile_scenario
 from computenet.errors import InputError
 from computenet.policies import Plan, PriceRow, SystemView, make_policy
+from computenet.scenario.scenario import LinkCut
 from computenet.simulation import run_scenario
 from computenet.simulation.demand import demand_of
+from computenet.simulation.engine import LOAD_MEMORY_S
 from computenet.simulation.foresight import Foresight
 from computenet.simulation.held_jobs import HeldJobs
 
@@ -291,3 +293,33 @@ def test_lending_nothing_changes_nothing() -> None:
 def test_a_policy_that_lends_says_so() -> None:
     with pytest.raises(InputError, match="lends = True"):
         run_scenario(cn.load("two-hubs", days=0.2), Planned(half_serving))
+
+
+def test_jobs_let_go_between_two_epochs_are_counted_once() -> None:
+    """A cut replans within an epoch: jobs submitted and held since it began are let go there."""
+    cut_s = 36_400.0
+
+    def add(view: SystemView) -> dict[str, object]:
+        demands = len(view.job_load_accelerators)
+        if view.now_s < cut_s:
+            return {"hold": np.ones(demands)}
+        return {"release_accelerator_s": np.full(demands, np.inf)}
+
+    scenario = cn.load("two-hubs", days=0.5)
+    cut = LinkCut(kind="link-cut", at_h=cut_s / 3600.0, duration_h=0.1, link="east-west")
+    scenario = scenario.model_copy(update={"events": [cut]})
+    policy = Planned(add)
+    jobs = run_scenario(scenario, policy).jobs
+    between = (jobs["submit_s"] > 36_000.0) & (jobs["submit_s"] < cut_s)
+    assert between.sum() > 3
+    before, after = (
+        next(view for view in policy.views if view.now_s == now_s) for now_s in (36_000.0, 36_900.0)
+    )
+    compiled = after.compiled
+    there = jobs[(jobs["submit_s"] <= 36_900.0) & ~(jobs["finish_s"] <= 36_900.0)]
+    kind = there["job_class"].astype(str).map(compiled.jobs.classes.index).to_numpy(np.int64)
+    pool = there["pool"].astype(str).map(compiled.pools.ids.index).to_numpy(np.int64)
+    asked = there["accelerators"].to_numpy(np.float64) * compiled.jobs.speed[kind, pool]
+    keep = np.exp(-900.0 / LOAD_MEMORY_S)
+    load = after.job_load_accelerators - keep * before.job_load_accelerators
+    assert load.sum() == pytest.approx((1.0 - keep) * asked.sum())
