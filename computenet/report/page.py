@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
-from computenet.report import figures, physical, planning, sections
+from computenet.report import figures, physical, planning, provenance, sections
 from computenet.report.export import TOOLS, drawn, prepare, toolbar
 from computenet.report.geography import ground
 from computenet.report.labels import Labels, labels_of
@@ -74,10 +74,10 @@ def render_report(run: RunView, lang: Lang = "en") -> str:
         section("events", label("events"), sections.events(run, label)),
         section("audit", label("audit"), sections.audit(run, label), note=label("audit_note")),
         section(
-            "sources", label("sources"), sections.sources(run, label), note=label("sources_note")
+            "sources", label("sources"), provenance.sources(run, label), note=label("sources_note")
         ),
-        section("limits", label("limits"), sections.limits(label)),
-        section("run", label("run"), sections.provenance(run, label)),
+        section("limits", label("limits"), provenance.limits(label)),
+        section("run", label("run"), provenance.provenance(run, label)),
     ]
     title = escape(getattr(run.scenario.title, lang))
     nav = "".join(

@@ -16,7 +16,7 @@ from computenet.report.page import draw, head, section
 from computenet.report.plan_map import plan_map
 from computenet.report.plan_view import PlanView
 from computenet.report.plan_words import PlanWords
-from computenet.report.sections import source_list
+from computenet.report.provenance import source_list
 from computenet.report.view import Lang, Names
 
 __all__ = ["render_plan"]
