@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"results", "scenario", "units", "errors"},
     "study": {
         "simulation", "optimization", "policies", "results", "report", "scenario", "workload",
-        "compilation", "compiled", "network", "engines", "streams", "units", "errors",
+        "compilation", "compiled", "energy", "network", "engines", "streams", "units", "errors",
     },
     "interop": {
         "results", "scenario", "compilation", "compiled", "network", "units", "errors",

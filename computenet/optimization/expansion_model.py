@@ -34,8 +34,8 @@ With ``on(v)[y]`` = what of ``v`` is in service in stage y, each constraint by i
 * traffic    ``sum_(r,g,i over l) traffic X <= capacity_l + wave on(n)[l,y]``
 * budget     ``investment of stage y <= budget_y``
 * carbon     ``sum_i L[i,y,carbon] <= cap_y``
-* links      ``L[flat] = sum_t base_t U``, ``L[serving], L[moving] = sum_(c,t) draw_ct z`` over
-  requests, jobs; ``L[pv], L[wind], L[battery] = on(P)``
+* links      ``L[flat] = metered_y sum_t base_t U``, ``L[serving], L[moving] = metered_y
+  sum_(c,t) draw_ct z`` over requests, jobs; ``L[pv], L[wind], L[battery] = on(P)``
 
 What is bought in stage y at price p costs ``p yearly`` in every year it serves. With ``worth[y]``
 the present value of 1 a year over stage y, the objective is::
@@ -140,11 +140,11 @@ def _add_links(m: Making, pair_site: I8, pair_chip: I8, tasks: tuple[I8, I8]) ->
         row = m.row(f"link {name}", f"{name} power", s.names, lower=0.0, upper=0.0)
         m.same(row, every, m.columns[f"link {name}"], -1.0)
         if name == "flat":
-            m.same(row, pair_site, m.columns["used"], c.base_kw[pair_chip][:, None])
+            m.same(row, pair_site, m.columns["used"], c.base_kw[pair_chip][:, None] * c.metered)
         elif name in ("serving", "moving"):
             mine = d.moves[kind] == (name == "moving")
             draw = np.where(mine, d.draw_kw[kind, pair_chip[pair]], 0.0)
-            m.same(row, pair_site[pair], m.columns["tasks"], draw[:, None])
+            m.same(row, pair_site[pair], m.columns["tasks"], draw[:, None] * c.metered)
         else:
             k = ("pv", "wind", "battery").index(name)
             m.in_service(row, every, m.columns[name], everywhere(p.serves[k], n), 1.0)

@@ -23,7 +23,7 @@ so a price of 100 kCNY a chip, 3 CNY a watt and 0.4 CNY a kWh are 100, 3 and 0.4
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,8 @@ class ChipSupply:
         ``(T, Y, Y)`` bought in stage a, in service in b.
     fleet
         ``(I, T, Y)`` of today's fleet that is left.
+    metered
+        ``(Y,)`` or ``(1,)`` power of chips, busy or idle, over what the data say of them.
     """
 
     names: tuple[str, ...]
@@ -92,6 +94,7 @@ class ChipSupply:
     yearly: F8
     serves: B1
     fleet: F8
+    metered: F8 = field(default_factory=lambda: np.ones(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +292,7 @@ class ExpansionProblem:
             ("chips.supply", c.supply, (kinds, years), c.names, (False, True)),
             ("chips.nameplate_kw", c.nameplate_kw, (kinds,), c.names, (False, False)),
             ("chips.base_kw", c.base_kw, (kinds,), c.names, (False, False)),
+            ("chips.metered", c.metered, c.metered.shape, self.stages.names, (False, False)),
             ("energy.pue", e.pue, (sites, years, hours), s.names, (False, False)),
             ("energy.price", e.price, (sites, years, hours), s.names, (True, False)),
             ("energy.emission", e.emission, (sites, years, hours), s.names, (False, False)),

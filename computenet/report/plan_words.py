@@ -326,6 +326,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "derate_room": ("Accelerators for the same load, {where}: {more}",
                     "同等负载所需加速卡，{where}：{more}"),
     "derate_draw": ("Power of accelerators: {more}", "加速卡功率：{more}"),
+    "derate_own": ("Yield of wind and sun that is used: {more}", "可利用的风光出力：{more}"),
     "derate_price": ("Cost of grid energy, for want of foresight: {more}",
                      "电量电费（实际运行无预知）：{more}"),
     "derate_peak": ("Peak charge: {more}", "容（需）量电费：{more}"),

@@ -129,6 +129,31 @@ def test_taking_a_target_away_never_costs_more(limit: str, value: object) -> Non
     assert parts.objective == pytest.approx(with_target.objective, rel=2e-4)
 
 
+def test_chips_that_draw_more_than_their_data_say() -> None:
+    """A factor on their power in all stages is the power itself; in one stage it costs less."""
+    problem = random_problem(3)
+    d, c = problem.demand, problem.chips
+    many = len(problem.stages.years)
+
+    def with_factor(factor: np.ndarray) -> float:
+        chips = replace(c, metered=factor)
+        return expand(replace(problem, chips=chips), gap=EXACT, method="whole").objective
+
+    scaled = replace(
+        problem,
+        demand=replace(d, draw_kw=d.draw_kw * 1.2),
+        chips=replace(c, base_kw=c.base_kw * 1.2),
+    )
+    whole = expand(scaled, gap=EXACT, method="whole").objective
+    assert with_factor(np.full(many, 1.2)) == pytest.approx(whole, rel=1e-5)
+    assert with_factor(np.full(1, 1.2)) == pytest.approx(whole, rel=1e-5)
+    none = with_factor(np.ones(many))
+    last = with_factor(np.where(np.arange(many) == many - 1, 1.2, 1.0))
+    assert none < last < whole
+    with pytest.raises(InputError, match="metered"):
+        with_factor(np.full(many, -1.0))
+
+
 def test_sites_in_another_order_cost_the_same() -> None:
     problem = random_problem(4, sites=3)
     turn = np.array([2, 0, 1])

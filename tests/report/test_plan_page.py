@@ -405,7 +405,7 @@ def test_what_was_corrected_is_read_back(verified: PlanOutcome, tmp_path: Path) 
     found = verified.verification
     assert found is not None
     one = found.rounds[0]
-    by = replace(one.derating, draw=1.0 + 1 / 3, room=one.derating.room * 1.7)
+    by = replace(one.derating, draw=one.derating.draw * (1.0 + 1 / 3), room=one.derating.room * 1.7)
     changed = replace(found, rounds=(replace(one, derating=by),))
     made = replace(verified, verification=changed)
     told = load_plan_view(made.save(tmp_path / "plan")).simulated

@@ -1,12 +1,14 @@
 """What a plan's assumptions become after its simulation showed otherwise.
 
 A class whose service falls short in a stage gets more accelerators for the same load there. Its
-misses are taken to fall with a power of those accelerators: 1 at first (load and misses in
-proportion, which is the least that queueing does), then the power that the last two rounds showed,
-at least 1: classes that share a model share its replicas, and what looks like less was noise.
-Jobs that wait too long get more too; the power of accelerators is corrected by what was metered, a
-site short of green energy must plan for more, and hourly electricity, its peak and transfers cost
-what operation without foresight paid above the plan's.
+misses are taken to fall with a power of those accelerators: at first in proportion to the load
+where replicas are chosen blindly, and with its square where the better of several is chosen
+(the mean-field limit of the supermarket model: Mitzenmacher, IEEE Trans. Parallel Distrib. Syst.
+12(10), 2001), then with the power that the last two rounds showed, at least 1: classes that share a
+model share its replicas, and what looks like less was noise. Jobs that wait too long get more too;
+the power of accelerators is corrected by what was metered in each stage, wind and sun by what of
+them was used, a site short of green energy must plan for more, and a megawatt-hour from the grid,
+the peak and transfers cost what operation without foresight paid above the plan's.
 """
 
 from __future__ import annotations
@@ -27,34 +29,33 @@ F8 = NDArray[np.float64]
 #: Most a class's accelerators are raised by in one round, and least where they are raised at all.
 MOST_STEP, LEAST_STEP = 2.0, 1.02
 #: Part of the tolerance that a correction aims at.
-GOAL = 0.9
+GOAL = 0.8
 #: Powers of accelerators with which misses may fall.
 LEAST_POWER, MOST_POWER = 1.0, 4.0
+#: The first power, by the choice of replicas.
+FIRST_POWER = {"random": 1.0, "round-robin": 1.0, "least-work": 2.0, "two-choices": 2.0}
 #: Most a price is raised or lowered by in one round.
 MOST_PRICE = 1.5
-#: Part of the correction of power that is taken in one round.
-DAMPING = 0.8
 
 
 def corrected(rounds: Sequence[Round], within: Agreement) -> Derating:
     """Return the assumptions of the next plan."""
     last = rounds[-1]
     inputs, before = last.outcome.inputs, last.derating
-    draw = before.draw
-    if abs(last.energy_gap) > within.energy:
-        planned = float(last.stages["energy_gwh_planned"].sum())
-        ratio = float(last.stages["energy_gwh_simulated"].sum()) / max(planned, 1e-12)
-        draw *= 1.0 + DAMPING * (ratio - 1.0)
+    planned = np.maximum(last.stages["energy_gwh_planned"].to_numpy(np.float64), 1e-12)
+    drawn = last.stages["energy_gwh_simulated"].to_numpy(np.float64) / planned
+    own = before.own * _ratio(last, "own_gwh")
     gaps = last.sites["green_gap"].fillna(0.0).to_numpy(np.float64)
     short: F8 = gaps.reshape(-1, len(inputs.problem.sites.names))
     asked = inputs.problem.energy.green_share > 0.0
     green = before.green + np.where(asked, np.maximum(short.T, 0.0), 0.0)
     price, peak, network = before.price, before.peak, before.network
     if abs(last.cost_gap) > within.cost:
-        price *= _ratio(last, "grid energy")
-        peak *= _ratio(last, "peak charge")
+        more = float(planned @ drawn) / float(planned.sum())
+        price *= _ratio(last, "grid energy", _ratio(last, "import_gwh", most=np.inf))
+        peak *= _ratio(last, "peak charge", more)
         network *= _ratio(last, "network")
-    return Derating(_room(rounds, within), draw, green, price, peak, network)
+    return Derating(_room(rounds, within), before.draw * drawn, green, own, price, peak, network)
 
 
 def _room(rounds: Sequence[Round], within: Agreement) -> F8:
@@ -64,10 +65,12 @@ def _room(rounds: Sequence[Round], within: Agreement) -> F8:
     services = [item.name for item in last.outcome.inputs.scenario.workload.service_classes]
     n = len(services)
     lost = _lost(last, services)
-    powers: F8 = np.ones(lost.shape)
+    choice = last.outcome.inputs.scenario.run.replica_choice
+    powers: F8 = np.full(lost.shape, FIRST_POWER[choice])
     if len(rounds) > 1:
         earlier = rounds[-2]
-        powers = _powers(_lost(earlier, services), lost, earlier.derating.room[:n], room[:n])
+        rooms = (earlier.derating.room[:n], room[:n])
+        powers = _powers(_lost(earlier, services), lost, *rooms, FIRST_POWER[choice])
     for k, y in np.argwhere(lost > within.service).tolist():
         step = float(lost[k, y] / (GOAL * within.service)) ** (1.0 / float(powers[k, y]))
         room[k, y] *= min(max(step, LEAST_STEP), MOST_STEP)
@@ -85,9 +88,9 @@ def _lost(of: Round, services: list[str]) -> F8:
     return values
 
 
-def _powers(before: F8, now: F8, room_before: F8, room_now: F8) -> F8:
-    """Return the power with which misses fell as accelerators rose, 1 where they did not rise."""
-    powers = np.ones(now.shape)
+def _powers(before: F8, now: F8, room_before: F8, room_now: F8, first: float) -> F8:
+    """Return the power with which misses fell as accelerators rose, the first where none did."""
+    powers = np.full(now.shape, first)
     for at in np.ndindex(*now.shape):
         raised = math.log(room_now[at] / room_before[at])
         if raised > 0.0 and before[at] > 0.0 and now[at] > 0.0:
@@ -96,10 +99,11 @@ def _powers(before: F8, now: F8, room_before: F8, room_now: F8) -> F8:
     return powers
 
 
-def _ratio(last: Round, part: str) -> float:
-    """Return what a part cost over what was planned, all stages together."""
-    planned = float(last.stages[f"{part} planned"].sum())
-    simulated = float(last.stages[f"{part} simulated"].sum())
-    if planned <= 0.0:
+def _ratio(last: Round, part: str, more: float = 1.0, most: float = MOST_PRICE) -> float:
+    """Return what a part was over what was planned for so much more, all stages together."""
+    planned, simulated = (
+        float(last.stages[f"{part} {name}"].sum()) for name in ("planned", "simulated")
+    )
+    if planned <= 0.0 or more <= 0.0:
         return 1.0
-    return min(max(simulated / planned, 1.0 / MOST_PRICE), MOST_PRICE)
+    return min(max(simulated / (planned * more), 1.0 / most), most)

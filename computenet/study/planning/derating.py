@@ -24,17 +24,20 @@ class Derating:
         ``(C, Y)`` on accelerators held for one that is busy, services first, then jobs: 1.2 = a
         class gets a fifth more than load and utilisation ask for.
     draw
-        On the power of accelerators, idle and busy.
+        ``(Y,)`` on the power of accelerators, idle and busy.
     green
         ``(I, Y)`` added to the green share that is asked of a site.
+    own
+        On what wind and sun yield: what operation without foresight uses of what the plan would.
     price, peak, network
         On what electricity by the hour, its peak and transfers cost: what operation without
         foresight pays above the plan's perfect one.
     """
 
     room: F8
-    draw: float
+    draw: F8
     green: F8
+    own: float = 1.0
     price: float = 1.0
     peak: float = 1.0
     network: float = 1.0
@@ -43,7 +46,8 @@ class Derating:
     def none(cls, inputs: PlanInputs) -> Derating:
         """Return the factors of a plan that has not been simulated."""
         p = inputs.problem
-        return cls(np.ones(p.demand.room.shape), 1.0, np.zeros(p.energy.green_share.shape))
+        room, green = np.ones(p.demand.room.shape), np.zeros(p.energy.green_share.shape)
+        return cls(room, np.ones(len(p.stages.years)), green)
 
 
 def derated(inputs: PlanInputs, by: Derating) -> PlanInputs:
@@ -55,12 +59,12 @@ def derated(inputs: PlanInputs, by: Derating) -> PlanInputs:
         demand=replace(
             p.demand,
             room=p.demand.room * by.room,
-            draw_kw=p.demand.draw_kw * by.draw,
             transfer_cost=p.demand.transfer_cost * by.network,
         ),
-        chips=replace(p.chips, base_kw=p.chips.base_kw * by.draw),
+        chips=replace(p.chips, metered=p.chips.metered * by.draw),
         energy=replace(
             p.energy,
+            output=p.energy.output * by.own,
             price=p.energy.price * by.price,
             peak_cost=p.energy.peak_cost * by.peak,
             green_share=np.where(asked > 0.0, np.minimum(asked + by.green, 1.0), asked),

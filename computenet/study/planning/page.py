@@ -81,8 +81,10 @@ def _derated(found: Verification) -> list[tuple[int, str, str, float]]:
         told = [
             ("room", name, float(by.room[c].max())) for c, name in enumerate(problem.demand.classes)
         ]
-        told += [(what, "", float(getattr(by, what)))
-                 for what in ("draw", "price", "peak", "network")]  # fmt: skip
+        told.append(("draw", "", float(by.draw[np.argmax(np.abs(by.draw - 1.0))])))
+        told += [
+            (what, "", float(getattr(by, what))) for what in ("own", "price", "peak", "network")
+        ]
         rows += [(number, *row) for row in told if abs(row[2] - 1.0) > SAME]
         most = np.max(by.green, axis=1)
         rows += [

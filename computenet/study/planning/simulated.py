@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.compiled import CompiledScenario
+from computenet.energy import location_carbon_kg
 from computenet.policies import Plan, Policy, SystemView, make_policy
 from computenet.policies.misses import idle_misses
+from computenet.study.planning.day_storage import closed_day
 from computenet.study.planning.stage_days import DayTask
+from computenet.units import KG_PER_TONNE
 
 if TYPE_CHECKING:
     from computenet.results import Results
@@ -34,8 +38,8 @@ class DayRun:
     Attributes
     ----------
     it_mwh, facility_mwh, import_mwh, own_mwh, emissions_kg, peak_mw
-        ``(I,)`` of the day; `own` is generation of the site used or stored, `peak` the highest
-        import of a slot.
+        ``(I,)`` of the day, its storage ending as it began (:func:`.closed_day`); `own` is
+        generation of the site used or stored, `peak` the highest import of a slot.
     parts_cny
         ``(7,)`` of the day, see `PARTS`; the peak's charge and contracts are those of the year.
     arrived, attained, circle, attainable
@@ -112,6 +116,7 @@ class _Watched:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self.attainable: F8 | None = None
+        self.compiled: CompiledScenario | None = None
         self.sites = np.zeros(0, dtype=np.int64)
         self.replicas: F8 = np.zeros(0)
 
@@ -120,7 +125,7 @@ class _Watched:
 
     def plan(self, view: SystemView) -> Plan:
         if self.attainable is None:
-            compiled = view.compiled
+            compiled = self.compiled = view.compiled
             self.attainable = 1.0 - idle_misses(view)
             self.sites = compiled.pools.site[compiled.groups.pool].astype(np.int64)
             serves = compiled.requests.model_of_class[:, None] == compiled.groups.model[None, :]
@@ -143,29 +148,32 @@ def _figures(task: DayTask, results: Results, policy: _Watched, seconds: float) 
     scenario, summary = task.scenario, results.summary
     ids = [site.id for site in scenario.topology.sites]
     hours = scenario.run.slot_s / 3600.0
-    sites = results.sites
-    counted = sites[sites["slot_start_s"] >= 3600.0 * task.warmup_h - 1e-6]
-    by_site = counted.groupby("site", observed=False)
+    counted = results.sites[results.sites["slot_start_s"] >= 3600.0 * task.warmup_h - 1e-6]
 
-    def energy(column: str) -> F8:
-        values: F8 = by_site[column].sum().reindex(ids).to_numpy(np.float64) * hours
+    def mwh(column: str) -> F8:
+        """Return a power of the day's slots as energy, ``(I, S)``."""
+        wide = counted.pivot(index="site", columns="slot_start_s", values=column).reindex(ids)
+        values: F8 = np.ascontiguousarray(wide.to_numpy(np.float64)) * hours
         return values
 
-    def part_of(column: str) -> float:
-        """Return how much of the whole run's sum falls into the day."""
-        whole = float(sites[column].sum())
-        return float(counted[column].sum()) / whole if whole > 0.0 else 0.0
-
-    cost = summary["cost"]
+    compiled = policy.compiled
+    assert compiled is not None
+    physical, facility_mwh = compiled.energy, mwh("facility_mw")
+    first = compiled.n_slots - facility_mwh.shape[1]
+    balance = closed_day(
+        compiled, first, facility_mwh, (mwh("discharge_mw") - mwh("charge_mw")) / hours
+    )
+    carbon_kg = location_carbon_kg(balance.imported, physical.emission_kg_per_mwh[:, first:])
+    used, cycled = balance.used.sum(axis=1), balance.discharged.sum(axis=1)
     parts = np.asarray(
         [
-            float(counted["energy_cny"].sum()),
+            float((balance.imported * compiled.sites.price_cny_per_mwh[:, first:]).sum()),
             0.0,
             0.0,
-            cost["carbon_cny"] * part_of("carbon_kg"),
-            cost["generation_cny"] * part_of("generation_used_mw"),
-            cost["storage_cny"] * part_of("discharge_mw"),
-            cost["network_cny"] * 24.0 / (24.0 + task.warmup_h),
+            scenario.energy.carbon_price_cny_per_t / KG_PER_TONNE * float(carbon_kg.sum()),
+            float(physical.generation_cny_per_mwh @ used),
+            float(physical.cycle_cny_per_mwh @ cycled),
+            summary["cost"]["network_cny"] * 24.0 / (24.0 + task.warmup_h),
         ]
     )
     classes = [item.name for item in scenario.workload.service_classes]
@@ -197,12 +205,12 @@ def _figures(task: DayTask, results: Results, policy: _Watched, seconds: float) 
     pools = pools[pools["slot_start_s"] >= 3600.0 * task.warmup_h - 1e-6]
     capacity = summary["capacity"]
     return DayRun(
-        it_mwh=energy("it_mw"),
-        facility_mwh=energy("facility_mw"),
-        import_mwh=energy("import_mw"),
-        own_mwh=energy("generation_used_mw"),
-        emissions_kg=energy("carbon_kg") / hours,
-        peak_mw=by_site["import_mw"].max().reindex(ids).fillna(0.0).to_numpy(np.float64),
+        it_mwh=mwh("it_mw").sum(axis=1),
+        facility_mwh=facility_mwh.sum(axis=1),
+        import_mwh=balance.imported.sum(axis=1),
+        own_mwh=used,
+        emissions_kg=carbon_kg.sum(axis=1),
+        peak_mw=balance.imported.max(axis=1) / hours,
         parts_cny=parts,
         arrived=ended,
         attained=by_class("slo_attainment"),

@@ -23,10 +23,9 @@ def stages_table(outcome: PlanOutcome, years: list[YearRun]) -> pd.DataFrame:
     rows = []
     for y, year in enumerate(years):
         planned = {part: float(plan.costs[y, COSTS.index(part)]) * money for part in PARTS}
-        used = sum(
-            float(plan.energy[:, y, FIGURES.index(name)].sum())
-            for name in ("import", "own", "today", "discharge")
-        ) - float(plan.energy[:, y, FIGURES.index("charge")].sum())
+        year_of_plan = dict(zip(FIGURES, plan.energy[:, y].sum(axis=0).tolist(), strict=True))
+        bought, own = year_of_plan["import"], year_of_plan["own"] + year_of_plan["today"]
+        used = bought + own + year_of_plan["discharge"] - year_of_plan["charge"]
         planned_gwh = used * p.unit / 1e3
         simulated_gwh = float(year.facility_mwh.sum()) / 1e3
         row: dict[str, Any] = {"stage": outcome.stages[y]}
@@ -37,6 +36,10 @@ def stages_table(outcome: PlanOutcome, years: list[YearRun]) -> pd.DataFrame:
             "operation_cny_simulated": float(year.parts_cny.sum()),
             "energy_gwh_planned": planned_gwh,
             "energy_gwh_simulated": simulated_gwh,
+            "import_gwh planned": bought * p.unit / 1e3,
+            "import_gwh simulated": float(year.import_mwh.sum()) / 1e3,
+            "own_gwh planned": own * p.unit / 1e3,
+            "own_gwh simulated": float(year.own_mwh.sum()) / 1e3,
             "energy_gap": simulated_gwh / planned_gwh - 1.0 if planned_gwh > 0.0 else 0.0,
             "job_delay": year.delay,
             "serving_use": year.serving_use,
