@@ -18,7 +18,7 @@ from computenet.simulation import run_scenario
 from computenet.study import PlanOutcome, plan
 from computenet.study.planning import Agreement, Verification, VerificationProgress, verify
 from computenet.study.planning.correction import corrected
-from computenet.study.planning.day_storage import closed_day
+from computenet.study.planning.day_energy import closed_day, generation_cny
 from computenet.study.planning.derating import Derating, derated
 from computenet.study.planning.rounds import Round
 from computenet.study.planning.simulated import PARTS, run_day, year_of
@@ -308,3 +308,33 @@ def test_power_wind_and_sun_follow_what_was_metered(
     planned = first.outcome.inputs.problem
     assert kept.energy.output == pytest.approx(0.9 * planned.energy.output)
     assert kept.chips.metered == pytest.approx(np.full(len(table), 1.1))
+
+
+def test_generation_paid_by_use_is_used_last(tasks: list[DayTask]) -> None:
+    scenario = tasks[0].scenario
+    made = {"kind": "pv", "connection": "on-site", "capacity_factor": 0.15}
+    roof = GeneratorSpec(id="roof", capacity_mw=10.0, **made)
+    line = GeneratorSpec(id="line", capacity_mw=30.0, price_cny_per_mwh=300.0, **made)
+    sites = [
+        site.model_copy(update={"generators": [roof, line]}) for site in scenario.topology.sites
+    ]
+    topology = scenario.topology.model_copy(update={"sites": sites})
+    compiled = compile_scenario(scenario.model_copy(update={"topology": topology}))
+    first = compiled.n_slots - round(86_400.0 / compiled.slot_s)
+    own = compiled.energy.pv_mw[:, first:] * compiled.slot_s / 3600.0
+    for part, paid in ((1.0, 0.75), (0.5, 0.25), (0.25, 0.0)):
+        cny = generation_cny(compiled, sites, first, part * own)
+        assert cny == pytest.approx(300.0 * paid * own.sum(), abs=1e-6)
+
+
+def test_days_that_stand_for_few_have_fewer_windows(outcome: PlanOutcome) -> None:
+    scenario = outcome.scenario()
+    workload = scenario.workload.model_copy(update={"request_rate_per_day": 1e10})
+    grown = scenario.model_copy(update={"workload": workload})
+    tasks = day_tasks(
+        outcome.inputs, 0, grown, policy="nearest", parameters={}, seed=1, warmup_h=2.0
+    )
+    periods = {task.weight > 10.0: task.scenario.run.request_period_h for task in tasks}
+    assert all(task.scenario.run.request_window_h == 0.25 for task in tasks)
+    assert periods[True] == 5.0
+    assert periods.get(False, 12.0) == 12.0

@@ -13,7 +13,7 @@ from computenet.compiled import CompiledScenario
 from computenet.energy import location_carbon_kg
 from computenet.policies import Plan, Policy, SystemView, make_policy
 from computenet.policies.misses import idle_misses
-from computenet.study.planning.day_storage import closed_day
+from computenet.study.planning.day_energy import closed_day, generation_cny
 from computenet.study.planning.stage_days import DayTask
 from computenet.units import KG_PER_TONNE
 
@@ -171,7 +171,7 @@ def _figures(task: DayTask, results: Results, policy: _Watched, seconds: float) 
             0.0,
             0.0,
             scenario.energy.carbon_price_cny_per_t / KG_PER_TONNE * float(carbon_kg.sum()),
-            float(physical.generation_cny_per_mwh @ used),
+            generation_cny(compiled, scenario.topology.sites, first, balance.used),
             float(physical.cycle_cny_per_mwh @ cycled),
             summary["cost"]["network_cny"] * 24.0 / (24.0 + task.warmup_h),
         ]

@@ -24,9 +24,11 @@ MOVED = 0.1
 FACTORS = (5000, 3000, 2000, 1500, 1000, 700, 500, 300, 200, 150, 100, 70, 50, 30, 20, 15, 10, 7, 5,
            3, 2)  # fmt: skip
 #: Requests of a day that are simulated if need be; where there are more, they are simulated in
-#: windows of one of these lengths out of every period, h, after as much warm-up.
+#: windows of one of these lengths out of every period, h, after as much warm-up. Days that stand
+#: for few of the year have longer periods: hardly more than their peak counts.
 MANY = 30e6
 WINDOWS_H, PERIOD_H, WARMUP_H = (0.5, 0.25), 5.0, 0.25
+FEW_DAYS, LONG_PERIOD_H = 10.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,14 @@ def day_tasks(
     run = scenario.run.model_copy(
         update={
             "warmup_h": warmup_h, "sampling": sampling, "request_window_h": window_h,
-            "request_period_h": PERIOD_H if window_h else 0.0, "request_warmup_h": WARMUP_H,
+            "request_warmup_h": WARMUP_H,
         }
     )  # fmt: skip
     tasks = []
     for at, (day, weight) in enumerate(zip(days.day.tolist(), days.weight.tolist(), strict=True)):
         start = datetime(year, 1, 1, tzinfo=offset) + timedelta(days=day, hours=-warmup_h)
+        period_h = PERIOD_H if weight > FEW_DAYS else LONG_PERIOD_H
+        windows = {"request_period_h": period_h if window_h else 0.0}
         workload = scenario.workload.model_copy(
             update={
                 "request_rate_per_day": scenario.workload.request_rate_per_day
@@ -123,7 +127,8 @@ def day_tasks(
         )
         one = scenario.model_copy(
             update={
-                "start": start, "days": 1.0 + warmup_h / 24.0, "run": run, "seed": seed,
+                "start": start, "days": 1.0 + warmup_h / 24.0, "seed": seed,
+                "run": run.model_copy(update=windows),
                 "policy": PolicySpec(name=policy, parameters=parameters),
                 "events": [], "topology": _day_topology(topology, kept, at),
                 "workload": workload,

@@ -1,15 +1,21 @@
-"""Days closed: storage ends a simulated day as it began it, as on a plan's representative days."""
+"""A simulated day's electricity counted as a plan counts it.
+
+Storage ends a day as it began it, and what is paid for by use is used last.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from computenet.compiled import CompiledScenario
 from computenet.energy import Balance, balance_sites
+from computenet.scenario.topology import SiteSpec
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["closed_day"]
+__all__ = ["closed_day", "generation_cny"]
 
 F8 = NDArray[np.float64]
 
@@ -52,3 +58,43 @@ def closed_day(
         if (change <= SETTLED * battery.energy_mwh).all():
             break
     return found
+
+
+def generation_cny(
+    compiled: CompiledScenario, sites: Sequence[SiteSpec], first: int, used_mwh: F8
+) -> float:
+    """Return what generation costs that is paid for by use, dearest unused: a plan buys it last.
+
+    Within a slot plant that is paid for already goes first, then the rest at its mean price.
+
+    Parameters
+    ----------
+    sites
+        Of the topology, in the order of the arrays.
+    first
+        First slot of the day.
+    used_mwh
+        ``(I, S)`` generation used or stored in the day's slots.
+    """
+    physical, slots = compiled.energy, slice(first, first + used_mwh.shape[1])
+    cny = 0.0
+    for i, site in enumerate(sites):
+        paid_mw, price, weight = np.zeros(used_mwh.shape[1]), 0.0, 0.0
+        for kind, power_mw in (("pv", physical.pv_mw), ("wind", physical.wind_mw)):
+            mine = [item for item in site.generators if item.kind == kind]
+            mean = [item.capacity_mw * item.capacity_factor for item in mine]
+            paid = [
+                mw if item.price_cny_per_mwh else 0.0 for mw, item in zip(mean, mine, strict=True)
+            ]
+            if sum(paid) > 0.0:
+                paid_mw += power_mw[i, slots] * (sum(paid) / sum(mean))
+                weight += sum(paid)
+                price += sum(
+                    mw * item.price_cny_per_mwh for mw, item in zip(mean, mine, strict=True)
+                )
+        if weight > 0.0:
+            own_mw = physical.onsite_mw[i, slots] + physical.direct_mw[i, slots]
+            free_mwh = (own_mw - paid_mw) * (compiled.slot_s / SECONDS_PER_HOUR)
+            bought = np.maximum(used_mwh[i] - np.maximum(free_mwh, 0.0), 0.0)
+            cny += float(bought.sum()) * price / weight
+    return cny
