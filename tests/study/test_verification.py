@@ -18,7 +18,7 @@ from computenet.simulation import run_scenario
 from computenet.study import PlanOutcome, plan
 from computenet.study.planning import Agreement, Verification, VerificationProgress, verify
 from computenet.study.planning.correction import corrected
-from computenet.study.planning.day_energy import closed_day, generation_cny
+from computenet.study.planning.day_energy import closed_day
 from computenet.study.planning.derating import Derating, derated
 from computenet.study.planning.rounds import Round
 from computenet.study.planning.simulated import PARTS, run_day, year_of
@@ -262,7 +262,7 @@ def test_storage_ends_a_day_as_it_began(tasks: list[DayTask]) -> None:
         compiled = compile_scenario(scenario.model_copy(update={"topology": topology}))
         slots = round(86_400.0 / compiled.slot_s)
         load = np.full((len(sites), slots), 4.0 * compiled.slot_s / 3600.0)
-        day = closed_day(compiled, compiled.n_slots - slots, load, np.zeros(load.shape))
+        day, _ = closed_day(compiled, sites, compiled.n_slots - slots, load, np.zeros(load.shape))
         lost = day.charged.sum(axis=1) * (1.0 - 0.9) + day.discharged.sum(axis=1) * (1 / 0.9 - 1.0)
         assert day.discharged.sum() > 10.0
         assert day.discharged.sum(axis=1) == pytest.approx(0.81 * day.charged.sum(axis=1), rel=1e-4)
@@ -275,7 +275,17 @@ def test_storage_ends_a_day_as_it_began(tasks: list[DayTask]) -> None:
 
 def test_a_day_without_storage_stays_as_it_was(tasks: list[DayTask]) -> None:
     scenario = tasks[0].scenario
-    sites = [site.model_copy(update={"battery": None}) for site in scenario.topology.sites]
+    sites = [
+        site.model_copy(
+            update={
+                "battery": None,
+                "generators": [
+                    item.model_copy(update={"price_cny_per_mwh": 0.0}) for item in site.generators
+                ],
+            }
+        )
+        for site in scenario.topology.sites
+    ]
     topology = scenario.topology.model_copy(update={"sites": sites})
     task = replace(tasks[0], scenario=scenario.model_copy(update={"topology": topology}))
     day = run_day(task)
@@ -311,20 +321,27 @@ def test_power_wind_and_sun_follow_what_was_metered(
 
 
 def test_generation_paid_by_use_is_used_last(tasks: list[DayTask]) -> None:
+    """After roofs that are paid for, for what the grid would sell dearer, and only for that."""
     scenario = tasks[0].scenario
     made = {"kind": "pv", "connection": "on-site", "capacity_factor": 0.15}
     roof = GeneratorSpec(id="roof", capacity_mw=10.0, **made)
-    line = GeneratorSpec(id="line", capacity_mw=30.0, price_cny_per_mwh=300.0, **made)
-    sites = [
-        site.model_copy(update={"generators": [roof, line]}) for site in scenario.topology.sites
-    ]
-    topology = scenario.topology.model_copy(update={"sites": sites})
-    compiled = compile_scenario(scenario.model_copy(update={"topology": topology}))
-    first = compiled.n_slots - round(86_400.0 / compiled.slot_s)
-    own = compiled.energy.pv_mw[:, first:] * compiled.slot_s / 3600.0
-    for part, paid in ((1.0, 0.75), (0.5, 0.25), (0.25, 0.0)):
-        cny = generation_cny(compiled, sites, first, part * own)
-        assert cny == pytest.approx(300.0 * paid * own.sum(), abs=1e-6)
+    for price, bought in ((1.0, True), (1e6, False)):
+        line = GeneratorSpec(id="line", capacity_mw=30.0, price_cny_per_mwh=price, **made)
+        sites = [
+            site.model_copy(update={"generators": [roof, line], "battery": None})
+            for site in scenario.topology.sites
+        ]
+        topology = scenario.topology.model_copy(update={"sites": sites})
+        compiled = compile_scenario(scenario.model_copy(update={"topology": topology}))
+        first = compiled.n_slots - round(86_400.0 / compiled.slot_s)
+        own = compiled.energy.pv_mw[:, first:] * compiled.slot_s / 3600.0
+        for part, paid in ((1.0, 0.75), (0.5, 0.25), (0.25, 0.0)):
+            day, cny = closed_day(compiled, sites, first, part * own, np.zeros(own.shape))
+            assert cny == pytest.approx(price * paid * own.sum() * bought, rel=1e-9, abs=1e-6)
+            grid = 0.0 if bought else paid * own.sum()
+            assert day.imported.sum() == pytest.approx(grid, abs=1e-6)
+            assert (day.used + day.imported).sum() == pytest.approx(part * own.sum())
+            assert (day.used + day.curtailed).sum() == pytest.approx(own.sum())
 
 
 def test_days_that_stand_for_few_have_fewer_windows(outcome: PlanOutcome) -> None:

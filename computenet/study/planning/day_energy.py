@@ -15,7 +15,7 @@ from computenet.energy import Balance, balance_sites
 from computenet.scenario.topology import SiteSpec
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["closed_day", "generation_cny"]
+__all__ = ["closed_day"]
 
 F8 = NDArray[np.float64]
 
@@ -24,9 +24,13 @@ MOST_DAYS, SETTLED = 30, 1e-6
 
 
 def closed_day(
-    compiled: CompiledScenario, first: int, facility_mwh: F8, setpoint_mw: F8
-) -> Balance:
-    """Return how each site's load of a day was met, had the days before been like it.
+    compiled: CompiledScenario,
+    sites: Sequence[SiteSpec],
+    first: int,
+    facility_mwh: F8,
+    setpoint_mw: F8,
+) -> tuple[Balance, float]:
+    """Return how each site's load of a day was met, had the days before been like it, and a cost.
 
     A day that is simulated alone begins with storage as the hours before it leave it. Where that is
     less than it ends with, it buys what it leaves for the next day, and that once for every day it
@@ -34,38 +38,8 @@ def closed_day(
     until it ends as it began: the plan's days do (``store`` of
     :mod:`computenet.optimization.expansion_energy`).
 
-    Parameters
-    ----------
-    first
-        First slot of the day.
-    facility_mwh
-        ``(I, S)`` load of the day's slots.
-    setpoint_mw
-        ``(I, S)`` discharge less charge, which storage of rule ``plan`` repeats.
-    """
-    physical, slots = compiled.energy, slice(first, first + facility_mwh.shape[1])
-    hours = np.full(facility_mwh.shape[1], compiled.slot_s / SECONDS_PER_HOUR)
-    own_mwh = (physical.onsite_mw + physical.direct_mw)[:, slots] * hours
-    battery = physical.battery
-    stored = battery.initial * battery.energy_mwh
-    for _ in range(MOST_DAYS):
-        found = balance_sites(
-            facility_mwh, own_mwh, hours, compiled.sites.price_cny_per_mwh[:, slots], battery,
-            np.ascontiguousarray(physical.limit_mw[:, slots]), setpoint_mw, stored,
-        )  # fmt: skip
-        change = np.abs(found.stored[:, -1] - stored)
-        stored = found.stored[:, -1].copy()
-        if (change <= SETTLED * battery.energy_mwh).all():
-            break
-    return found
-
-
-def generation_cny(
-    compiled: CompiledScenario, sites: Sequence[SiteSpec], first: int, used_mwh: F8
-) -> float:
-    """Return what generation costs that is paid for by use, dearest unused: a plan buys it last.
-
-    Within a slot plant that is paid for already goes first, then the rest at its mean price.
+    Wind and sun that are paid for by use come last: after plant that is paid for already, and after
+    storage, in place of what the grid would sell dearer.
 
     Parameters
     ----------
@@ -73,28 +47,63 @@ def generation_cny(
         Of the topology, in the order of the arrays.
     first
         First slot of the day.
-    used_mwh
-        ``(I, S)`` generation used or stored in the day's slots.
+    facility_mwh
+        ``(I, S)`` load of the day's slots.
+    setpoint_mw
+        ``(I, S)`` discharge less charge, which storage of rule ``plan`` repeats.
+
+    Returns
+    -------
+    balance, cny
+        Of the day's slots, and what generation costs that is paid for by use.
     """
-    physical, slots = compiled.energy, slice(first, first + used_mwh.shape[1])
-    cny = 0.0
+    physical, slots = compiled.energy, slice(first, first + facility_mwh.shape[1])
+    hours = np.full(facility_mwh.shape[1], compiled.slot_s / SECONDS_PER_HOUR)
+    price = compiled.sites.price_cny_per_mwh[:, slots]
+    paid_mwh, paid_cny = _paid_by_use(compiled, sites, slots)
+    own_mwh = (physical.onsite_mw + physical.direct_mw)[:, slots] * hours
+    free_mwh = np.maximum(own_mwh - paid_mwh, 0.0)
+    battery = physical.battery
+    stored = battery.initial * battery.energy_mwh
+    for _ in range(MOST_DAYS):
+        found = balance_sites(
+            facility_mwh, free_mwh, hours, price, battery,
+            np.ascontiguousarray(physical.limit_mw[:, slots]), setpoint_mw, stored,
+        )  # fmt: skip
+        change = np.abs(found.stored[:, -1] - stored)
+        stored = found.stored[:, -1].copy()
+        if (change <= SETTLED * battery.energy_mwh).all():
+            break
+    wanted = found.imported * (price > paid_cny[:, None]) + found.unserved
+    bought = np.minimum(paid_mwh, wanted)
+    relieved = np.minimum(bought, found.unserved)
+    balance = found._replace(
+        used=found.used + bought,
+        imported=found.imported - (bought - relieved),
+        unserved=found.unserved - relieved,
+        curtailed=found.curtailed + paid_mwh - bought,
+    )
+    return balance, float(bought.sum(axis=1) @ paid_cny)
+
+
+def _paid_by_use(
+    compiled: CompiledScenario, sites: Sequence[SiteSpec], slots: slice
+) -> tuple[F8, F8]:
+    """Return generation that is paid for by use, ``(I, S)``, and its mean price, ``(I,)``."""
+    physical = compiled.energy
+    paid_mw, price = np.zeros(physical.pv_mw[:, slots].shape), np.zeros(len(sites))
     for i, site in enumerate(sites):
-        paid_mw, price, weight = np.zeros(used_mwh.shape[1]), 0.0, 0.0
+        cny, total = 0.0, 0.0
         for kind, power_mw in (("pv", physical.pv_mw), ("wind", physical.wind_mw)):
-            mine = [item for item in site.generators if item.kind == kind]
-            mean = [item.capacity_mw * item.capacity_factor for item in mine]
-            paid = [
-                mw if item.price_cny_per_mwh else 0.0 for mw, item in zip(mean, mine, strict=True)
+            mean = [
+                (item.capacity_mw * item.capacity_factor, item.price_cny_per_mwh)
+                for item in site.generators
+                if item.kind == kind
             ]
-            if sum(paid) > 0.0:
-                paid_mw += power_mw[i, slots] * (sum(paid) / sum(mean))
-                weight += sum(paid)
-                price += sum(
-                    mw * item.price_cny_per_mwh for mw, item in zip(mean, mine, strict=True)
-                )
-        if weight > 0.0:
-            own_mw = physical.onsite_mw[i, slots] + physical.direct_mw[i, slots]
-            free_mwh = (own_mw - paid_mw) * (compiled.slot_s / SECONDS_PER_HOUR)
-            bought = np.maximum(used_mwh[i] - np.maximum(free_mwh, 0.0), 0.0)
-            cny += float(bought.sum()) * price / weight
-    return cny
+            paid = sum(mw for mw, each in mean if each > 0.0)
+            if paid > 0.0:
+                paid_mw[i] += power_mw[i, slots] * (paid / sum(mw for mw, _ in mean))
+                cny += sum(mw * each for mw, each in mean)
+                total += paid
+        price[i] = cny / total if total > 0.0 else 0.0
+    return paid_mw * (compiled.slot_s / SECONDS_PER_HOUR), price

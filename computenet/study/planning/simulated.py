@@ -13,7 +13,7 @@ from computenet.compiled import CompiledScenario
 from computenet.energy import location_carbon_kg
 from computenet.policies import Plan, Policy, SystemView, make_policy
 from computenet.policies.misses import idle_misses
-from computenet.study.planning.day_energy import closed_day, generation_cny
+from computenet.study.planning.day_energy import closed_day
 from computenet.study.planning.stage_days import DayTask
 from computenet.units import KG_PER_TONNE
 
@@ -160,9 +160,10 @@ def _figures(task: DayTask, results: Results, policy: _Watched, seconds: float) 
     assert compiled is not None
     physical, facility_mwh = compiled.energy, mwh("facility_mw")
     first = compiled.n_slots - facility_mwh.shape[1]
-    balance = closed_day(
-        compiled, first, facility_mwh, (mwh("discharge_mw") - mwh("charge_mw")) / hours
-    )
+    balance, paid_cny = closed_day(
+        compiled, scenario.topology.sites, first, facility_mwh,
+        (mwh("discharge_mw") - mwh("charge_mw")) / hours,
+    )  # fmt: skip
     carbon_kg = location_carbon_kg(balance.imported, physical.emission_kg_per_mwh[:, first:])
     used, cycled = balance.used.sum(axis=1), balance.discharged.sum(axis=1)
     parts = np.asarray(
@@ -171,7 +172,7 @@ def _figures(task: DayTask, results: Results, policy: _Watched, seconds: float) 
             0.0,
             0.0,
             scenario.energy.carbon_price_cny_per_t / KG_PER_TONNE * float(carbon_kg.sum()),
-            generation_cny(compiled, scenario.topology.sites, first, balance.used),
+            paid_cny,
             float(physical.cycle_cny_per_mwh @ cycled),
             summary["cost"]["network_cny"] * 24.0 / (24.0 + task.warmup_h),
         ]
