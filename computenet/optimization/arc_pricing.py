@@ -6,8 +6,9 @@ worth at the prices, is a lower bound on the optimum *whatever the prices* (Lagr
 Geoffrion, *Math. Programming Study* 2, 1974):
 
     L = sum_d D_d min(v_d, min_a (c_a + k_a lambda_p + m_a sigma_i + b_a mu_q))
-        - sum_pk s_pk C_p max(0, lambda_p - e_pk) - sum_i P_i sigma_i - sum_l B_l beta_l
-    sigma_i <= z_i
+        - sum_pk s_pk C_p max(0, lambda_p - e_pk) - sum_l B_l beta_l
+        - sum_i (P_i sigma_i + sum_e O_ie max(0, sigma_i - z_ie))
+    sigma_i <= z_ie where O_ie is infinite
     mu_q = min_(h of q) (g_h + sum_(l in h) beta_l)
 
 The bound trusts no solver: it is computed from the prices and the data alone.
@@ -110,9 +111,11 @@ class ArcPricing:
             # A pool without end still has the cost of its fullness.
             self.most_price[: self._pools] = np.inf
         if p.power is not None and p.power.excess_cny is not None:
-            # Power beyond the limit may be had at this price, so none is worth more.
+            # Power beyond the limit may be had at an endless step's price, so none is worth more.
             of_sites = slice(self._pools, self._pools + self._sites)
-            self.most_price[of_sites] = np.minimum(self.most_price[of_sites], p.power.excess_cny)
+            price, width = p.power.excess_bounds()
+            most = np.where(np.isinf(width), price, np.inf).min(axis=1, initial=np.inf)
+            self.most_price[of_sites] = np.minimum(self.most_price[of_sites], most)
         self._scale_rows()
 
     def _scale_rows(self) -> None:
@@ -156,15 +159,18 @@ class ArcPricing:
     def _worth(self, prices: F8) -> float:
         """Return what the limits are worth at prices."""
         p = self.problem
-        if p.congestion is None:
-            return float((prices * np.where(prices > 0.0, self.limits, 0.0)).sum())
-        above = np.maximum(prices[: self._pools, None] - p.congestion.extra_cny, 0.0)
-        segments = segment_limits(p.congestion, p.capacity)
-        others, limits = prices[self._pools :], self.limits[self._pools :]
-        return float(
-            (above * np.where(above > 0.0, segments, 0.0)).sum()
-            + (others * np.where(others > 0.0, limits, 0.0)).sum()
-        )
+        total = 0.0
+        if p.power is not None and p.power.excess_cny is not None:
+            price, width = p.power.excess_bounds()
+            site = prices[self._pools : self._pools + self._sites, None]
+            total += _above(site, price, np.where(np.isinf(width), 0.0, width))
+        first = 0
+        if p.congestion is not None:
+            first = self._pools
+            segments = segment_limits(p.congestion, p.capacity)
+            total += _above(prices[:first, None], p.congestion.extra_cny, segments)
+        others, limits = prices[first:], self.limits[first:]
+        return total + float((others * np.where(others > 0.0, limits, 0.0)).sum())
 
     def bound(self, prices: F8, demand_prices: F8 | None = None) -> float:
         """Return the Lagrangian bound at prices of at least 0.
@@ -224,6 +230,11 @@ class ArcPricing:
             above = pool[:, None] > p.congestion.extra_cny
             segments = segment_limits(p.congestion, p.capacity)
             room[: self._pools] = np.where(above, segments, 0.0).sum(axis=1)
+        if p.power is not None and p.power.excess_cny is not None:
+            price, width = p.power.excess_bounds()
+            of_sites = slice(self._pools, self._pools + self._sites)
+            above = (prices[of_sites, None] > price) & np.isfinite(width)
+            room[of_sites] += np.where(above, width, 0.0).sum(axis=1)
         slope = -room
         slope[: self._pools] += use
         if p.power is not None:
@@ -274,6 +285,12 @@ class ArcPricing:
 
             at = minimise_within(fall, at, most, STEPS, late)
         return np.asarray(at / scale)
+
+
+def _above(prices: F8, steps: F8, widths: F8) -> float:
+    """Return what steps of limited width are worth that are cheaper than prices."""
+    above = np.maximum(prices - steps, 0.0)
+    return float((above * np.where(above > 0.0, widths, 0.0)).sum())
 
 
 def _middle(values: F8) -> float:

@@ -27,7 +27,6 @@ from computenet.optimization.matching_model import (
     MatchingPrices,
     matching_model,
     segment_limits,
-    unmet_bounds,
 )
 from computenet.optimization.matching_problem import MatchingProblem
 from computenet.optimization.solvers import HotModel, Solution, Status, relative_gap
@@ -180,7 +179,8 @@ class ColumnGeneration:
             cost[model.segment.slice] = p.congestion.extra_cny.ravel()
             upper[model.segment.slice] = segment_limits(p.congestion, p.capacity).ravel()
         if p.power is not None and p.power.excess_cny is not None:
-            cost[model.excess.slice], upper[model.excess.slice] = unmet_bounds(p.power.excess_cny)
+            price, width = p.power.excess_bounds()
+            cost[model.excess.slice], upper[model.excess.slice] = price.ravel(), width.ravel()
         if p.traffic is not None:
             cost[model.path.slice] = p.traffic.path_cny
         rows = np.flatnonzero((low != hot.model.row_lower) | (high != hot.model.row_upper))

@@ -21,8 +21,9 @@ __all__ = ["Matcher"]
 
 #: What may change between epochs without a new model: bounds and costs, no coefficient.
 CHANGING = {
-    "demand", "unmet_cny", "arc_cny", "arc_upper", "capacity", "site_mw", "excess_cny", "link_gb_s",
-    "path_cny", "extra_cny", "share", "demand_names", "pool_names", "site_names", "link_names",
+    "demand", "unmet_cny", "arc_cny", "arc_upper", "capacity", "site_mw", "excess_cny", "excess_mw",
+    "link_gb_s", "path_cny", "extra_cny", "share", "demand_names", "pool_names", "site_names",
+    "link_names",
 }  # fmt: skip
 
 
@@ -113,8 +114,9 @@ class Matcher:
         if problem.power is not None:
             high[whole.site.slice] = problem.power.site_mw
             if problem.power.excess_cny is not None:
-                of_excess = whole.excess.slice
-                cost[of_excess], upper[of_excess] = unmet_bounds(problem.power.excess_cny)
+                price, width = problem.power.excess_bounds()
+                cost[whole.excess.slice] = price.ravel()
+                upper[whole.excess.slice] = width.ravel()
         if problem.traffic is not None:
             cost[whole.path.slice] = problem.traffic.path_cny
             high[whole.link.slice] = problem.traffic.link_gb_s

@@ -1,17 +1,18 @@
 """The matching problem as one linear model, and the way back from its solution.
 
-    min  sum_a c_a x_a + sum_d v_d u_d + sum_h g_h f_h + sum_pk e_pk w_pk + sum_i z_i o_i
+    min  sum_a c_a x_a + sum_d v_d u_d + sum_h g_h f_h + sum_pk e_pk w_pk + sum_ie z_ie o_ie
     s.t. demand     sum_(a of d) x_a + u_d = D_d
          capacity   sum_(a to p) k_a x_a <= C_p                      (without congestion)
                     sum_(a to p) k_a x_a - sum_k w_pk <= 0           (with it)
          segments   w_pk <= s_pk C_p
-         site power sum_(a to pools of i) m_a x_a - o_i <= P_i      (o_i = 0 without a price)
+         site power sum_(a to pools of i) m_a x_a - sum_e o_ie <= P_i   (no o without a price)
+         steps      o_ie <= O_ie
          pairs      sum_(a in q) b_a x_a - sum_(h of q) f_h = 0
          links      sum_(h over l) f_h <= B_l
          arcs       0 <= x_a <= X_a;   u, f, w, o >= 0;   u_d = 0 where v_d is infinite
 
 `x` flow, `u` unmet demand, `f` traffic of a path, `w` use of a segment of a pool, `o` power of a
-site beyond its limit.
+site beyond its limit, in steps.
 """
 
 from __future__ import annotations
@@ -182,16 +183,15 @@ def matching_model(problem: MatchingProblem, arcs: I8 | None = None) -> Matching
         "site power", (0 if p.power is None else len(p.power.site_mw),),
         upper=np.inf if p.power is None else p.power.site_mw, axes=(p.site_names,),
     )  # fmt: skip
-    excess = builder.add_columns("site excess", (0,))
+    excess = builder.add_columns("site excess", (0, 0))
     if p.power is not None:
         builder.add_terms(
             site.index(p.power.pool_site[of_pool]), flow.index(), p.power.arc_mw[take]
         )
         if p.power.excess_cny is not None:
-            # An infinite price is none: nothing may be drawn beyond the limit.
-            cost, most = unmet_bounds(p.power.excess_cny)
+            cost, most = p.power.excess_bounds()
             excess = builder.add_columns("site excess", cost.shape, cost=cost, upper=most)
-            builder.add_terms(site.index(), excess.index(), -1.0)
+            builder.add_terms(site.index()[:, None], excess.index(), -1.0)
     path, pair, link = _add_traffic(builder, p, flow, take)
     segment = _add_congestion(builder, p, pool)
     model = builder.build()

@@ -42,16 +42,41 @@ class SitePower:
     site_mw
         ``(I,)`` most power; infinite = no limit.
     excess_cny
-        ``(I,)`` price of a MW beyond it, or nothing: none may be drawn beyond it.
+        ``(I, E)`` price of a MW beyond it, in steps that never get cheaper, or nothing: none may
+        be drawn beyond it. ``(I,)`` is one step. An infinite price closes its step.
+    excess_mw
+        ``(I, E)`` width of each step, or nothing: all are endless.
     """
 
     pool_site: I4
     arc_mw: F8
     site_mw: F8
     excess_cny: F8 | None = None
+    excess_mw: F8 | None = None
 
     def __post_init__(self) -> None:
-        _store(self, numbers=("arc_mw", "site_mw", "excess_cny"), indices=("pool_site",))
+        _store(
+            self, numbers=("arc_mw", "site_mw", "excess_cny", "excess_mw"), indices=("pool_site",)
+        )
+        if self.excess_cny is not None and self.excess_cny.ndim == 1:
+            object.__setattr__(self, "excess_cny", self.excess_cny[:, None])
+
+    def excess_bounds(self) -> tuple[F8, F8]:
+        """Return price and width of every step, ``(I, E)``; a closed one is free and empty."""
+        if self.excess_cny is None:
+            none = np.zeros((len(self.site_mw), 0))
+            return none, none
+        closed = np.isinf(self.excess_cny)
+        width = np.inf if self.excess_mw is None else self.excess_mw
+        return np.where(closed, 0.0, self.excess_cny), np.where(closed, 0.0, width)
+
+    def excess_paid_cny(self, load_mw: F8) -> F8:
+        """Return what power beyond the limits costs at loads, ``(I,)``."""
+        price, width = self.excess_bounds()
+        before = np.cumsum(np.pad(width, ((0, 0), (1, 0))), axis=1)[:, :-1]
+        over = np.maximum(load_mw - self.site_mw, 0.0)[:, None]
+        paid: F8 = (np.clip(over - before, 0.0, width) * price).sum(axis=1)
+        return paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +269,27 @@ class MatchingProblem:
         checks.indices("power.pool_site", power.pool_site, (self.n_pools,), sites)
         checks.numbers("power.arc_mw", power.arc_mw, (self.n_arcs,), infinite=False)
         checks.numbers("power.site_mw", power.site_mw, (sites,), self.site_names)
-        if power.excess_cny is not None:
-            checks.numbers("power.excess_cny", power.excess_cny, (sites,), self.site_names)
+        self._check_excess(power, checks)
+
+    def _check_excess(self, power: SitePower, checks: ProblemChecks) -> None:
+        price, width, sites = power.excess_cny, power.excess_mw, len(power.site_mw)
+        if price is None:
+            if width is not None:
+                checks.add("power.excess_mw", width.shape, "has no prices", "excess_cny beside it")
+            return
+        shape = (sites, *price.shape[1:2])
+        before = checks.count
+        checks.numbers("power.excess_cny", price, shape, self.site_names)
+        if width is not None:
+            checks.numbers("power.excess_mw", width, shape, self.site_names)
+        if checks.count > before:
+            return
+        cheaper = np.greater(price[:, :-1], price[:, 1:]).any(axis=1)
+        for site in np.flatnonzero(cheaper)[:1]:
+            checks.add(
+                f"power.excess_cny[{self.name('site', int(site))}]", price[site].tolist(),
+                "falls from one step to the next", "prices that never fall (a convex cost)",
+            )  # fmt: skip
 
     def _check_traffic(self, traffic: LinkTraffic, checks: ProblemChecks) -> None:
         paths, links = len(traffic.path_pair), len(traffic.link_gb_s)

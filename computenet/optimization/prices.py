@@ -102,13 +102,17 @@ class PriceProbe:
             raise SolverError(f"a price could not be probed: {answer.status}")
         return float(answer.row_duals[rows] @ weights)
 
-    def _range(self, row: int, limit: float, load: float) -> tuple[float, float]:
-        """Return the least and the most a unit of a limit is worth."""
+    def _range(
+        self, row: int, limit: float, load: float, beyond: bool = False
+    ) -> tuple[float, float]:
+        """Return the least and the most a unit of a limit is worth; `beyond` it there is more."""
         step = self._step * limit
         if not np.isfinite(limit) or load < limit - step:
             return 0.0, 0.0
         rows, one = np.asarray([row]), np.ones(1)
-        if limit <= 0.0:
+        if limit <= 0.0 and beyond:
+            step = self._step * max(load, 1.0)
+        elif limit <= 0.0:
             # There is nothing to take away, so no price is too high.
             return max(-self._slope(rows, one, self._step), 0.0), np.inf
         return (
@@ -171,8 +175,9 @@ class PriceProbe:
             return _table("site", [], np.zeros(0), np.zeros((0, 2)))
         load = matching_loads(p, self.matching).site_mw
         first = self._whole.site.first
+        beyond = p.power.excess_bounds()[1].sum(axis=1) > 0.0
         ends = [
-            self._range(first + i, float(p.power.site_mw[i]), float(load[i]))
+            self._range(first + i, float(p.power.site_mw[i]), float(load[i]), bool(beyond[i]))
             for i in range(len(load))
         ]
         return _table(
@@ -224,8 +229,17 @@ class PriceProbe:
         demand = self.problem.demand
         return self._step * max(float(demand[d]), float(demand.mean()), 1e-9)
 
-    def changes(self, values: F8, rows: I8 | None = None) -> F8:
+    def changes(self, values: F8, rows: I8 | None = None, excess: F8 | None = None) -> F8:
         """Return how ``values @ flow`` changes with a unit less and a unit more of each demand.
+
+        Parameters
+        ----------
+        values
+            ``(A,)``.
+        rows
+            Demands to look at; all of them without.
+        excess
+            ``(I, E)`` values, besides, of power beyond limits.
 
         Returns
         -------
@@ -234,7 +248,12 @@ class PriceProbe:
         p, at = self.problem, _rows(self.problem, rows)
         whole = self._whole
         kept = np.arange(p.n_arcs) if p.n_arcs <= WHOLE else _near(p, self.matching)
-        here = whole.flow.of(self._hot.solve().x) @ values[kept]
+
+        def total(x: F8) -> float:
+            amount = float(whole.flow.of(x) @ values[kept])
+            return amount if excess is None else amount + float((whole.excess.of(x) * excess).sum())
+
+        here = total(self._hot.solve().x)
         change = np.full((len(at), 2), np.nan)
         for i, d in enumerate(at):
             row = np.asarray([whole.demand.first + d])
@@ -243,13 +262,13 @@ class PriceProbe:
                 if by != 0.0:
                     answer = self._moved(row, np.full(1, by))
                     if answer.solved:
-                        change[i, side] = (whole.flow.of(answer.x) @ values[kept] - here) / by
+                        change[i, side] = (total(answer.x) - here) / by
         return change
 
 
 def marginal_carbon(
     problem: MatchingProblem, matching: Matching, arc_kg: F8, rows: I8 | None = None,
-    *, step: float = STEP,
+    *, excess_kg: F8 | None = None, step: float = STEP,
 ) -> pd.DataFrame:  # fmt: skip
     """Return how the total of carbon changes with a unit more of each demand, kg CO2 a unit.
 
@@ -263,6 +282,8 @@ def marginal_carbon(
         ``(A,)`` kg CO2 of a unit of flow.
     rows
         Demands to look at; all of them without.
+    excess_kg
+        ``(I, E)`` besides, of a MW in each step beyond a site's power limit.
 
     Returns
     -------
@@ -271,10 +292,15 @@ def marginal_carbon(
         unit more, in order), ``unique``.
     """
     size = float(np.abs(arc_kg).max(initial=0.0))
+    power = problem.power
+    if power is not None and excess_kg is not None:
+        size = max(size, float(excess_kg.max(initial=0.0) * power.arc_mw.max(initial=0.0)))
     typical = float(np.median(np.abs(problem.arc_cny))) if problem.n_arcs else 0.0
     tie = TIE * typical / size if size > 0.0 else 0.0
     tied = replace(problem, arc_cny=problem.arc_cny + tie * arc_kg)
-    change = PriceProbe(tied, matching, step=step).changes(arc_kg, rows)
+    if power is not None and power.excess_cny is not None and excess_kg is not None:
+        tied = replace(tied, power=replace(power, excess_cny=power.excess_cny + tie * excess_kg))
+    change = PriceProbe(tied, matching, step=step).changes(arc_kg, rows, excess_kg)
     at = _rows(problem, rows)
     ends = np.sort(np.where(np.isnan(change), change[:, ::-1], change), axis=1)
     return pd.DataFrame({

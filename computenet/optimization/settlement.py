@@ -126,10 +126,7 @@ def _receivers(p: MatchingProblem, matching: Matching) -> pd.DataFrame:
     blocks.append(("pool", [p.name("pool", i) for i in range(len(pool))], pool, pool - fullness))
     if p.power is not None:
         site = prices.site_cny_per_mw * loads.site_mw
-        bought: F8 | float = 0.0
-        if p.power.excess_cny is not None:
-            over = np.maximum(loads.site_mw - p.power.site_mw, 0.0)
-            bought = np.where(over > 0.0, over * p.power.excess_cny, 0.0)
+        bought = p.power.excess_paid_cny(loads.site_mw)
         blocks.append(("site", [p.name("site", i) for i in range(len(site))], site, site - bought))
     if p.traffic is not None:
         link = prices.link_cny_per_gb_s * loads.link_gb_s

@@ -13,7 +13,7 @@ from computenet.optimization.matching import (
 )
 
 #: Parts that a problem may have besides demand and capacity.
-PARTS = ("upper", "power", "excess", "traffic", "congestion")
+PARTS = ("upper", "power", "excess", "steps", "traffic", "congestion")
 
 
 def small(**changes: object) -> MatchingProblem:
@@ -49,7 +49,15 @@ def drawn(seed: int, parts: tuple[str, ...] = PARTS, demands: int = 8) -> Matchi
     if "power" in parts or "excess" in parts:
         limit = rng.uniform(0.1, 0.6, sites) * demand.sum()
         price = rng.uniform(0.5, 30.0, sites) if "excess" in parts else None
-        power = SitePower(np.arange(pools) % sites, rng.uniform(0.3, 1.5, n), limit, price)
+        width = None
+        if price is not None and "steps" in parts:
+            # Own power, then a narrow step, then one that may be endless or closed.
+            limit[0] = 0.0
+            price = price[:, None] * np.asarray([0.05, 0.3, 1.0])
+            width = rng.uniform(0.0, 0.3, (sites, 3)) * demand.sum()
+            width[:2, 2] = np.inf
+            price[2, 2] = np.inf
+        power = SitePower(np.arange(pools) % sites, rng.uniform(0.3, 1.5, n), limit, price, width)
     if "traffic" in parts:
         # Four pairs; the last has no path, the third has two.
         traffic = LinkTraffic(
@@ -92,16 +100,20 @@ def optimum(problem: MatchingProblem) -> float:
     sites = 0 if p.power is None else len(p.power.site_mw)
     free = p.power is not None and p.power.excess_cny is not None
     segments = shares.size
-    n = a + d + paths + segments + sites
+    steps = p.power.excess_cny.shape[1] if free else 0
+    n = a + d + paths + segments + sites * steps
     cost = np.zeros(n)
     upper = np.full(n, np.inf)
     cost[:a], cost[a : a + d] = p.arc_cny, p.unmet_cny
     upper[:a] = np.inf if p.arc_upper is None else p.arc_upper
     first_path, first_segment = a + d, a + d + paths
     first_excess = first_segment + segments
-    upper[first_excess:] = np.inf if free else 0.0
     if free:
-        cost[first_excess:] = p.power.excess_cny
+        price = p.power.excess_cny.ravel()
+        if p.power.excess_mw is not None:
+            upper[first_excess:] = p.power.excess_mw.ravel()
+        upper[first_excess:][np.isinf(price)] = 0.0
+        cost[first_excess:] = np.where(np.isinf(price), 0.0, price)
     equal, equal_to, less, less_to = [], [], [], []
     for row in range(d):
         terms = np.zeros(n)
@@ -126,7 +138,7 @@ def optimum(problem: MatchingProblem) -> float:
     for site in range(sites):
         terms = np.zeros(n)
         terms[:a] = np.where(p.power.pool_site[p.arc_pool] == site, p.power.arc_mw, 0.0)
-        terms[first_excess + site] = -1.0
+        terms[first_excess + site * steps + np.arange(steps)] = -1.0
         less.append(terms)
         less_to.append(p.power.site_mw[site])
     if p.traffic is not None:

@@ -44,7 +44,9 @@ def follows(problem: MatchingProblem, answer: Matching) -> None:
         if p.power.excess_cny is None:
             assert (over <= size).all()
         else:
-            cost += p.power.excess_cny @ over
+            cost += p.power.excess_paid_cny(loads.site_mw).sum()
+            room = np.where(np.isinf(p.power.excess_cny), 0.0, p.power.excess_bounds()[1])
+            assert (over <= room.sum(axis=1) + size).all()
     if p.traffic is not None:
         assert (loads.link_gb_s <= p.traffic.link_gb_s + size).all()
         cost += p.traffic.path_cny @ answer.path_gb_s
@@ -95,7 +97,9 @@ def test_brute_force(seed: int) -> None:
         assert solve_matching(problem, method).objective == pytest.approx(best, abs=1e-6)
 
 
-@pytest.mark.parametrize("parts", [(), *((part,) for part in PARTS), PARTS])
+@pytest.mark.parametrize(
+    "parts", [(), *((part,) for part in PARTS), ("excess", "steps"), PARTS]
+)  # fmt: skip
 @pytest.mark.parametrize("seed", range(3))
 def test_against_another_solver(seed: int, parts: tuple[str, ...]) -> None:
     problem = drawn(seed, parts)
@@ -166,6 +170,22 @@ def test_power_beyond_the_limit_has_its_price(method: str) -> None:
         power = SitePower([0, 1], np.full(4, 0.5), [2.0, np.inf], [price, np.inf])
         problem = small(power=power, capacity=[20.0, 20.0])
         assert solve_matching(problem, method).objective == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("method", ["glop", "highs", "columns"])
+def test_power_in_steps_by_hand(method: str) -> None:
+    """Own power for 2 units, the grid's at 1 for 6, a peak at 9; `y` is dearer by 1 only."""
+    power = SitePower(
+        [0, 1], np.full(4, 0.5), [1.0, np.inf], [[2.0, 18.0], [0.0, 0.0]], [[3.0, np.inf]] * 2
+    )
+    problem = small(power=power, capacity=[20.0, 20.0], arc_cny=[1.0, 2.5, 1.0, 2.5])
+    answer = solve_matching(problem, method)
+    follows(problem, answer)
+    # 2 at 1, 6 at 2, and 7 at `y` for 2.5.
+    assert answer.objective == pytest.approx(2.0 + 12.0 + 17.5)
+    assert answer.prices.site_cny_per_mw[0] == pytest.approx(3.0)
+    np.testing.assert_allclose(power.excess_paid_cny(np.asarray([0.5, 9.0])), 0.0)
+    np.testing.assert_allclose(power.excess_paid_cny(np.asarray([5.0, 0.0])), [6.0 + 18.0, 0.0])
 
 
 # ---- theory ----------------------------------------------------------------------------------
@@ -247,6 +267,21 @@ def test_all_faults_are_told_at_once() -> None:
         "matching.congestion.extra_cny[x] = [2.0, 1.0]",
     ):  # fmt: skip
         assert path in text, path
+
+
+def test_faults_of_power_steps_are_told() -> None:
+    arcs = np.ones(4)
+    for power, fault in (
+        (SitePower([0, 1], arcs, [1.0, 1.0], [[2.0, 1.0], [0.0, 1.0]]), "falls from one step"),
+        (SitePower([0, 1], arcs, [1.0, 1.0], [[np.nan, 1.0], [0.0, 1.0]]), "excess_cny.*nan"),
+        (
+            SitePower([0, 1], arcs, [1.0, 1.0], [1.0, 1.0], [[1.0, 1.0]] * 2),
+            "excess_mw = .2, 2.",
+        ),
+        (SitePower([0, 1], arcs, [1.0, 1.0], excess_mw=[[1.0]] * 2), "has no prices"),
+    ):
+        with pytest.raises(InputError, match=fault):
+            solve_matching(small(power=power))
 
 
 def test_paths_that_point_nowhere_are_told() -> None:
@@ -361,6 +396,7 @@ def epochs(problem: MatchingProblem, count: int) -> list[MatchingProblem]:
         assert problem.traffic is not None
         assert problem.congestion is not None
         assert problem.power.excess_cny is not None
+        assert problem.power.excess_mw is not None
         closed = np.where(rng.uniform(size=problem.n_arcs) < 0.1, 0.0, np.inf)
         problem = replace(
             problem,
@@ -370,7 +406,8 @@ def epochs(problem: MatchingProblem, count: int) -> list[MatchingProblem]:
             capacity=problem.capacity * rng.uniform(0.9, 1.1, problem.n_pools),
             arc_upper=closed,
             power=replace(problem.power, site_mw=problem.power.site_mw * rng.uniform(0.9, 1.1),
-                          excess_cny=problem.power.excess_cny * rng.uniform(0.5, 1.2)),
+                          excess_cny=problem.power.excess_cny * rng.uniform(0.5, 1.2),
+                          excess_mw=problem.power.excess_mw * rng.uniform(0.7, 1.4)),
             traffic=replace(problem.traffic, path_cny=problem.traffic.path_cny * 1.1,
                             link_gb_s=problem.traffic.link_gb_s * rng.uniform(0.8, 1.2)),
             congestion=replace(problem.congestion, extra_cny=problem.congestion.extra_cny * 1.1),

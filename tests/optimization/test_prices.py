@@ -116,6 +116,30 @@ def test_power_is_part_of_a_nodal_price() -> None:
     assert list(PriceProbe(small(), solve_matching(small())).sites().site) == []
 
 
+def test_a_price_in_steps_lies_between_those_of_its_steps() -> None:
+    """Nothing is free, 3 MW cost 1 each and more 4: at 3 MW one more would save 1 to 2."""
+    power = SitePower(
+        [0, 1], np.full(4, 0.5), [0.0, np.inf], [[1.0, 4.0], [0.0, 0.0]], [[3.0, np.inf]] * 2
+    )
+    for load, low, high in ((5.0, 1.0, 1.0), (6.0, 1.0, 2.0), (7.0, 2.0, 2.0)):
+        problem = small(demand=[load, 0.0], power=power, capacity=[20.0, 20.0])
+        site = PriceProbe(problem, solve_matching(problem, "highs")).sites().iloc[0]
+        assert (site.low_cny, site.high_cny) == pytest.approx((low, high), abs=1e-6)
+        assert low - 1e-6 <= site.price_cny <= high + 1e-6
+
+
+def test_power_of_the_grid_is_carbon_where_own_plant_is_not() -> None:
+    """1 MW of own plant, then the grid's at 1 with 800 kg by MW; `y` is full of coal."""
+    power = SitePower([0, 1], np.full(4, 0.5), [1.0, np.inf], [[1.0], [0.0]])
+    beyond = np.asarray([[800.0], [0.0]])
+    kg = np.asarray([0.0, 700.0, 0.0, 700.0])
+    for demand, more in ((1.0, 0.0), (5.0, 400.0)):
+        problem = small(demand=[demand, 0.0], power=power, capacity=[20.0, 20.0])
+        answer = solve_matching(problem, "highs")
+        found = marginal_carbon(problem, answer, kg, np.asarray([0]), excess_kg=beyond)
+        assert found.kg_per_unit[0] == pytest.approx(more, abs=1e-6)
+
+
 @pytest.mark.parametrize("method", ["highs", "columns"])
 def test_marginal_carbon_follows_who_is_displaced(method: str) -> None:
     """A unit more of `a`, which only runs at `x` (full), pushes one of `b` from `x` to `y`."""
