@@ -4,7 +4,7 @@ The simulator charges with them, policies and optimisers take their coefficients
 report recomputes from them: a formula stands here once.
 """
 
-from computenet.energy.balance import RULES, Balance, Battery, balance_sites
+from computenet.energy.balance import RULES, Balance, Battery, balance_sites, settled_balance
 from computenet.energy.cooling import load_penalty
 from computenet.energy.footprint import location_carbon_kg, water_m3
 from computenet.energy.ledger import Ledger, green_ledger
@@ -35,6 +35,7 @@ __all__ = [
     "location_carbon_kg",
     "month_index",
     "pool_it_energy_mwh",
+    "settled_balance",
     "site_sum",
     "water_m3",
 ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from computenet.kernels._jit import njit
 
-__all__ = ["RULES", "Balance", "Battery", "balance_sites"]
+__all__ = ["RULES", "Balance", "Battery", "balance_sites", "settled_balance"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -22,6 +22,8 @@ I8 = NDArray[np.int64]
 #: give back in peak hours only; keep import at a target; follow a plan's set-points.
 RULES = {"none": 0, "self-consumption": 1, "arbitrage": 2, "peak-shaving": 3, "plan": 4}
 _ARBITRAGE, _PEAK_SHAVING, _PLAN = 2, 3, 4
+#: Times in a row after which a store has settled, within the share of it that does not matter.
+_MOST_TIMES, _SETTLED = 30, 1e-6
 
 
 class Battery(NamedTuple):
@@ -165,3 +167,30 @@ def balance_sites(
         battery.initial * battery.energy_mwh if stored_mwh is None else stored_mwh, out,
     )  # fmt: skip
     return Balance(*out)
+
+
+def settled_balance(
+    load_mwh: F8,
+    generation_mwh: F8,
+    hours: F8,
+    price_cny_per_mwh: F8,
+    battery: Battery,
+    limit_mw: F8,
+    setpoint_mw: F8 | None = None,
+) -> Balance:
+    """Return how load was met, had the slots before been like these: storage ends as it began.
+
+    Arguments are those of `balance_sites`. The slots are repeated with the storage's own rule until
+    no store changes by more than a millionth, at most thirty times.
+    """
+    stored = battery.initial * battery.energy_mwh
+    for _ in range(_MOST_TIMES):
+        found = balance_sites(
+            load_mwh, generation_mwh, hours, price_cny_per_mwh, battery, limit_mw, setpoint_mw,
+            stored,
+        )  # fmt: skip
+        change = np.abs(found.stored[:, -1] - stored)
+        stored = found.stored[:, -1].copy()
+        if (change <= _SETTLED * battery.energy_mwh).all():
+            break
+    return found

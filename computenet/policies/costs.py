@@ -10,23 +10,40 @@ from computenet.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = [
     "held_price_cny_per_mwh",
+    "held_slots",
     "job_energy_mwh",
+    "job_it_mwh",
     "job_transfer_cny",
     "outside_circle_last",
+    "pue_now",
     "request_facility_mwh",
+    "request_it_mwh",
+    "slots_ahead",
 ]
 
 F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+
+def pue_now(view: SystemView) -> F8:
+    """Return the PUE of each site at the reference load in the weather of now, ``(I,)``."""
+    compiled = view.compiled
+    slot = min(int(view.now_s / compiled.slot_s + 1e-9), compiled.n_slots - 1)
+    value: F8 = compiled.energy.pue[:, slot]
+    return value
 
 
 def request_facility_mwh(view: SystemView) -> F8:
     """Return the facility energy of a mean request, ``(D, G)``: marginal IT energy times PUE."""
-    compiled = view.compiled
-    site = compiled.pools.site[compiled.groups.pool]
-    energy = compiled.requests.energy_mwh
-    energy = np.where(np.isfinite(energy), energy, 0.0)
-    mwh: F8 = energy * compiled.sites.pue[site]
+    site = view.compiled.pools.site[view.compiled.groups.pool]
+    mwh: F8 = request_it_mwh(view) * pue_now(view)[site]
     return mwh
+
+
+def request_it_mwh(view: SystemView) -> F8:
+    """Return the marginal IT energy of a mean request, ``(D, G)``; 0 where it is not served."""
+    energy = view.compiled.requests.energy_mwh
+    return np.where(np.isfinite(energy), energy, 0.0)
 
 
 def job_energy_mwh(view: SystemView) -> F8:
@@ -34,12 +51,17 @@ def job_energy_mwh(view: SystemView) -> F8:
 
     Only what runs is counted: idle power is drawn wherever the job goes.
     """
+    mwh: F8 = job_it_mwh(view) * pue_now(view)[view.compiled.pools.site]
+    return mwh
+
+
+def job_it_mwh(view: SystemView) -> F8:
+    """Return the marginal IT energy of a reference accelerator-second, ``(Q, P)``."""
     compiled = view.compiled
     jobs, pools = compiled.jobs, compiled.pools
     runs = jobs.speed > 0.0
     seconds = np.where(runs, 1.0 / np.where(runs, jobs.speed, 1.0), 0.0)
-    watts = jobs.activity[:, None] * pools.active_w * compiled.sites.pue[pools.site]
-    one: F8 = watts * seconds / (WATTS_PER_MW * SECONDS_PER_HOUR)
+    one: F8 = jobs.activity[:, None] * pools.active_w * seconds / (WATTS_PER_MW * SECONDS_PER_HOUR)
     return np.tile(one, (len(compiled.regions), 1))
 
 
@@ -68,15 +90,27 @@ def held_price_cny_per_mwh(view: SystemView) -> F8:
     lasts a day or more are a whole day's, and beyond the end of the run the last day goes on.
     Tariffs are published ahead; measured price series are read as day-ahead prices.
     """
-    compiled = view.compiled
-    price, slot_s = compiled.sites.price_cny_per_mwh, compiled.slot_s
-    slots_a_day = max(round(SECONDS_PER_DAY / slot_s), 1)
-    first = min(int(view.now_s / slot_s + 1e-9), compiled.n_slots - 1)
-    ahead = np.minimum(np.arange(first, first + slots_a_day), compiled.n_slots - 1)
-    if compiled.n_slots > slots_a_day:
-        over = np.arange(first, first + slots_a_day) >= compiled.n_slots
-        ahead = np.where(over, np.arange(first, first + slots_a_day) - slots_a_day, ahead)
-    running = np.cumsum(price[:, ahead], axis=1)
-    count = np.clip(np.ceil(compiled.jobs.held_run_s / slot_s), 1, slots_a_day).astype(np.int64)
+    ahead = slots_ahead(view)
+    running = np.cumsum(view.compiled.sites.price_cny_per_mwh[:, ahead], axis=1)
+    count = held_slots(view)
     mean: F8 = (running[:, count - 1] / count).T
     return mean
+
+
+def slots_ahead(view: SystemView) -> I8:
+    """Return the slots of the day ahead; beyond the end of the run its last day goes on."""
+    slot_s, n = view.compiled.slot_s, view.compiled.n_slots
+    slots_a_day = max(round(SECONDS_PER_DAY / slot_s), 1)
+    first = min(int(view.now_s / slot_s + 1e-9), n - 1)
+    ahead = np.arange(first, first + slots_a_day)
+    if n > slots_a_day:
+        return np.where(ahead >= n, ahead - slots_a_day, ahead)
+    return np.minimum(ahead, n - 1)
+
+
+def held_slots(view: SystemView) -> I8:
+    """Return the slots of the day ahead that work of each class is held for, ``(C,)``."""
+    slot_s = view.compiled.slot_s
+    slots_a_day = max(round(SECONDS_PER_DAY / slot_s), 1)
+    count = np.ceil(view.compiled.jobs.held_run_s / slot_s)
+    return np.clip(count, 1, slots_a_day).astype(np.int64)

@@ -25,7 +25,7 @@ __all__ = ["example_views"]
 
 
 def example_views(moves_gangs: bool = False) -> dict[str, SystemView]:
-    """Return small views of many kinds: usual, a site down, no demand, overload, nothing open.
+    """Return small views of many kinds: usual, own plant, a site down, no demand, overload, ….
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ def example_views(moves_gangs: bool = False) -> dict[str, SystemView]:
     jobs_down[:, compiled.pools.site == 0] = False
     return {
         "usual": usual,
+        "own plant": replace(usual, compiled=replace(compiled, energy=_own_plant())),
         "site down": replace(usual, request_arc_open=down, job_arc_open=jobs_down),
         "no demand": replace(
             usual,
@@ -270,6 +271,22 @@ class _Steady:
     def job_work_accelerator_s(self, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the work of a fixed load, ``(T, Q)``."""
         return np.diff(edges_s)[:, None] * _row(20.0, 60.0, 10.0, 80.0)[None, :]
+
+
+def _own_plant() -> EnergyArrays:
+    """Return sun and storage at the first site, wind by line at the second."""
+    sun = _row(0.0, 0.02, 0.08, 0.12, 0.12, 0.08, 0.02, 0.0)
+    none, zero = np.zeros(8), np.zeros(2)
+    storage = Battery(
+        _row(0.02, 0.0), _row(0.02, 0.0), np.full(2, 0.9), _row(0.5, 0.0),
+        np.asarray([1, 0], dtype=np.int64), zero,
+    )  # fmt: skip
+    wind = np.full(8, 0.1)
+    return replace(
+        _plain_energy(), full=True, onsite_mw=np.stack([sun, none]),
+        direct_mw=np.stack([none, wind]), pv_mw=np.stack([sun, none]),
+        wind_mw=np.stack([none, wind]), generation_cny_per_mwh=_row(0.0, 200.0), battery=storage,
+    )  # fmt: skip
 
 
 def _plain_energy() -> EnergyArrays:

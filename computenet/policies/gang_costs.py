@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.policies.costs import held_price_cny_per_mwh
+from computenet.policies.costs import held_price_cny_per_mwh, pue_now
 from computenet.policies.protocol import SystemView
 from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
 
@@ -60,7 +60,7 @@ def gang_costs(view: SystemView, kind: I8, carbon_cny_per_t: float) -> GangCosts
     transfer[:regions, regions:] = way
     transfer[regions:, regions:] = np.where(np.eye(sites, dtype=np.bool_), 0.0, way.max(axis=0))
     return GangCosts(
-        mw=activity * pools.active_w * compiled.sites.pue[pools.site] / WATTS_PER_MW,
+        mw=activity * pools.active_w * pue_now(view)[pools.site] / WATTS_PER_MW,
         price_cny_per_mwh=np.maximum(held, 0.0)[pools.site],
         place=(regions + pools.site).astype(np.int64),
         transfer_cny_per_gb=transfer,

@@ -21,8 +21,11 @@ from computenet.optimization.solvers import SolverError
 from computenet.policies.costs import (
     held_price_cny_per_mwh,
     job_energy_mwh,
+    job_it_mwh,
     job_transfer_cny,
+    pue_now,
     request_facility_mwh,
+    request_it_mwh,
 )
 from computenet.policies.forecast import make_forecaster
 from computenet.policies.link_limits import LinkLimits
@@ -31,6 +34,13 @@ from computenet.policies.plan_prices import plan_prices
 from computenet.policies.protocol import Plan, PriceRow, SystemView
 from computenet.policies.serving_load import replica_load
 from computenet.policies.shares import job_use, normal_rows, request_capacity
+from computenet.policies.site_power import (
+    PowerSteps,
+    idle_mw,
+    own_power_mw,
+    power_steps,
+    running_jobs_mw,
+)
 from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["MatchingPolicy"]
@@ -58,11 +68,12 @@ class MatchingPolicy:
     """The cheapest split of all demand over all supply, by linear programming.
 
     Every epoch one linear programme (:mod:`computenet.optimization.matching`) matches requests to
-    groups of replicas and jobs to pools at least cost an hour: energy at the coming prices,
-    network, carbon at its price, requests that miss their service objective and jobs that wait.
-    The fuller a group or pool, the dearer its next unit, by queueing theory. Traffic of requests
-    and jobs' data stays within the links, whose rents are among the prices. The data plane carries
-    the split out request by request.
+    groups of replicas and jobs to pools at least cost an hour: energy at the coming prices, a
+    site's own wind and sun before the grid (:mod:`computenet.policies.site_power`), network, carbon
+    at its price, requests that miss their service objective and jobs that wait. The fuller a group
+    or pool, the dearer its next unit, by queueing theory. Traffic of requests and jobs' data stays
+    within the links, whose rents are among the prices. The data plane carries the split out request
+    by request.
 
     Parameters
     ----------
@@ -112,6 +123,7 @@ class MatchingPolicy:
         self._links = LinkLimits()
         self._priced_s = -np.inf
         self._shadow_cny_per_mwh: F8 | None = None
+        self._steps: PowerSteps | None = None
 
     def plan(
         self, view: SystemView, replicas: F8 | None = None, shadow_cny_per_mwh: F8 | None = None
@@ -170,6 +182,14 @@ class MatchingPolicy:
              dearest[1] + 2.0 * steepest[1]]
         )  # fmt: skip
         n_jobs = len(view.job_load_accelerators)
+        arc_cny = np.concatenate([request_cny, job_cny])
+        steps = power_steps(view, up, self._carbon_cny_per_mwh(view), self.peak_hours)
+        self._steps = steps
+        power = None
+        if steps is not None:
+            power = _site_power(view, steps, (d, g), (q, p))
+            at = np.concatenate([power.pool_site[g], power.pool_site[p + groups]])
+            arc_cny -= power.arc_mw * steps.saving_cny[at]
         serving = compiled.groups.replicas_real if replicas is None else replicas
         traffic, links = self._links.traffic(view, rate, (d, g), (q, p))
         return MatchingProblem(
@@ -178,7 +198,7 @@ class MatchingPolicy:
             arc_demand=np.concatenate([d, q + demands]).astype(np.int32),
             arc_pool=np.concatenate([g, p + groups]).astype(np.int32),
             arc_use=np.concatenate([use[d, g], job_use(view)[q, p]]),
-            arc_cny=np.concatenate([request_cny, job_cny]),
+            arc_cny=arc_cny,
             capacity=np.concatenate(
                 [
                     serving * up[compiled.pools.site[compiled.groups.pool]],
@@ -190,57 +210,38 @@ class MatchingPolicy:
                 np.tile(np.diff(LEVELS) / LEVELS[-1], (groups + pools, 1)),
                 np.concatenate([network.slope, self._queue_slope(view)]),
             ),
-            power=self._power(view, (d, g), (q, p)),
+            power=power,
             traffic=traffic,
             link_names=links,
-            site_names=compiled.sites.ids,
+            site_names=2 * compiled.sites.ids,
             pool_names=(*compiled.groups.ids, *compiled.pools.ids),
-        )
-
-    def _power(
-        self, view: SystemView, requests: tuple[I8, I8], jobs: tuple[I8, I8]
-    ) -> SitePower | None:
-        """Return what arcs draw, and what a site may draw at no charge.
-
-        The month's highest load has been paid for by the demand charge; more is priced at the
-        charge over the hours that a peak lasts in a month.
-        """
-        compiled = view.compiled
-        p = compiled.pools
-        if not self.peak_hours or not (view.site_peak_mw > 0.0).any():
-            return None
-        idle_w = np.zeros(len(compiled.sites.ids))
-        count = p.accelerators + p.serving_accelerators
-        np.add.at(idle_w, p.site, (p.idle_w + p.overhead_w) * count * _up(view)[p.site])
-        idle_mw = compiled.sites.pue * idle_w / WATTS_PER_MW
-        return SitePower(
-            np.concatenate([p.site[compiled.groups.pool], p.site]),
-            SECONDS_PER_HOUR
-            * np.concatenate([request_facility_mwh(view)[requests], job_energy_mwh(view)[jobs]]),
-            np.maximum(view.site_peak_mw - idle_mw, 0.0),
-            compiled.sites.demand_charge_cny_per_mw_month / self.peak_hours,
         )
 
     def _request_cny(self, view: SystemView, network: _Network) -> F8:
         """Return the cost of a request a second for an hour, ``(D, G)``, CNY/h."""
         compiled = view.compiled
         site = compiled.pools.site[compiled.groups.pool]
-        carbon = self._carbon_cny_per_mwh(view)
-        energy = request_facility_mwh(view) * (view.price_cny_per_mwh + carbon)[site]
+        more = self._carbon_cny_per_mwh(view) + self._shadow(view)
+        energy = request_facility_mwh(view) * (view.price_cny_per_mwh + more)[site]
         each: F8 = energy + compiled.requests.transfer_cny + self.miss_cny * network.idle
         return SECONDS_PER_HOUR * each
 
     def _carbon_cny_per_mwh(self, view: SystemView) -> F8:
         price = self.carbon_cny_per_t + view.compiled.energy.carbon_cny_per_t
         cost: F8 = price / KG_PER_TONNE * view.carbon_kg_per_mwh
-        return cost if self._shadow_cny_per_mwh is None else cost + self._shadow_cny_per_mwh
+        return cost
+
+    def _shadow(self, view: SystemView) -> F8:
+        """Return what limits that the matching does not see add to a megawatt-hour, ``(I,)``."""
+        shadow = self._shadow_cny_per_mwh
+        return np.zeros(len(view.compiled.sites.ids)) if shadow is None else shadow
 
     def _job_cny(self, view: SystemView) -> F8:
         """Return the cost of a reference accelerator for an hour, ``(Q, P)``, CNY/h."""
         compiled = view.compiled
-        carbon = self._carbon_cny_per_mwh(view)
+        more = self._carbon_cny_per_mwh(view) + self._shadow(view)
         price = held_price_cny_per_mwh(view)[:, compiled.pools.site]  # (C, P)
-        every = np.tile(price, (len(compiled.regions), 1)) + carbon[compiled.pools.site]
+        every = np.tile(price, (len(compiled.regions), 1)) + more[compiled.pools.site]
         cost: F8 = SECONDS_PER_HOUR * (job_energy_mwh(view) * every + job_transfer_cny(view))
         return cost
 
@@ -341,7 +342,7 @@ class MatchingPolicy:
             return ()
         self._priced_s = view.now_s
         try:
-            return plan_prices(view, problem, answer, _arc_kg(view, problem))
+            return plan_prices(view, problem, answer, *_carbon_kg(view, problem, self._steps))
         except SolverError:
             return ()
 
@@ -366,8 +367,43 @@ class MatchingPolicy:
         )
 
 
+def _site_power(
+    view: SystemView, steps: PowerSteps, requests: tuple[I8, I8], jobs: tuple[I8, I8]
+) -> SitePower:
+    """Return what arcs draw, MW of IT: requests of each site's first row, jobs of its second.
+
+    Parameters
+    ----------
+    requests, jobs
+        Open arcs: demands and groups, demands and pools.
+    """
+    p = view.compiled.pools
+    return SitePower(
+        np.concatenate([p.site[view.compiled.groups.pool], p.site + len(view.compiled.sites.ids)]),
+        SECONDS_PER_HOUR * np.concatenate([request_it_mwh(view)[requests], job_it_mwh(view)[jobs]]),
+        steps.limit_mw,
+        steps.excess_cny,
+        steps.excess_mw,
+    )
+
+
+def _carbon_kg(
+    view: SystemView, problem: MatchingProblem, steps: PowerSteps | None
+) -> tuple[F8, F8 | None]:
+    """Return carbon of a unit of flow for an hour, and of an IT MW beyond a limit, kg CO2.
+
+    Shapes are ``(A,)`` and ``(2 I, E)``.
+
+    Own plant emits nothing; what is beyond it comes from the grid.
+    """
+    if steps is not None and steps.own:
+        grid = np.tile(view.carbon_kg_per_mwh * pue_now(view), 2)[:, None]
+        return np.zeros(problem.n_arcs), steps.excess_grid * grid
+    return _arc_kg(view, problem), None
+
+
 def _arc_kg(view: SystemView, problem: MatchingProblem) -> F8:
-    """Return the carbon of a unit of flow for an hour, ``(A,)``, kg CO2."""
+    """Return the carbon of a unit of flow for an hour, all of it from the grid, ``(A,)``, kg."""
     compiled = view.compiled
     demands, groups = view.request_arc_open.shape
     site = compiled.pools.site
@@ -383,7 +419,7 @@ def _arc_kg(view: SystemView, problem: MatchingProblem) -> F8:
 
 
 def _expected_cny(view: SystemView, requests: F8, jobs: F8, replicas: F8) -> float:
-    """Return what energy and network cost in an hour of these flows, idle power included.
+    """Return what the grid's energy and network cost in an hour, idle power included.
 
     Running jobs go on; before any run, jobs are where the plan would have them.
 
@@ -395,23 +431,24 @@ def _expected_cny(view: SystemView, requests: F8, jobs: F8, replicas: F8) -> flo
         ``(G,)`` that serve.
     """
     compiled = view.compiled
-    p, price = compiled.pools, view.price_cny_per_mwh
-    idle_w = (p.idle_w + p.overhead_w) * (p.accelerators + p.serving_accelerators)
-    idle_mw = compiled.sites.pue[p.site] * idle_w * _up(view)[p.site] / WATTS_PER_MW
-    groups = compiled.groups
+    p, groups, sites = compiled.pools, compiled.groups, len(compiled.sites.ids)
     of_group = p.site[groups.pool]
     watts = replicas * groups.accelerators_per_replica * p.active_w[groups.pool]
-    serving_mw = watts * replica_load(view, requests, replicas) * compiled.sites.pue[of_group]
-    cost = (idle_mw * price[p.site]).sum() + (serving_mw / WATTS_PER_MW * price[of_group]).sum()
+    serving_mw = watts * replica_load(view, requests, replicas) * pue_now(view)[of_group]
+    load_mw = idle_mw(view, _up(view))
+    load_mw += np.bincount(of_group, serving_mw / WATTS_PER_MW, minlength=sites)
+    if view.pool_running.any():
+        load_mw += running_jobs_mw(view)
+    else:
+        begun = SECONDS_PER_HOUR * (jobs * job_energy_mwh(view)).sum(axis=0)
+        load_mw += np.bincount(p.site, begun, minlength=sites)
+    own = own_power_mw(view)
+    if own is not None:
+        load_mw = np.maximum(load_mw - own[:, 0], 0.0)
     moved = (requests * compiled.requests.transfer_cny).sum() + (
         jobs * job_transfer_cny(view)
     ).sum()
-    if view.pool_running.any():
-        watts = (view.pool_running @ compiled.jobs.activity) * p.active_w
-        cost += (watts / WATTS_PER_MW * compiled.sites.pue[p.site] * price[p.site]).sum()
-    else:
-        moved += (jobs * job_energy_mwh(view) * price[p.site]).sum()
-    return float(cost + SECONDS_PER_HOUR * moved)
+    return float(load_mw @ view.price_cny_per_mwh + SECONDS_PER_HOUR * moved)
 
 
 def _decode_s(view: SystemView) -> F8:

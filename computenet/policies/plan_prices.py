@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from computenet.optimization.matching import Matching, MatchingProblem
 from computenet.optimization.prices import PriceProbe, marginal_carbon
+from computenet.policies.costs import pue_now
 from computenet.policies.protocol import PriceRow, SystemView
 
 __all__ = ["plan_prices"]
@@ -18,12 +19,17 @@ F8 = NDArray[np.float64]
 
 
 def plan_prices(
-    view: SystemView, problem: MatchingProblem, answer: Matching, arc_kg: F8
+    view: SystemView,
+    problem: MatchingProblem,
+    answer: Matching,
+    arc_kg: F8,
+    excess_kg: F8 | None = None,
 ) -> tuple[PriceRow, ...]:
     """Return prices with their ranges around a solved epoch.
 
     - groups and pools: what one accelerator more for an hour would save, its power included;
-    - sites: what one more megawatt without a higher peak would save;
+    - sites: what one more megawatt of own plant, or without a higher peak, would save: of what
+      requests and jobs would have from it the larger;
     - links: congestion rent of a gigabyte;
     - classes: how the total of carbon changes with one more request, or with one more accelerator
       at work for an hour, in the region with most of them.
@@ -34,16 +40,21 @@ def plan_prices(
         In CNY an hour, requests a second and accelerators.
     arc_kg
         ``(A,)`` kg CO2 an hour of a unit of flow.
+    excess_kg
+        ``(I, E)`` besides, of a megawatt in each step beyond a power limit.
     """
     probe = PriceProbe(problem, answer)
     groups = view.compiled.groups
     each = np.concatenate([groups.accelerators_per_replica, np.ones(len(view.compiled.pools.ids))])
     rows = list(_rows(probe.pools(), "pool", "", "CNY/accelerator-h", each))
     sites = probe.sites()
-    rows += _rows(sites, "site", "peak ", "CNY/MW-h", np.ones(len(sites)))
+    sites = sites.groupby("site", sort=False, as_index=False)[
+        ["price_cny", "low_cny", "high_cny"]
+    ].max()  # of a megawatt of IT
+    rows += _rows(sites, "site", "peak ", "CNY/MW-h", pue_now(view)[: len(sites)])
     links = probe.links()
     rows += _rows(links, "link", "link ", "CNY/GB", np.full(len(links), 3600.0))
-    rows += _carbon(view, problem, answer, arc_kg)
+    rows += _carbon(view, problem, answer, arc_kg, excess_kg)
     return tuple(rows)
 
 
@@ -56,7 +67,11 @@ def _rows(table: pd.DataFrame, kind: str, prefix: str, unit: str, units: F8) -> 
 
 
 def _carbon(
-    view: SystemView, problem: MatchingProblem, answer: Matching, arc_kg: F8
+    view: SystemView,
+    problem: MatchingProblem,
+    answer: Matching,
+    arc_kg: F8,
+    excess_kg: F8 | None,
 ) -> Iterator[PriceRow]:
     compiled = view.compiled
     regions, classes = len(compiled.regions), len(compiled.requests.classes)
@@ -70,7 +85,7 @@ def _carbon(
             continue
         largest = np.argmax(demand.reshape(regions, -1), axis=0) * len(names)
         at = first + largest + np.arange(len(names))
-        found = marginal_carbon(problem, answer, arc_kg, at)
+        found = marginal_carbon(problem, answer, arc_kg, at, excess_kg=excess_kg)
         values = found[["kg_per_unit", "low_kg", "high_kg"]].to_numpy(dtype=np.float64) / size
         for name, row in zip(names, values, strict=True):
             if np.isfinite(row).all():

@@ -142,8 +142,8 @@ class SystemView:
     pool_running
         ``(P, C)`` accelerators held by running jobs of each class.
     site_load_mw, site_peak_mw
-        ``(I,)`` facility load now, and the highest seen at a control epoch of this month: what a
-        demand charge is taken on, storage aside.
+        ``(I,)`` facility load now, and the most of it beyond own plant seen at a control epoch of
+        this month: what a demand charge is taken on, storage aside.
     link_up, link_gbps
         ``(L,)`` links that are not cut, and the rate they have now: none where they are cut, less
         where a dedicated line takes some.

@@ -14,7 +14,7 @@ __all__ = ["LoadMeter"]
 
 
 class LoadMeter:
-    """Facility load of sites at control epochs, and its peak in the month.
+    """Facility load of sites at control epochs, and the month's peak of it beyond own plant.
 
     Jobs are read as they run now, serving as the mean of the last whole slot. The accounts at the
     end integrate exactly; this is a reading.
@@ -43,4 +43,6 @@ class LoadMeter:
             self._month = month
             self.peak_mw = np.zeros_like(self.load_mw)
         if now_s > 0.0:
-            self.peak_mw = np.maximum(self.peak_mw, self.load_mw)
+            physical = compiled.energy
+            own_mw = physical.onsite_mw[:, slot] + physical.direct_mw[:, slot]
+            self.peak_mw = np.maximum(self.peak_mw, self.load_mw - own_mw)

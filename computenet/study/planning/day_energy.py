@@ -11,16 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.compiled import CompiledScenario
-from computenet.energy import Balance, balance_sites
+from computenet.energy import Balance, settled_balance
 from computenet.scenario.topology import SiteSpec
 from computenet.units import SECONDS_PER_HOUR
 
 __all__ = ["closed_day"]
 
 F8 = NDArray[np.float64]
-
-#: Days in a row after which a store has settled, within the share of it that does not matter.
-MOST_DAYS, SETTLED = 30, 1e-6
 
 
 def closed_day(
@@ -63,17 +60,10 @@ def closed_day(
     paid_mwh, paid_cny = _paid_by_use(compiled, sites, slots)
     own_mwh = (physical.onsite_mw + physical.direct_mw)[:, slots] * hours
     free_mwh = np.maximum(own_mwh - paid_mwh, 0.0)
-    battery = physical.battery
-    stored = battery.initial * battery.energy_mwh
-    for _ in range(MOST_DAYS):
-        found = balance_sites(
-            facility_mwh, free_mwh, hours, price, battery,
-            np.ascontiguousarray(physical.limit_mw[:, slots]), setpoint_mw, stored,
-        )  # fmt: skip
-        change = np.abs(found.stored[:, -1] - stored)
-        stored = found.stored[:, -1].copy()
-        if (change <= SETTLED * battery.energy_mwh).all():
-            break
+    found = settled_balance(
+        facility_mwh, free_mwh, hours, price, physical.battery,
+        np.ascontiguousarray(physical.limit_mw[:, slots]), setpoint_mw,
+    )  # fmt: skip
     wanted = found.imported * (price > paid_cny[:, None]) + found.unserved
     bought = np.minimum(paid_mwh, wanted)
     relieved = np.minimum(bought, found.unserved)

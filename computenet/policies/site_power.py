@@ -1,0 +1,200 @@
+"""What power costs at each site: its own plant first, then the grid, then a higher peak.
+
+Work that is sent to a site takes what its wind and sun have left, at their price; beyond that it
+takes from the grid; and beyond the load that a demand charge has been paid for it makes a new peak.
+So a site's power has a convex cost in steps: one for requests and one for jobs, since they decide
+for different times, requests for the coming epoch and jobs for as long as they will be held. What
+is there already of the other kind is taken as it is.
+
+Where the plant has `r_t` MW left beside the other kind's load in slot `t`, `J` MW of jobs take
+``min(J, r_t)`` of it, so one more megawatt comes from the grid in the slots with ``r_t < J``. The
+steps are those slots in order of `r_t`, in `GROUPS` equal parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computenet.energy import settled_balance
+from computenet.policies.costs import held_slots, pue_now, slots_ahead
+from computenet.policies.protocol import SystemView
+from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
+
+__all__ = ["GROUPS", "PowerSteps", "idle_mw", "own_power_mw", "power_steps", "running_jobs_mw"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
+
+#: Parts into which the slots of own power are taken together.
+GROUPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSteps:
+    """IT power's price in steps, axis ``2 I``: of requests by site, then of jobs by site.
+
+    A megawatt of IT is taken with the PUE of now, so that what work draws stays the same.
+
+    Attributes
+    ----------
+    saving_cny
+        ``(2 I,)`` what a megawatt-hour of IT costs less than the grid's, its carbon included, while
+        there is own plant to draw on.
+    limit_mw
+        ``(2 I,)`` IT power that is to be had at the lowest price.
+    excess_cny, excess_mw
+        ``(2 I, E)`` what a megawatt-hour of IT costs more in the steps beyond, and their widths.
+    excess_grid
+        ``(2 I, E)`` share of the time in which power in a step comes from the grid though that
+        below the limit does not.
+    """
+
+    saving_cny: F8
+    limit_mw: F8
+    excess_cny: F8
+    excess_mw: F8
+    excess_grid: F8
+
+    @property
+    def own(self) -> bool:
+        """Whether there is own plant: power below the limits is then not the grid's."""
+        return bool(self.excess_grid.any())
+
+
+def power_steps(
+    view: SystemView, up: B1, carbon_cny_per_mwh: F8, peak_hours: float
+) -> PowerSteps | None:
+    """Return the steps of this epoch; ``None`` where no site has own plant or a peak to look at.
+
+    Parameters
+    ----------
+    up
+        ``(I,)`` sites that are up.
+    carbon_cny_per_mwh
+        ``(I,)`` price of the grid's carbon.
+    peak_hours
+        Hours of a month over which the demand charge is spread; 0 = peaks are not looked at.
+    """
+    compiled = view.compiled
+    sites = len(compiled.sites.ids)
+    own_mw = own_power_mw(view)
+    charged = bool(peak_hours) and bool((view.site_peak_mw > 0.0).any())
+    if own_mw is None and not charged:
+        return None
+    # The load that is there beside requests, and beside jobs.
+    idle, jobs = idle_mw(view, up), running_jobs_mw(view)
+    beside = idle + np.stack([jobs, np.maximum(view.site_load_mw - idle - jobs, 0.0)])
+    left, lost = np.zeros((2, sites, 0)), np.zeros((2, sites, 0))
+    highest = np.zeros((2, sites))
+    if own_mw is not None:
+        paid = carbon_cny_per_mwh - compiled.energy.generation_cny_per_mwh
+        slots = slots_ahead(view)[: _jobs_slots(view)]
+        prices = (view.price_cny_per_mwh[:, None], compiled.sites.price_cny_per_mwh[:, slots])
+        parts = [
+            _groups(own_mw[:, : price.shape[1]] - other[:, None], price + paid[:, None])
+            for price, other in zip(prices, beside, strict=True)
+        ]
+        left, lost = (np.stack([part[i] for part in parts]) for i in range(2))
+        highest = left[:, :, -1]
+    charge = np.zeros(sites)
+    if charged:
+        charge = compiled.sites.demand_charge_cny_per_mw_month / peak_hours
+        own_now = 0.0 if own_mw is None else own_mw[:, 0]
+        highest = np.maximum(highest, view.site_peak_mw + own_now - beside)
+    levels = np.concatenate([left, highest[:, :, None]], axis=2).reshape(2 * sites, -1)
+    rises = np.concatenate([lost, np.broadcast_to(charge, (2, sites))[:, :, None]], axis=2)
+    groups = left.shape[2]
+    grid = np.minimum(np.arange(1.0, groups + 2.0), groups) / max(groups, 1)
+    pue = np.tile(pue_now(view), 2)
+    return PowerSteps(
+        saving_cny=pue * lost.sum(axis=2).ravel(),
+        limit_mw=levels[:, 0] / pue,
+        excess_cny=pue[:, None] * np.cumsum(rises, axis=2).reshape(2 * sites, -1),
+        excess_mw=np.diff(levels, axis=1, append=np.inf) / pue[:, None],
+        excess_grid=np.tile(grid, (2 * sites, 1)),
+    )
+
+
+def own_power_mw(view: SystemView) -> F8 | None:
+    """Return what wind, sun and storage give in each slot of the day ahead, ``(I, slots)``, MW.
+
+    As forecast a day ahead, the forecast taken as exact. Storage follows its rule with the load of
+    now, on a day that ends with what it began with; where it takes up more than is generated
+    nothing is left. ``None`` where no site has plant.
+    """
+    compiled, ahead = view.compiled, slots_ahead(view)
+    physical = compiled.energy
+    own = (physical.onsite_mw + physical.direct_mw)[:, ahead]
+    if not own.any():
+        return None
+    if not (physical.battery.power_mw > 0.0).any():
+        return own
+    hours = np.full(len(ahead), compiled.slot_s / SECONDS_PER_HOUR)
+    load = np.tile(view.site_load_mw[:, None], (1, len(ahead)))
+    balance = settled_balance(
+        load * hours, own * hours, hours, compiled.sites.price_cny_per_mwh[:, ahead],
+        physical.battery, np.ascontiguousarray(physical.limit_mw[:, ahead]),
+    )  # fmt: skip
+    net: F8 = np.maximum(own + (balance.discharged - balance.charged) / hours, 0.0)
+    return net
+
+
+def idle_mw(view: SystemView, up: B1) -> F8:
+    """Return the facility power of what is switched on and does nothing, ``(I,)``."""
+    p = view.compiled.pools
+    watts = (p.idle_w + p.overhead_w) * (p.accelerators + p.serving_accelerators) * up[p.site]
+    return _facility_mw(view, watts)
+
+
+def running_jobs_mw(view: SystemView) -> F8:
+    """Return the facility power of running jobs above idle, ``(I,)``."""
+    compiled = view.compiled
+    return _facility_mw(
+        view, (view.pool_running @ compiled.jobs.activity) * compiled.pools.active_w
+    )
+
+
+def _facility_mw(view: SystemView, watts: F8) -> F8:
+    """Return facility power by site of the power of its pools."""
+    compiled = view.compiled
+    it_w = np.bincount(compiled.pools.site, watts, minlength=len(compiled.sites.ids))
+    power: F8 = pue_now(view) * it_w / WATTS_PER_MW
+    return power
+
+
+def _jobs_slots(view: SystemView) -> int:
+    """Return for how many slots a mean piece of work is held."""
+    slots = held_slots(view)
+    if not len(slots):
+        return 1
+    work = view.job_load_accelerators.reshape(-1, len(slots)).sum(axis=0)
+    mean = float(np.average(slots, weights=work)) if work.sum() > 0.0 else float(slots.mean())
+    return max(round(mean), 1)
+
+
+def _groups(left_mw: F8, dearer_cny: F8) -> tuple[F8, F8]:
+    """Return own power left in each group of slots, rising, and what is lost beyond it.
+
+    Parameters
+    ----------
+    left_mw
+        ``(I, n)`` by slot.
+    dearer_cny
+        ``(I, n)`` what the grid's megawatt-hour costs more in the slot.
+
+    Returns
+    -------
+    left, lost
+        ``(I, GROUPS)`` MW, and CNY by megawatt-hour of work held in all slots.
+    """
+    shape = (len(left_mw), GROUPS, -1)
+    order = np.argsort(left_mw, axis=1, kind="stable")
+    # Every slot GROUPS times, so that groups are equal whatever the number of slots.
+    left = np.maximum(np.take_along_axis(left_mw, order, axis=1), 0.0)
+    lost = np.maximum(np.take_along_axis(dearer_cny, order, axis=1), 0.0)
+    lost = np.repeat(lost, GROUPS, axis=1).reshape(shape).mean(axis=2) / GROUPS
+    return np.repeat(left, GROUPS, axis=1).reshape(shape).mean(axis=2), lost
