@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from computenet.energy import Battery, balance_sites
+from computenet.energy import Battery, balance_sites, settled_balance
 from computenet.energy.balance import RULES, Balance
 
 
@@ -138,3 +138,21 @@ def test_every_slot_balances(
     assert (np.minimum(found.charged, found.discharged) <= 1e-12).all()
     if limit < np.inf:
         assert (found.imported <= limit * (1 + 1e-12)).all()
+
+
+def test_a_settled_day_ends_as_it_began() -> None:
+    """A store of 4 MWh that a day fills from 3 MW of surplus and a night empties."""
+    load, generation = np.asarray([[1.0, 1.0, 2.0, 2.0]]), np.asarray([[4.0, 4.0, 0.0, 0.0]])
+    battery = Battery(
+        np.asarray([2.0]), np.asarray([4.0]), np.asarray([1.0]), np.asarray([0.25]),
+        np.asarray([RULES["self-consumption"]]), np.zeros(1),
+    )  # fmt: skip
+    rest = (np.ones(4), np.full((1, 4), 300.0), battery, np.full((1, 4), np.inf))
+    once = balance_sites(load, generation, *rest)
+    found = settled_balance(load, generation, *rest)
+    # Alone it begins with 1 MWh and ends with none, so 1 MWh of the night was not of this day.
+    assert once.charged.sum() == pytest.approx(3.0)
+    np.testing.assert_allclose(found.charged, [[2.0, 2.0, 0.0, 0.0]])
+    np.testing.assert_allclose(found.discharged, [[0.0, 0.0, 2.0, 2.0]])
+    np.testing.assert_allclose(found.stored[0, -1], 0.0, atol=1e-12)
+    assert found.charged.sum() == pytest.approx(found.discharged.sum())

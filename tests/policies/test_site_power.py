@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
 import computenet as cn
-from computenet.policies import example_views
+from computenet.policies import SystemView, example_views
 from computenet.policies.matching import MatchingPolicy
 from computenet.policies.site_power import (
     GROUPS,
@@ -19,6 +18,7 @@ from computenet.policies.site_power import (
     power_steps,
     running_jobs_mw,
 )
+from computenet.simulation import run_scenario
 
 NO_CARBON = np.zeros(2)
 UP = np.ones(2, dtype=np.bool_)
@@ -117,11 +117,11 @@ def test_requests_go_where_the_wind_is_left() -> None:
     assert jobs_first[0] > jobs_first[1]
 
 
-def windy(policy: str) -> dict[str, Any]:
+def windy(policy: str, capacity_mw: float = 0.5) -> cn.Scenario:
     """A day of two hubs with wind in the dear east that its own load does not use up."""
     climate = {"annual_c": 15.0, "january_c": 5.0, "july_c": 28.0}
     wind = {
-        "id": "east/wind", "kind": "wind", "connection": "on-site", "capacity_mw": 0.5,
+        "id": "east/wind", "kind": "wind", "connection": "on-site", "capacity_mw": capacity_mw,
         "capacity_factor": 0.3, "price_cny_per_mwh": 0.0,
     }  # fmt: skip
     overrides = {
@@ -130,12 +130,31 @@ def windy(policy: str) -> dict[str, Any]:
         "topology.sites.east.generators": [wind],
         **{f"topology.sites.{name}.climate": climate for name in ("east", "west")},
     }
-    return cn.simulate(cn.load("two-hubs", days=1, overrides=overrides)).summary
+    return cn.load("two-hubs", days=1, overrides=overrides)
 
 
 def test_matching_uses_more_of_the_wind_and_pays_less_than_the_rules() -> None:
-    matching, cheapest = windy("matching"), windy("cheapest")
+    matching, cheapest = (cn.simulate(windy(name)).summary for name in ("matching", "cheapest"))
     assert matching["energy"]["onsite_used_mwh"] > cheapest["energy"]["onsite_used_mwh"]
     assert matching["cost"]["total_cny"] < cheapest["cost"]["total_cny"]
     # What the plans said the grid and the network would cost is what they did.
     assert matching["plan"]["gap"] == pytest.approx(0.0, abs=0.01)
+
+
+def test_the_peak_that_is_seen_is_what_comes_from_the_grid() -> None:
+    seen: list[SystemView] = []
+
+    class Watched(MatchingPolicy):
+        def plan(self, view, *args):
+            seen.append(view)
+            return super().plan(view, *args)
+
+    results = run_scenario(windy("matching", capacity_mw=1e4), Watched())
+    assert results.summary["by_site"]["east"]["onsite_mwh"] > 0.0
+    last = seen[-1]
+    assert last.site_load_mw[0] > 0.0
+    own = last.compiled.energy.onsite_mw[0]
+    expected = max(max(0.0, v.site_load_mw[0] - own[int(v.now_s // 900)]) for v in seen[1:])
+    assert last.site_peak_mw[0] == pytest.approx(expected)
+    assert last.site_peak_mw[0] < last.site_load_mw[0]
+    assert last.site_peak_mw[1] >= last.site_load_mw[1]
