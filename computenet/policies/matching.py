@@ -23,25 +23,18 @@ from computenet.policies.costs import (
     job_energy_mwh,
     job_it_mwh,
     job_transfer_cny,
-    pue_now,
     request_facility_mwh,
     request_it_mwh,
 )
+from computenet.policies.expected_cost import expected_cny
 from computenet.policies.forecast import make_forecaster
 from computenet.policies.link_limits import LinkLimits
 from computenet.policies.misses import excess_misses, idle_misses, prefill_s
-from computenet.policies.plan_prices import plan_prices
+from computenet.policies.plan_prices import carbon_kg, plan_prices
 from computenet.policies.protocol import Plan, PriceRow, SystemView
-from computenet.policies.serving_load import replica_load
 from computenet.policies.shares import job_use, normal_rows, request_capacity
-from computenet.policies.site_power import (
-    PowerSteps,
-    idle_mw,
-    own_power_mw,
-    power_steps,
-    running_jobs_mw,
-)
-from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
+from computenet.policies.site_power import PowerSteps, power_steps
+from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR
 
 __all__ = ["MatchingPolicy"]
 
@@ -330,7 +323,7 @@ class MatchingPolicy:
             prices=self._prices(view, problem, answer),
             objective_cny=answer.objective * hours,
             bound_cny=answer.bound * hours,
-            expected_cny=hours * _expected_cny(view, requests, jobs, serving),
+            expected_cny=hours * expected_cny(view, _up(view), requests, jobs, serving),
         )
 
     def _prices(
@@ -342,7 +335,7 @@ class MatchingPolicy:
             return ()
         self._priced_s = view.now_s
         try:
-            return plan_prices(view, problem, answer, *_carbon_kg(view, problem, self._steps))
+            return plan_prices(view, problem, answer, *carbon_kg(view, problem, self._steps))
         except SolverError:
             return ()
 
@@ -385,70 +378,6 @@ def _site_power(
         steps.excess_cny,
         steps.excess_mw,
     )
-
-
-def _carbon_kg(
-    view: SystemView, problem: MatchingProblem, steps: PowerSteps | None
-) -> tuple[F8, F8 | None]:
-    """Return carbon of a unit of flow for an hour, and of an IT MW beyond a limit, kg CO2.
-
-    Shapes are ``(A,)`` and ``(2 I, E)``.
-
-    Own plant emits nothing; what is beyond it comes from the grid.
-    """
-    if steps is not None and steps.own:
-        grid = np.tile(view.carbon_kg_per_mwh * pue_now(view), 2)[:, None]
-        return np.zeros(problem.n_arcs), steps.excess_grid * grid
-    return _arc_kg(view, problem), None
-
-
-def _arc_kg(view: SystemView, problem: MatchingProblem) -> F8:
-    """Return the carbon of a unit of flow for an hour, all of it from the grid, ``(A,)``, kg."""
-    compiled = view.compiled
-    demands, groups = view.request_arc_open.shape
-    site = compiled.pools.site
-    kg = np.zeros(problem.n_arcs)
-    of_request = problem.arc_demand < demands
-    d, g = problem.arc_demand[of_request], problem.arc_pool[of_request]
-    kg[of_request] = request_facility_mwh(view)[d, g]
-    kg[of_request] *= view.carbon_kg_per_mwh[site[compiled.groups.pool[g]]]
-    q, p = problem.arc_demand[~of_request] - demands, problem.arc_pool[~of_request] - groups
-    kg[~of_request] = job_energy_mwh(view)[q, p] * view.carbon_kg_per_mwh[site[p]]
-    hourly: F8 = SECONDS_PER_HOUR * kg
-    return hourly
-
-
-def _expected_cny(view: SystemView, requests: F8, jobs: F8, replicas: F8) -> float:
-    """Return what the grid's energy and network cost in an hour, idle power included.
-
-    Running jobs go on; before any run, jobs are where the plan would have them.
-
-    Parameters
-    ----------
-    requests, jobs
-        ``(D, G)`` requests a second and ``(Q, P)`` reference accelerators.
-    replicas
-        ``(G,)`` that serve.
-    """
-    compiled = view.compiled
-    p, groups, sites = compiled.pools, compiled.groups, len(compiled.sites.ids)
-    of_group = p.site[groups.pool]
-    watts = replicas * groups.accelerators_per_replica * p.active_w[groups.pool]
-    serving_mw = watts * replica_load(view, requests, replicas) * pue_now(view)[of_group]
-    load_mw = idle_mw(view, _up(view))
-    load_mw += np.bincount(of_group, serving_mw / WATTS_PER_MW, minlength=sites)
-    if view.pool_running.any():
-        load_mw += running_jobs_mw(view)
-    else:
-        begun = SECONDS_PER_HOUR * (jobs * job_energy_mwh(view)).sum(axis=0)
-        load_mw += np.bincount(p.site, begun, minlength=sites)
-    own = own_power_mw(view)
-    if own is not None:
-        load_mw = np.maximum(load_mw - own[:, 0], 0.0)
-    moved = (requests * compiled.requests.transfer_cny).sum() + (
-        jobs * job_transfer_cny(view)
-    ).sum()
-    return float(load_mw @ view.price_cny_per_mwh + SECONDS_PER_HOUR * moved)
 
 
 def _decode_s(view: SystemView) -> F8:

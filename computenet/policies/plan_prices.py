@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from computenet.optimization.matching import Matching, MatchingProblem
 from computenet.optimization.prices import PriceProbe, marginal_carbon
-from computenet.policies.costs import pue_now
+from computenet.policies.costs import job_energy_mwh, pue_now, request_facility_mwh
 from computenet.policies.protocol import PriceRow, SystemView
+from computenet.policies.site_power import PowerSteps
+from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["plan_prices"]
+__all__ = ["carbon_kg", "plan_prices"]
 
 F8 = NDArray[np.float64]
 
@@ -90,3 +92,34 @@ def _carbon(
         for name, row in zip(names, values, strict=True):
             if np.isfinite(row).all():
                 yield PriceRow(f"carbon {name}", unit, *(float(value) for value in row))
+
+
+def carbon_kg(
+    view: SystemView, problem: MatchingProblem, steps: PowerSteps | None
+) -> tuple[F8, F8 | None]:
+    """Return carbon of a unit of flow for an hour, and of an IT MW beyond a limit, kg CO2.
+
+    Shapes are ``(A,)`` and ``(2 I, E)``.
+
+    Own plant emits nothing; what is beyond it comes from the grid.
+    """
+    if steps is not None and steps.own:
+        grid = np.tile(view.carbon_kg_per_mwh * pue_now(view), 2)[:, None]
+        return np.zeros(problem.n_arcs), steps.excess_grid * grid
+    return _arc_kg(view, problem), None
+
+
+def _arc_kg(view: SystemView, problem: MatchingProblem) -> F8:
+    """Return the carbon of a unit of flow for an hour, all of it from the grid, ``(A,)``, kg."""
+    compiled = view.compiled
+    demands, groups = view.request_arc_open.shape
+    site = compiled.pools.site
+    kg = np.zeros(problem.n_arcs)
+    of_request = problem.arc_demand < demands
+    d, g = problem.arc_demand[of_request], problem.arc_pool[of_request]
+    kg[of_request] = request_facility_mwh(view)[d, g]
+    kg[of_request] *= view.carbon_kg_per_mwh[site[compiled.groups.pool[g]]]
+    q, p = problem.arc_demand[~of_request] - demands, problem.arc_pool[~of_request] - groups
+    kg[~of_request] = job_energy_mwh(view)[q, p] * view.carbon_kg_per_mwh[site[p]]
+    hourly: F8 = SECONDS_PER_HOUR * kg
+    return hourly
