@@ -208,6 +208,33 @@ def test_accelerators_are_raised_by_the_power_with_which_misses_fall(
     assert corrected(rounds, within).room[:n] == pytest.approx(rounds[-1].derating.room[:n])
 
 
+def test_a_target_that_the_simulation_misses_is_no_agreement_and_gets_more_room(
+    found: tuple[Verification, list[VerificationProgress]],
+) -> None:
+    """90 % within the circle for 95: a class gets 0.05 / 0.95 more accelerators there and then."""
+    wide = Agreement(cost=1.0, energy=1.0, service=1.0, green=1.0, delay=1.0)
+    first = replace(found[0].rounds[0], stages=found[0].rounds[0].stages.assign(job_delay=0.0))
+    table = first.services.assign(coverage_target=0.95, within_circle=0.96)
+    met = replace(first, services=table)
+    assert met.targets_met
+    assert met.agrees(wide)
+    assert (corrected([met], wide).room == met.derating.room).all()
+    table.loc[table.index[0], "within_circle"] = 0.90
+    missed = replace(first, services=table)
+    assert not missed.targets_met
+    assert not missed.agrees(wide)
+    assert missed.coverage_short[0] == pytest.approx(0.05)
+    room = corrected([missed], wide).room / missed.derating.room
+    at = room > 1.0
+    assert at.sum() == 1
+    assert room[at] == pytest.approx(1.0 + 0.05 / 0.95)
+    # A target that was never asked for cannot be missed.
+    assert replace(first, services=table.assign(coverage_target=0.0)).targets_met
+    # What a whole request more would mend is not missed.
+    table.loc[table.index[0], "within_circle"] = 0.9451
+    assert replace(first, services=table).targets_met
+
+
 def test_the_table_is_what_the_rounds_say(
     found: tuple[Verification, list[VerificationProgress]],
 ) -> None:

@@ -5,10 +5,11 @@ misses are taken to fall with a power of those accelerators: at first in proport
 where replicas are chosen blindly, and with its square where the better of several is chosen
 (the mean-field limit of the supermarket model: Mitzenmacher, IEEE Trans. Parallel Distrib. Syst.
 12(10), 2001), then with the power that the last two rounds showed, at least 1: classes that share a
-model share its replicas, and what looks like less was noise. Jobs that wait too long get more too;
-the power of accelerators is corrected by what was metered in each stage, wind and sun by what of
-them was used, a site short of green energy must plan for more, and a megawatt-hour from the grid,
-the peak and transfers cost what operation without foresight paid above the plan's.
+model share its replicas, and what looks like less was noise. One that has too little of its
+target within its latency circle gets as much more as is missing there. Jobs that wait too long get
+more too; the power of accelerators is corrected by what was metered in each stage, wind and sun by
+what of them was used, a site short of green energy must plan for more, and a megawatt-hour from the
+grid, the peak and transfers cost what operation without foresight paid above the plan's.
 """
 
 from __future__ import annotations
@@ -74,6 +75,14 @@ def _room(rounds: Sequence[Round], within: Agreement) -> F8:
     for k, y in np.argwhere(lost > within.service).tolist():
         step = float(lost[k, y] / (GOAL * within.service)) ** (1.0 / float(powers[k, y]))
         room[k, y] *= min(max(step, LEAST_STEP), MOST_STEP)
+    table = last.services.assign(short=last.coverage_short / last.services["coverage_target"])
+    for k, name in enumerate(services):
+        of_class = table[table["service_class"] == name].set_index("stage")["short"]
+        for y, short in enumerate(of_class.loc[list(last.outcome.stages)].fillna(0.0).tolist()):
+            if short > 0.0:
+                room[k, y] = max(
+                    room[k, y], last.derating.room[k, y] * max(1.0 + short, LEAST_STEP)
+                )
     for y, delay in enumerate(last.stages["job_delay"].tolist()):
         if delay > within.delay:
             step = min(1.0 + delay - within.delay, MOST_STEP)
