@@ -12,12 +12,11 @@ __all__ = [
     "held_price_cny_per_mwh",
     "held_slots",
     "job_energy_mwh",
-    "job_it_mwh",
     "job_transfer_cny",
     "outside_circle_last",
+    "pue_factor",
     "pue_now",
     "request_facility_mwh",
-    "request_it_mwh",
     "slots_ahead",
 ]
 
@@ -33,35 +32,45 @@ def pue_now(view: SystemView) -> F8:
     return value
 
 
-def request_facility_mwh(view: SystemView) -> F8:
-    """Return the facility energy of a mean request, ``(D, G)``: marginal IT energy times PUE."""
-    site = view.compiled.pools.site[view.compiled.groups.pool]
-    mwh: F8 = request_it_mwh(view) * pue_now(view)[site]
+def pue_factor(view: SystemView) -> F8:
+    """Return the PUE of now over the annual one, ``(I,)``."""
+    factor: F8 = pue_now(view) / view.compiled.sites.pue
+    return factor
+
+
+def request_facility_mwh(view: SystemView, pue: F8 | None = None) -> F8:
+    """Return the facility energy of a mean request, ``(D, G)``: marginal IT energy times PUE.
+
+    Parameters
+    ----------
+    pue
+        ``(I,)``; that of now by default.
+    """
+    compiled = view.compiled
+    site = compiled.pools.site[compiled.groups.pool]
+    energy = compiled.requests.energy_mwh
+    energy = np.where(np.isfinite(energy), energy, 0.0)
+    mwh: F8 = energy * (pue_now(view) if pue is None else pue)[site]
     return mwh
 
 
-def request_it_mwh(view: SystemView) -> F8:
-    """Return the marginal IT energy of a mean request, ``(D, G)``; 0 where it is not served."""
-    energy = view.compiled.requests.energy_mwh
-    return np.where(np.isfinite(energy), energy, 0.0)
-
-
-def job_energy_mwh(view: SystemView) -> F8:
+def job_energy_mwh(view: SystemView, pue: F8 | None = None) -> F8:
     """Return the facility energy of a reference accelerator-second, ``(Q, P)``.
 
     Only what runs is counted: idle power is drawn wherever the job goes.
+
+    Parameters
+    ----------
+    pue
+        ``(I,)``; that of now by default.
     """
-    mwh: F8 = job_it_mwh(view) * pue_now(view)[view.compiled.pools.site]
-    return mwh
-
-
-def job_it_mwh(view: SystemView) -> F8:
-    """Return the marginal IT energy of a reference accelerator-second, ``(Q, P)``."""
     compiled = view.compiled
     jobs, pools = compiled.jobs, compiled.pools
     runs = jobs.speed > 0.0
     seconds = np.where(runs, 1.0 / np.where(runs, jobs.speed, 1.0), 0.0)
-    one: F8 = jobs.activity[:, None] * pools.active_w * seconds / (WATTS_PER_MW * SECONDS_PER_HOUR)
+    by_site = pue_now(view) if pue is None else pue
+    watts = jobs.activity[:, None] * pools.active_w * by_site[pools.site]
+    one: F8 = watts * seconds / (WATTS_PER_MW * SECONDS_PER_HOUR)
     return np.tile(one, (len(compiled.regions), 1))
 
 

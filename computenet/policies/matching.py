@@ -21,10 +21,8 @@ from computenet.optimization.solvers import SolverError
 from computenet.policies.costs import (
     held_price_cny_per_mwh,
     job_energy_mwh,
-    job_it_mwh,
     job_transfer_cny,
     request_facility_mwh,
-    request_it_mwh,
 )
 from computenet.policies.expected_cost import expected_cny
 from computenet.policies.forecast import make_forecaster
@@ -363,17 +361,20 @@ class MatchingPolicy:
 def _site_power(
     view: SystemView, steps: PowerSteps, requests: tuple[I8, I8], jobs: tuple[I8, I8]
 ) -> SitePower:
-    """Return what arcs draw, MW of IT: requests of each site's first row, jobs of its second.
+    """Return what arcs draw at the annual PUE; where there is own plant jobs have their own rows.
 
     Parameters
     ----------
     requests, jobs
         Open arcs: demands and groups, demands and pools.
     """
-    p = view.compiled.pools
+    p, annual = view.compiled.pools, view.compiled.sites.pue
+    of_group = p.site[view.compiled.groups.pool]
+    of_jobs = len(steps.limit_mw) - len(annual)
+    mwh = request_facility_mwh(view, annual)[requests], job_energy_mwh(view, annual)[jobs]
     return SitePower(
-        np.concatenate([p.site[view.compiled.groups.pool], p.site + len(view.compiled.sites.ids)]),
-        SECONDS_PER_HOUR * np.concatenate([request_it_mwh(view)[requests], job_it_mwh(view)[jobs]]),
+        np.concatenate([of_group, p.site + of_jobs]),
+        SECONDS_PER_HOUR * np.concatenate(mwh),
         steps.limit_mw,
         steps.excess_cny,
         steps.excess_mw,

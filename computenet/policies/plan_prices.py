@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from computenet.optimization.matching import Matching, MatchingProblem
 from computenet.optimization.prices import PriceProbe, marginal_carbon
-from computenet.policies.costs import job_energy_mwh, pue_now, request_facility_mwh
+from computenet.policies.costs import job_energy_mwh, pue_factor, request_facility_mwh
 from computenet.policies.protocol import PriceRow, SystemView
 from computenet.policies.site_power import PowerSteps
 from computenet.units import SECONDS_PER_HOUR
@@ -52,8 +52,8 @@ def plan_prices(
     sites = probe.sites()
     sites = sites.groupby("site", sort=False, as_index=False)[
         ["price_cny", "low_cny", "high_cny"]
-    ].max()  # of a megawatt of IT
-    rows += _rows(sites, "site", "peak ", "CNY/MW-h", pue_now(view)[: len(sites)])
+    ].max()  # of a megawatt at the annual PUE
+    rows += _rows(sites, "site", "peak ", "CNY/MW-h", pue_factor(view)[: len(sites)])
     links = probe.links()
     rows += _rows(links, "link", "link ", "CNY/GB", np.full(len(links), 3600.0))
     rows += _carbon(view, problem, answer, arc_kg, excess_kg)
@@ -97,14 +97,14 @@ def _carbon(
 def carbon_kg(
     view: SystemView, problem: MatchingProblem, steps: PowerSteps | None
 ) -> tuple[F8, F8 | None]:
-    """Return carbon of a unit of flow for an hour, and of an IT MW beyond a limit, kg CO2.
+    """Return carbon of a unit of flow for an hour, and of a MW beyond a limit, kg CO2.
 
     Shapes are ``(A,)`` and ``(2 I, E)``.
 
     Own plant emits nothing; what is beyond it comes from the grid.
     """
     if steps is not None and steps.own:
-        grid = np.tile(view.carbon_kg_per_mwh * pue_now(view), 2)[:, None]
+        grid = np.tile(view.carbon_kg_per_mwh * pue_factor(view), 2)[:, None]
         return np.zeros(problem.n_arcs), steps.excess_grid * grid
     return _arc_kg(view, problem), None
 

@@ -2,9 +2,9 @@
 
 Work that is sent to a site takes what its wind and sun have left, at their price; beyond that it
 takes from the grid; and beyond the load that a demand charge has been paid for it makes a new peak.
-So a site's power has a convex cost in steps: one for requests and one for jobs, since they decide
-for different times, requests for the coming epoch and jobs for as long as they will be held. What
-is there already of the other kind is taken as it is.
+So a site's power has a convex cost in steps. Where there is own plant there is one for requests and
+one for jobs, since they decide for different times, requests for the coming epoch and jobs for as
+long as they will be held; what is there already of the other kind is taken as it is.
 
 Where the plant has `r_t` MW left beside the other kind's load in slot `t`, `J` MW of jobs take
 ``min(J, r_t)`` of it, so one more megawatt comes from the grid in the slots with ``r_t < J``. The
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.energy import settled_balance
-from computenet.policies.costs import held_slots, pue_now, slots_ahead
+from computenet.policies.costs import held_slots, pue_factor, pue_now, slots_ahead
 from computenet.policies.protocol import SystemView
 from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
 
@@ -35,21 +35,23 @@ GROUPS = 4
 
 @dataclass(frozen=True, slots=True)
 class PowerSteps:
-    """IT power's price in steps, axis ``2 I``: of requests by site, then of jobs by site.
+    """Power's price in steps, axis ``W``: by site of requests, then by site of jobs.
 
-    A megawatt of IT is taken with the PUE of now, so that what work draws stays the same.
+    Where no site has own plant both have one row a site together, and ``W = I``, else ``2 I``.
+    Megawatts are those of the annual PUE, so that what work draws is the same in every epoch;
+    limits, widths and prices have the PUE of now in them.
 
     Attributes
     ----------
     saving_cny
-        ``(2 I,)`` what a megawatt-hour of IT costs less than the grid's, its carbon included, while
+        ``(W,)`` what a megawatt-hour costs less than the grid's, its carbon included, while
         there is own plant to draw on.
     limit_mw
-        ``(2 I,)`` IT power that is to be had at the lowest price.
+        ``(W,)`` power that is to be had at the lowest price.
     excess_cny, excess_mw
-        ``(2 I, E)`` what a megawatt-hour of IT costs more in the steps beyond, and their widths.
+        ``(W, E)`` what a megawatt-hour costs more in the steps beyond, and their widths.
     excess_grid
-        ``(2 I, E)`` share of the time in which power in a step comes from the grid though that
+        ``(W, E)`` share of the time in which power in a step comes from the grid though that
         below the limit does not.
     """
 
@@ -80,42 +82,42 @@ def power_steps(
         Hours of a month over which the demand charge is spread; 0 = peaks are not looked at.
     """
     compiled = view.compiled
-    sites = len(compiled.sites.ids)
     own_mw = own_power_mw(view)
-    charged = bool(peak_hours) and bool((view.site_peak_mw > 0.0).any())
-    if own_mw is None and not charged:
-        return None
-    # The load that is there beside requests, and beside jobs.
-    idle, jobs = idle_mw(view, up), running_jobs_mw(view)
-    beside = idle + np.stack([jobs, np.maximum(view.site_load_mw - idle - jobs, 0.0)])
-    left, lost = np.zeros((2, sites, 0)), np.zeros((2, sites, 0))
-    highest = np.zeros((2, sites))
-    if own_mw is not None:
-        paid = carbon_cny_per_mwh - compiled.energy.generation_cny_per_mwh
-        slots = slots_ahead(view)[: _jobs_slots(view)]
-        prices = (view.price_cny_per_mwh[:, None], compiled.sites.price_cny_per_mwh[:, slots])
-        parts = [
-            _groups(own_mw[:, : price.shape[1]] - other[:, None], price + paid[:, None])
-            for price, other in zip(prices, beside, strict=True)
-        ]
-        left, lost = (np.stack([part[i] for part in parts]) for i in range(2))
-        highest = left[:, :, -1]
-    charge = np.zeros(sites)
-    if charged:
+    charge = np.zeros(len(compiled.sites.ids))
+    if peak_hours and (view.site_peak_mw > 0.0).any():
         charge = compiled.sites.demand_charge_cny_per_mw_month / peak_hours
-        own_now = 0.0 if own_mw is None else own_mw[:, 0]
-        highest = np.maximum(highest, view.site_peak_mw + own_now - beside)
-    levels = np.concatenate([left, highest[:, :, None]], axis=2).reshape(2 * sites, -1)
-    rises = np.concatenate([lost, np.broadcast_to(charge, (2, sites))[:, :, None]], axis=2)
-    groups = left.shape[2]
-    grid = np.minimum(np.arange(1.0, groups + 2.0), groups) / max(groups, 1)
-    pue = np.tile(pue_now(view), 2)
+    elif own_mw is None:
+        return None
+    idle, factor = idle_mw(view, up), pue_factor(view)
+    if own_mw is None:
+        free = np.maximum(view.site_peak_mw - idle, 0.0)
+        endless = np.full((len(free), 1), np.inf)
+        paid = (factor * charge)[:, None]
+        return PowerSteps(np.zeros(len(free)), free / factor, paid, endless, np.zeros(paid.shape))
+    # The load that is there beside requests, and beside jobs.
+    jobs = running_jobs_mw(view)
+    beside = idle + np.stack([jobs, np.maximum(view.site_load_mw - idle - jobs, 0.0)])
+    dearer = carbon_cny_per_mwh - compiled.energy.generation_cny_per_mwh
+    slots = slots_ahead(view)[: _jobs_slots(view)]
+    prices = (view.price_cny_per_mwh[:, None], compiled.sites.price_cny_per_mwh[:, slots])
+    parts = [
+        _groups(own_mw[:, : price.shape[1]] - other[:, None], price + dearer[:, None])
+        for price, other in zip(prices, beside, strict=True)
+    ]
+    left, lost = (np.concatenate([part[i] for part in parts]) for i in range(2))
+    highest = left[:, -1]
+    if charge.any():
+        highest = np.maximum(highest, (view.site_peak_mw + own_mw[:, 0] - beside).ravel())
+    levels = np.column_stack([left, highest])
+    factor, charge = np.tile(factor, 2), np.tile(charge, 2)
     return PowerSteps(
-        saving_cny=pue * lost.sum(axis=2).ravel(),
-        limit_mw=levels[:, 0] / pue,
-        excess_cny=pue[:, None] * np.cumsum(rises, axis=2).reshape(2 * sites, -1),
-        excess_mw=np.diff(levels, axis=1, append=np.inf) / pue[:, None],
-        excess_grid=np.tile(grid, (2 * sites, 1)),
+        saving_cny=factor * lost.sum(axis=1),
+        limit_mw=levels[:, 0] / factor,
+        excess_cny=factor[:, None] * np.cumsum(np.column_stack([lost, charge]), axis=1),
+        excess_mw=np.diff(levels, axis=1, append=np.inf) / factor[:, None],
+        excess_grid=np.tile(
+            np.minimum(np.arange(1, GROUPS + 2), GROUPS) / GROUPS, (len(factor), 1)
+        ),
     )
 
 

@@ -30,14 +30,11 @@ def test_without_plant_only_a_peak_is_priced() -> None:
     assert steps is not None
     assert not steps.own
     np.testing.assert_allclose(steps.saving_cny, 0.0)
-    pue = np.tile([1.4, 1.2], 2)
-    fee = np.tile([40_000.0, 30_000.0], 2) / 60.0
-    np.testing.assert_allclose(steps.excess_cny[:, 0], pue * fee)
-    jobs, idle = running_jobs_mw(view), idle_mw(view, UP)
-    serving = np.maximum(view.site_load_mw - idle - jobs, 0.0)
-    beside = np.concatenate([idle + jobs, idle + serving])
-    expected = np.maximum(np.tile(view.site_peak_mw, 2) - beside, 0.0)
-    np.testing.assert_allclose(steps.limit_mw, expected / pue)
+    fee = np.asarray([40_000.0, 30_000.0]) / 60.0
+    np.testing.assert_allclose(steps.excess_cny[:, 0], fee)
+    expected = np.maximum(view.site_peak_mw - idle_mw(view, UP), 0.0)
+    np.testing.assert_allclose(steps.limit_mw, expected)
+    assert np.isinf(steps.excess_mw).all()
     assert power_steps(view, UP, NO_CARBON, 0.0) is None
     assert power_steps(replace(view, site_peak_mw=np.zeros(2)), UP, NO_CARBON, 60.0) is None
 
@@ -66,10 +63,23 @@ def test_own_plant_is_cheaper_than_the_grid_by_its_price_and_carbon() -> None:
     assert steps is not None
     assert steps.own
     # The first site's sun costs nothing, the second's wind 200; the grid 700 and 350.
-    np.testing.assert_allclose(steps.saving_cny[:2], [1.4 * 730.0, 1.2 * 175.0])
+    np.testing.assert_allclose(steps.saving_cny[:2], [730.0, 175.0])
     np.testing.assert_allclose(steps.excess_cny[:, -1], steps.saving_cny)
     assert (np.diff(steps.excess_cny, axis=1) >= 0.0).all()
     assert np.isinf(steps.excess_mw[:, -1]).all()
+    # A peak is priced beyond own plant and beyond what has been drawn from the grid.
+    jobs, idle = running_jobs_mw(view), idle_mw(view, UP)
+    peak = power_steps(view, UP, NO_CARBON, 60.0)
+    own = own_power_mw(view)
+    assert peak is not None
+    assert own is not None
+    serving = np.maximum(view.site_load_mw - idle - jobs, 0.0)
+    beside = np.concatenate([idle + jobs, idle + serving])
+    free = np.tile(view.site_peak_mw + own[:, 0], 2) - beside
+    width = peak.limit_mw + peak.excess_mw[:, :-1].sum(axis=1)
+    assert (width >= free - 1e-12).all()
+    fee = np.tile([40_000.0, 30_000.0], 2) / 60.0
+    np.testing.assert_allclose(peak.excess_cny[:, -1] - peak.excess_cny[:, -2], fee)
     # Plant that costs more than the grid saves nothing.
     dear = replace(view.compiled.energy, generation_cny_per_mwh=np.full(2, 900.0))
     dear_view = replace(view, compiled=replace(view.compiled, energy=dear))
