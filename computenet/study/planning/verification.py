@@ -30,9 +30,10 @@ __all__ = ["Agreement", "Round", "Verification", "VerificationProgress", "verify
 
 F8 = NDArray[np.float64]
 
-#: Service comes first where it is what is verified: a missed objective costs the policy a fen.
+#: Service comes first where it is what is verified. What falls short is made up for by
+#: accelerators, which cost far more than the power that a miss or an hour of waiting saves.
 PARAMETERS: dict[str, dict[str, bool | int | float | str]] = {
-    "matching": {"miss_cny": 0.01, "prices_every_h": 0.0}
+    "matching": {"miss_cny": 0.04, "late_cny_per_accelerator_h": 0.2, "prices_every_h": 0.0}
 }
 
 
