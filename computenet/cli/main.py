@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from computenet.cli.bench import bench
 from computenet.cli.compare import compare
 from computenet.cli.export import export, layout_app
+from computenet.cli.interrupts import keep_interrupts
 from computenet.cli.match import match
 from computenet.cli.options import (
     AddressOpt,
@@ -99,6 +100,7 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    keep_interrupts()
     try:
         app(standalone_mode=True)
     except ComputenetError as error:

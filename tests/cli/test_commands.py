@@ -149,6 +149,21 @@ def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     assert left(tmp_path) == []
 
 
+def test_an_interrupt_within_a_callback_is_not_lost() -> None:
+    """As where a kernel is loaded: what a callback raises is told and forgotten."""
+    code = (
+        "import ctypes, signal, time\n"
+        "from computenet.cli.interrupts import keep_interrupts\n"
+        "def called():\n    raise KeyboardInterrupt\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "keep_interrupts()\n"
+        "try:\n    ctypes.CFUNCTYPE(None)(called)()\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    print('stopped')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
+    assert (done.stdout, done.stderr, done.returncode) == ("stopped\n", "", 0)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
