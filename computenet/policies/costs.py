@@ -26,9 +26,7 @@ I8 = NDArray[np.int64]
 
 def pue_now(view: SystemView) -> F8:
     """Return the PUE of each site at the reference load in the weather of now, ``(I,)``."""
-    compiled = view.compiled
-    slot = min(int(view.now_s / compiled.slot_s + 1e-9), compiled.n_slots - 1)
-    value: F8 = compiled.energy.pue[:, slot]
+    value: F8 = view.compiled.energy.pue[:, slots_ahead(view)[0]]
     return value
 
 
@@ -109,7 +107,7 @@ def held_price_cny_per_mwh(view: SystemView) -> F8:
 def slots_ahead(view: SystemView) -> I8:
     """Return the slots of the day ahead; beyond the end of the run its last day goes on."""
     slot_s, n = view.compiled.slot_s, view.compiled.n_slots
-    slots_a_day = max(round(SECONDS_PER_DAY / slot_s), 1)
+    slots_a_day = _slots_a_day(view)
     first = min(int(view.now_s / slot_s + 1e-9), n - 1)
     ahead = np.arange(first, first + slots_a_day)
     if n > slots_a_day:
@@ -119,7 +117,9 @@ def slots_ahead(view: SystemView) -> I8:
 
 def held_slots(view: SystemView) -> I8:
     """Return the slots of the day ahead that work of each class is held for, ``(C,)``."""
-    slot_s = view.compiled.slot_s
-    slots_a_day = max(round(SECONDS_PER_DAY / slot_s), 1)
-    count = np.ceil(view.compiled.jobs.held_run_s / slot_s)
-    return np.clip(count, 1, slots_a_day).astype(np.int64)
+    count = np.ceil(view.compiled.jobs.held_run_s / view.compiled.slot_s)
+    return np.clip(count, 1, _slots_a_day(view)).astype(np.int64)
+
+
+def _slots_a_day(view: SystemView) -> int:
+    return max(round(SECONDS_PER_DAY / view.compiled.slot_s), 1)

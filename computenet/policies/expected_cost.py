@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from computenet.policies.costs import job_energy_mwh, job_transfer_cny, pue_now
 from computenet.policies.protocol import SystemView
 from computenet.policies.serving_load import replica_load
-from computenet.policies.site_power import idle_mw, own_power_mw, running_jobs_mw
+from computenet.policies.site_power import idle_mw, running_jobs_mw
 from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["expected_cny"]
@@ -17,7 +17,9 @@ F8 = NDArray[np.float64]
 B1 = NDArray[np.bool_]
 
 
-def expected_cny(view: SystemView, up: B1, requests: F8, jobs: F8, replicas: F8) -> float:
+def expected_cny(
+    view: SystemView, up: B1, own_mw: F8 | None, requests: F8, jobs: F8, replicas: F8
+) -> float:
     """Return what the grid's energy and network cost in an hour, idle power included.
 
     Running jobs go on; before any run, jobs are where the plan would have them.
@@ -26,6 +28,8 @@ def expected_cny(view: SystemView, up: B1, requests: F8, jobs: F8, replicas: F8)
     ----------
     up
         ``(I,)`` sites that are up.
+    own_mw
+        ``(I, slots)`` what own plant gives now and later, where there is any.
     requests, jobs
         ``(D, G)`` requests a second and ``(Q, P)`` reference accelerators.
     replicas
@@ -43,9 +47,8 @@ def expected_cny(view: SystemView, up: B1, requests: F8, jobs: F8, replicas: F8)
     else:
         begun = SECONDS_PER_HOUR * (jobs * job_energy_mwh(view)).sum(axis=0)
         load_mw += np.bincount(p.site, begun, minlength=sites)
-    own = own_power_mw(view)
-    if own is not None:
-        load_mw = np.maximum(load_mw - own[:, 0], 0.0)
+    if own_mw is not None:
+        load_mw = np.maximum(load_mw - own_mw[:, 0], 0.0)
     moved = (requests * compiled.requests.transfer_cny).sum() + (
         jobs * job_transfer_cny(view)
     ).sum()

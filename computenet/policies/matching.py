@@ -31,7 +31,7 @@ from computenet.policies.misses import excess_misses, idle_misses, prefill_s
 from computenet.policies.plan_prices import carbon_kg, plan_prices
 from computenet.policies.protocol import Plan, PriceRow, SystemView
 from computenet.policies.shares import job_use, normal_rows, request_capacity
-from computenet.policies.site_power import PowerSteps, power_steps
+from computenet.policies.site_power import PowerSteps, own_power_mw, power_steps
 from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR
 
 __all__ = ["MatchingPolicy"]
@@ -115,6 +115,7 @@ class MatchingPolicy:
         self._priced_s = -np.inf
         self._shadow_cny_per_mwh: F8 | None = None
         self._steps: PowerSteps | None = None
+        self._own_mw: F8 | None = None
 
     def plan(
         self, view: SystemView, replicas: F8 | None = None, shadow_cny_per_mwh: F8 | None = None
@@ -174,7 +175,8 @@ class MatchingPolicy:
         )  # fmt: skip
         n_jobs = len(view.job_load_accelerators)
         arc_cny = np.concatenate([request_cny, job_cny])
-        steps = power_steps(view, up, self._carbon_cny_per_mwh(view), self.peak_hours)
+        self._own_mw = own_mw = own_power_mw(view)
+        steps = power_steps(view, up, own_mw, self._carbon_cny_per_mwh(view), self.peak_hours)
         self._steps = steps
         power = None
         if steps is not None:
@@ -321,7 +323,8 @@ class MatchingPolicy:
             prices=self._prices(view, problem, answer),
             objective_cny=answer.objective * hours,
             bound_cny=answer.bound * hours,
-            expected_cny=hours * expected_cny(view, _up(view), requests, jobs, serving),
+            expected_cny=hours
+            * expected_cny(view, _up(view), self._own_mw, requests, jobs, serving),
         )
 
     def _prices(

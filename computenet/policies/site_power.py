@@ -68,7 +68,7 @@ class PowerSteps:
 
 
 def power_steps(
-    view: SystemView, up: B1, carbon_cny_per_mwh: F8, peak_hours: float
+    view: SystemView, up: B1, own_mw: F8 | None, carbon_cny_per_mwh: F8, peak_hours: float
 ) -> PowerSteps | None:
     """Return the steps of this epoch; ``None`` where no site has own plant or a peak to look at.
 
@@ -76,13 +76,14 @@ def power_steps(
     ----------
     up
         ``(I,)`` sites that are up.
+    own_mw
+        As `own_power_mw` gives it.
     carbon_cny_per_mwh
         ``(I,)`` price of the grid's carbon.
     peak_hours
         Hours of a month over which the demand charge is spread; 0 = peaks are not looked at.
     """
     compiled = view.compiled
-    own_mw = own_power_mw(view)
     charge = np.zeros(len(compiled.sites.ids))
     if peak_hours and (view.site_peak_mw > 0.0).any():
         charge = compiled.sites.demand_charge_cny_per_mw_month / peak_hours
@@ -130,7 +131,7 @@ def own_power_mw(view: SystemView) -> F8 | None:
     """
     compiled, ahead = view.compiled, slots_ahead(view)
     physical = compiled.energy
-    own = (physical.onsite_mw + physical.direct_mw)[:, ahead]
+    own = physical.onsite_mw[:, ahead] + physical.direct_mw[:, ahead]
     if not own.any():
         return None
     if not (physical.battery.power_mw > 0.0).any():

@@ -26,7 +26,7 @@ UP = np.ones(2, dtype=np.bool_)
 
 def test_without_plant_only_a_peak_is_priced() -> None:
     view = example_views()["usual"]
-    steps = power_steps(view, UP, NO_CARBON, 60.0)
+    steps = power_steps(view, UP, own_power_mw(view), NO_CARBON, 60.0)
     assert steps is not None
     assert not steps.own
     np.testing.assert_allclose(steps.saving_cny, 0.0)
@@ -35,8 +35,17 @@ def test_without_plant_only_a_peak_is_priced() -> None:
     expected = np.maximum(view.site_peak_mw - idle_mw(view, UP), 0.0)
     np.testing.assert_allclose(steps.limit_mw, expected)
     assert np.isinf(steps.excess_mw).all()
-    assert power_steps(view, UP, NO_CARBON, 0.0) is None
-    assert power_steps(replace(view, site_peak_mw=np.zeros(2)), UP, NO_CARBON, 60.0) is None
+    assert power_steps(view, UP, own_power_mw(view), NO_CARBON, 0.0) is None
+    assert (
+        power_steps(
+            replace(view, site_peak_mw=np.zeros(2)),
+            UP,
+            own_power_mw(replace(view, site_peak_mw=np.zeros(2))),
+            NO_CARBON,
+            60.0,
+        )
+        is None
+    )
 
 
 def test_steps_are_what_own_plant_saves_over_the_slots() -> None:
@@ -59,7 +68,7 @@ def test_steps_are_what_own_plant_saves_over_the_slots() -> None:
 
 def test_own_plant_is_cheaper_than_the_grid_by_its_price_and_carbon() -> None:
     view = example_views()["own plant"]
-    steps = power_steps(view, UP, np.asarray([30.0, 25.0]), 0.0)
+    steps = power_steps(view, UP, own_power_mw(view), np.asarray([30.0, 25.0]), 0.0)
     assert steps is not None
     assert steps.own
     # The first site's sun costs nothing, the second's wind 200; the grid 700 and 350.
@@ -69,7 +78,7 @@ def test_own_plant_is_cheaper_than_the_grid_by_its_price_and_carbon() -> None:
     assert np.isinf(steps.excess_mw[:, -1]).all()
     # A peak is priced beyond own plant and beyond what has been drawn from the grid.
     jobs, idle = running_jobs_mw(view), idle_mw(view, UP)
-    peak = power_steps(view, UP, NO_CARBON, 60.0)
+    peak = power_steps(view, UP, own_power_mw(view), NO_CARBON, 60.0)
     own = own_power_mw(view)
     assert peak is not None
     assert own is not None
@@ -83,7 +92,7 @@ def test_own_plant_is_cheaper_than_the_grid_by_its_price_and_carbon() -> None:
     # Plant that costs more than the grid saves nothing.
     dear = replace(view.compiled.energy, generation_cny_per_mwh=np.full(2, 900.0))
     dear_view = replace(view, compiled=replace(view.compiled, energy=dear))
-    none = power_steps(dear_view, UP, NO_CARBON, 0.0)
+    none = power_steps(dear_view, UP, own_power_mw(dear_view), NO_CARBON, 0.0)
     assert none is not None
     np.testing.assert_allclose(none.saving_cny, 0.0)
 

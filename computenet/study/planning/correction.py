@@ -75,14 +75,11 @@ def _room(rounds: Sequence[Round], within: Agreement) -> F8:
     for k, y in np.argwhere(lost > within.service).tolist():
         step = float(lost[k, y] / (GOAL * within.service)) ** (1.0 / float(powers[k, y]))
         room[k, y] *= min(max(step, LEAST_STEP), MOST_STEP)
-    table = last.services.assign(short=last.coverage_short / last.services["coverage_target"])
-    for k, name in enumerate(services):
-        of_class = table[table["service_class"] == name].set_index("stage")["short"]
-        for y, short in enumerate(of_class.loc[list(last.outcome.stages)].fillna(0.0).tolist()):
-            if short > 0.0:
-                room[k, y] = max(
-                    room[k, y], last.derating.room[k, y] * max(1.0 + short, LEAST_STEP)
-                )
+    short = _by_class(last, services, last.coverage_short)
+    target = _by_class(last, services, last.services["coverage_target"].to_numpy(np.float64))
+    for k, y in np.argwhere(short > 0.0).tolist():
+        step = max(1.0 + float(short[k, y] / target[k, y]), LEAST_STEP)
+        room[k, y] = max(room[k, y], step * last.derating.room[k, y])
     for y, delay in enumerate(last.stages["job_delay"].tolist()):
         if delay > within.delay:
             step = min(1.0 + delay - within.delay, MOST_STEP)
@@ -92,9 +89,15 @@ def _room(rounds: Sequence[Round], within: Agreement) -> F8:
 
 def _lost(of: Round, services: list[str]) -> F8:
     """Return the service that fell short, ``(K, Y)``."""
-    table = of.services.pivot(index="service_class", columns="stage", values="gap")
-    values: F8 = table.loc[services, list(of.outcome.stages)].to_numpy(np.float64)
-    return values
+    return _by_class(of, services, of.services["gap"].to_numpy(np.float64))
+
+
+def _by_class(of: Round, services: list[str], values: F8) -> F8:
+    """Return values by row of the table of services as ``(K, Y)``."""
+    table = of.services.assign(value=values)
+    table = table.pivot(index="service_class", columns="stage", values="value")
+    found: F8 = table.loc[services, list(of.outcome.stages)].to_numpy(np.float64)
+    return found
 
 
 def _powers(before: F8, now: F8, room_before: F8, room_now: F8, first: float) -> F8:
