@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.energy.balance import Battery
+from computenet.energy.usual import Usual
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -36,6 +37,7 @@ class SiteArrays:
     )
     emission_kg_per_mwh: F8
     price_cny_per_mwh: F8  # (I, S), mean over each accounting slot
+    tariff_cny_per_mwh: F8  # (I, S), the same without what events make of it
     demand_charge_cny_per_mw_month: F8
     dataset_storage_gb: F8  # for datasets that stay where they were moved; 0 = none
 
@@ -48,12 +50,15 @@ class EnergyArrays:
     pue: F8  # at the reference load
     water_l_per_kwh: F8
     temperature_c: F8  # outdoor dry bulb; NaN where no weather is modelled
+    usual_pue: Usual  # for the month and hour, as a record of the climate has it
     price_factor: F8  # on the tariff, by events
+    emission_factor: F8  # on the grid's emissions, by events
     emission_kg_per_mwh: F8
     onsite_mw: F8  # generation on site and on direct lines
     direct_mw: F8
     pv_mw: F8  # the same by kind
     wind_mw: F8
+    usual_mw: Usual  # generation on site and on direct lines
     generation_cny_per_mwh: F8  # (I,) mean price of generation used
     limit_mw: F8  # most import
     battery: Battery

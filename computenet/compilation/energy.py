@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from computenet.compiled import F8, I8, EnergyArrays, SiteArrays
-from computenet.energy import Battery, Climate, Weather
+from computenet.energy import Battery, Climate, Usual, Weather
 from computenet.energy.balance import RULES
 from computenet.energy.cooling import calibrate, plant_pue, plant_water
 from computenet.energy.renewables import pv_profile, wind_profile
-from computenet.energy.weather import read_weather, typical_year
+from computenet.energy.usual import usual_year
+from computenet.energy.weather import HOURS, read_weather, typical_year
 from computenet.errors import InputError, Problem
 from computenet.scenario import Scenario
 from computenet.scenario.scenario import GridShift, WeatherShift
@@ -60,12 +61,15 @@ def compile_energy(
         pue=sites.pue[:, None] * flat,
         water_l_per_kwh=sites.water_l_per_kwh[:, None] * flat,
         temperature_c=np.full((n, n_slots), np.nan),
+        usual_pue=Usual(sites.pue[:, None] * flat, none, np.ones(n)),
         price_factor=price,
+        emission_factor=emission,
         emission_kg_per_mwh=emission_kg_per_mwh * emission,
         onsite_mw=none,
         direct_mw=none.copy(),
         pv_mw=none.copy(),
         wind_mw=none.copy(),
+        usual_mw=Usual(none, none, np.ones(n)),
         generation_cny_per_mwh=np.zeros(n),
         limit_mw=limit,
         battery=_no_batteries(n),
@@ -172,16 +176,18 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
     dry = weather.temperature_c[:, index] + shift
     wet = np.minimum(weather.wet_bulb_c[:, index] + WET_PER_DRY * shift, dry)
     pue, water = np.empty((n, hours)), np.empty((n, hours))
+    pue_year, power_year = np.empty((n, HOURS)), np.zeros((n, HOURS))
     onsite, direct, pv, wind = (np.zeros((n, slots)) for _ in range(4))
     paid, capacity = np.zeros(n), np.zeros(n)
     for i, site in enumerate(topology.sites):
         if site.climate is None and site.id not in scenario.energy.weather_files:
             pue[i], water[i] = site.pue, site.water_l_per_kwh
-            dry[i] = np.nan
+            pue_year[i], dry[i] = site.pue, np.nan
         else:
             plant = calibrate(
                 site.cooling, weather.temperature_c[i], weather.wet_bulb_c[i], site.pue
             )
+            pue_year[i] = plant_pue(plant, weather.temperature_c[i], weather.wet_bulb_c[i])
             pue[i] = plant_pue(plant, dry[i], wet[i])
             water[i] = site.water_l_per_kwh * plant_water(plant, dry[i], wet[i])
         for item in site.generators:
@@ -197,11 +203,20 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
                     np.asarray(item.hours or np.ones(24)),
                     item.capacity_factor,
                 )
+            power_year[i] += item.capacity_mw * year
             power = item.capacity_mw * _to_slots(year[None, index], lead_s, edges_s)[0]
             (onsite if item.connection == "on-site" else direct)[i] += power
             (pv if item.kind == "pv" else wind)[i] += power
             paid[i] += item.price_cny_per_mwh * item.capacity_mw * item.capacity_factor
             capacity[i] += item.capacity_mw * item.capacity_factor
+
+    def usual(year: F8) -> Usual:
+        found = usual_year(year)
+        mean, spread = (
+            _to_slots(values[:, index], lead_s, edges_s) for values in (found.mean, found.spread)
+        )
+        return Usual(mean, spread, found.memory_h)
+
     limits = [site.import_limit_mw for site in topology.sites]
     own = np.asarray([np.inf if limit is None else limit for limit in limits], dtype=np.float64)
     return EnergyArrays(
@@ -209,12 +224,15 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
         pue=_to_slots(pue, lead_s, edges_s),
         water_l_per_kwh=_to_slots(water, lead_s, edges_s),
         temperature_c=_to_slots(dry, lead_s, edges_s),
+        usual_pue=usual(pue_year),
         price_factor=base.price_factor,
+        emission_factor=base.emission_factor,
         emission_kg_per_mwh=base.emission_kg_per_mwh,
         onsite_mw=onsite,
         direct_mw=direct,
         pv_mw=pv,
         wind_mw=wind,
+        usual_mw=usual(power_year),
         generation_cny_per_mwh=paid / np.maximum(capacity, 1e-12),
         limit_mw=np.minimum(base.limit_mw, own[:, None]),
         battery=_batteries(scenario),

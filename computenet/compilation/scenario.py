@@ -95,9 +95,8 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
     sites = _sites(scenario, n_slots)
     edges_s = np.minimum(np.arange(n_slots + 1) * scenario.run.slot_s, scenario.horizon_s)
     price, emission = site_series(scenario, sites, edges_s)
-    sites = replace(sites, price_cny_per_mwh=price)
     energy = compile_energy(scenario, sites, n_slots, emission)
-    sites = replace(sites, price_cny_per_mwh=sites.price_cny_per_mwh * energy.price_factor)
+    sites = replace(sites, tariff_cny_per_mwh=price, price_cny_per_mwh=price * energy.price_factor)
     network = _network(scenario)
     pools = _pools(scenario)
     n_regions = len(scenario.topology.regions)
@@ -179,7 +178,8 @@ def _sites(scenario: Scenario, n_slots: int) -> SiteArrays:
         green_contract_share=_array([site.green_contract_share for site in sites]),
         green_generation_min=_array([_generation_min(scenario, site) for site in sites]),
         emission_kg_per_mwh=_array([grids[site.grid].emission_kg_per_mwh for site in sites]),
-        price_cny_per_mwh=np.stack([prices[site.tariff] for site in sites]),
+        price_cny_per_mwh=(tariff := np.stack([prices[site.tariff] for site in sites])),
+        tariff_cny_per_mwh=tariff,
         dataset_storage_gb=_array([1000.0 * site.dataset_storage_tb for site in sites]),
         demand_charge_cny_per_mw_month=_array(
             [tariffs[site.tariff].demand_charge_cny_per_kw_month * KWH_PER_MWH for site in sites]

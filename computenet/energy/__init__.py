@@ -15,6 +15,7 @@ from computenet.energy.tariff import (
     hourly_to_slots,
     month_index,
 )
+from computenet.energy.usual import Usual, expected_ahead
 from computenet.energy.weather import Climate, Weather
 
 __all__ = [
@@ -23,11 +24,13 @@ __all__ = [
     "Battery",
     "Climate",
     "Ledger",
+    "Usual",
     "Weather",
     "balance_sites",
     "capped",
     "demand_charge_cny",
     "energy_cost_cny",
+    "expected_ahead",
     "facility_energy_mwh",
     "green_ledger",
     "hourly_to_slots",

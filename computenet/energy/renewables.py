@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.energy.usual import MONTH_DAYS, month_of_hour
 from computenet.energy.weather import HOURS
 
 __all__ = ["pv_profile", "wind_profile"]
@@ -17,12 +18,6 @@ CUT_IN, RATED, CUT_OUT = 2.5, 10.5, 22.0
 WEIBULL_SHAPE = 2.0
 #: Steps of the bisection for the scale that meets a capacity factor.
 STEPS = 60
-MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
-
-def month_of_hour() -> NDArray[np.int64]:
-    """Return the month, 0 to 11, of every hour of the year."""
-    return np.repeat(np.arange(12), np.asarray(MONTH_DAYS) * 24)
 
 
 def _calibrated(shape: F8, capacity_factor: float) -> F8:

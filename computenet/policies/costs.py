@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.policies.outlook import (
+    OutlookName,
+    price_ahead,
+    slot_now,
+    slots_ahead,
+    slots_of_a_day,
+)
 from computenet.policies.protocol import SystemView
-from computenet.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, WATTS_PER_MW
+from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = [
     "held_price_cny_per_mwh",
@@ -17,7 +24,6 @@ __all__ = [
     "pue_factor",
     "pue_now",
     "request_facility_mwh",
-    "slots_ahead",
 ]
 
 F8 = NDArray[np.float64]
@@ -26,7 +32,7 @@ I8 = NDArray[np.int64]
 
 def pue_now(view: SystemView) -> F8:
     """Return the PUE of each site at the reference load in the weather of now, ``(I,)``."""
-    value: F8 = view.compiled.energy.pue[:, slots_ahead(view)[0]]
+    value: F8 = view.compiled.energy.pue[:, slot_now(view)]
     return value
 
 
@@ -90,36 +96,19 @@ def outside_circle_last(score: F8, view: SystemView) -> F8:
     return later
 
 
-def held_price_cny_per_mwh(view: SystemView) -> F8:
+def held_price_cny_per_mwh(view: SystemView, outlook: OutlookName) -> F8:
     """Return the mean price over the time that work placed now is held, ``(C, I)``, CNY/MWh.
 
     A job stays where it was placed, so it pays the tariff of all its hours; those of work that
-    lasts a day or more are a whole day's, and beyond the end of the run the last day goes on.
-    Tariffs are published ahead; measured price series are read as day-ahead prices.
+    lasts a day or more are a whole day's.
     """
-    ahead = slots_ahead(view)
-    running = np.cumsum(view.compiled.sites.price_cny_per_mwh[:, ahead], axis=1)
+    running = np.cumsum(price_ahead(view, slots_ahead(view), outlook), axis=1)
     count = held_slots(view)
     mean: F8 = (running[:, count - 1] / count).T
     return mean
 
 
-def slots_ahead(view: SystemView) -> I8:
-    """Return the slots of the day ahead; beyond the end of the run its last day goes on."""
-    slot_s, n = view.compiled.slot_s, view.compiled.n_slots
-    slots_a_day = _slots_a_day(view)
-    first = min(int(view.now_s / slot_s + 1e-9), n - 1)
-    ahead = np.arange(first, first + slots_a_day)
-    if n > slots_a_day:
-        return np.where(ahead >= n, ahead - slots_a_day, ahead)
-    return np.minimum(ahead, n - 1)
-
-
 def held_slots(view: SystemView) -> I8:
     """Return the slots of the day ahead that work of each class is held for, ``(C,)``."""
     count = np.ceil(view.compiled.jobs.held_run_s / view.compiled.slot_s)
-    return np.clip(count, 1, _slots_a_day(view)).astype(np.int64)
-
-
-def _slots_a_day(view: SystemView) -> int:
-    return max(round(SECONDS_PER_DAY / view.compiled.slot_s), 1)
+    return np.clip(count, 1, slots_of_a_day(view.compiled)).astype(np.int64)

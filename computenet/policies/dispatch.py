@@ -18,6 +18,7 @@ from computenet.policies.dispatch_limits import DispatchLimits
 from computenet.policies.dispatch_window import Horizon, WindowBuilder
 from computenet.policies.forecast import make_forecaster
 from computenet.policies.matching import MatchingPolicy
+from computenet.policies.outlook import OutlookName
 from computenet.policies.protocol import Plan, PriceRow, SystemView
 from computenet.units import SECONDS_PER_HOUR
 
@@ -56,7 +57,7 @@ class DispatchPolicy:
         Whether serving accelerators may be lent to jobs; worth while where jobs wait for room.
     switch_cny
         Price of moving an accelerator between serving and jobs, CNY.
-    miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv
+    miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv, outlook
         As in ``matching``.
     carbon_cap_t_per_day
         Most location-based emissions from the start of the run, tonnes a day; what one day leaves
@@ -87,6 +88,7 @@ class DispatchPolicy:
         burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
         carbon_cap_t_per_day: Annotated[float, Field(ge=0.0)] = 0.0,
         green_short_cny_per_mwh: Annotated[float, Field(ge=0.0)] = 0.0,
+        outlook: OutlookName = "persistence",
     ) -> None:
         if carbon_cap_t_per_day > 0.0 and green_short_cny_per_mwh > 0.0:
             raise InputError(
@@ -108,6 +110,7 @@ class DispatchPolicy:
         self.burst_cv = burst_cv
         self.carbon_cap_t_per_day = carbon_cap_t_per_day
         self.green_short_cny_per_mwh = green_short_cny_per_mwh
+        self.outlook = outlook
         self.wants_future = make_forecaster(forecast).wants_future
         self.lends = tidal
 
@@ -116,6 +119,7 @@ class DispatchPolicy:
         self._matching = MatchingPolicy(
             "perfect" if self.wants_future else "persistence", self.miss_cny,
             self.late_cny_per_accelerator_h, self.carbon_cny_per_t, self.peak_hours, self.burst_cv,
+            outlook=self.outlook,
         )  # fmt: skip
         self._matching.reset(compiled, seed)
         self._forecaster = make_forecaster(self.forecast)
@@ -126,7 +130,8 @@ class DispatchPolicy:
         )  # fmt: skip
         late_cny = self.late_cny_per_accelerator_h
         self._builder = WindowBuilder(compiled, self.miss_cny, late_cny, self._limits,
-                                      self.switch_cny if self.tidal else float("inf"))  # fmt: skip
+                                      self.switch_cny if self.tidal else float("inf"),
+                                      self.outlook)  # fmt: skip
         self._holds = JobHolds(compiled, self._builder, late_cny, self.pace_jobs)
         self._solved_s = -np.inf
         self._network = b""

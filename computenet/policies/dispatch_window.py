@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,17 @@ from computenet.optimization.dispatch import (
 from computenet.policies.dispatch_limits import DispatchLimits
 from computenet.policies.forecast import Expected
 from computenet.policies.misses import idle_misses, prefill_s
+from computenet.policies.outlook import (
+    OutlookName,
+    emission_ahead,
+    generation_ahead,
+    limit_ahead,
+    price_ahead,
+    pue_ahead,
+    within_run,
+)
 from computenet.policies.protocol import SystemView
-from computenet.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, WATTS_PER_MW
+from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["LEAST_SAVING", "SLACK_USED", "WAITING", "Horizon", "WindowBuilder"]
 
@@ -93,9 +102,9 @@ class _Requests:
 class WindowBuilder:
     """Builds windows, and keeps what crosses from one to the next.
 
-    Tariffs are published ahead, wind and sun are read as the day-ahead forecast, and beyond the end
-    of the run the last day goes on. Only jobs of classes with a deadline can wait; running jobs go
-    on, those of other classes being followed by others like them.
+    The grid and weather are foreseen as :mod:`computenet.policies.outlook` says. Only jobs of
+    classes with a deadline can wait; running jobs go on, those of other classes being followed by
+    others like them.
     """
 
     def __init__(
@@ -105,12 +114,14 @@ class WindowBuilder:
         late_cny: float,
         limits: DispatchLimits,
         switch_cny: float,
+        outlook: OutlookName,
     ) -> None:
         self._compiled = compiled
         self._miss_cny = miss_cny
         self._late_cny = late_cny
         self._limits = limits
         self._switch_cny = switch_cny
+        self._outlook = outlook
         self._known: tuple[bytes, _Requests] | None = None
         self.waiting = np.flatnonzero(np.isfinite(compiled.jobs.deadline_s))
         self._begun = False
@@ -178,30 +189,31 @@ class WindowBuilder:
         compiled = self._compiled
         p, physical = compiled.pools, compiled.energy
         hours = np.diff(edges_s) / SECONDS_PER_HOUR
-        at = self._slots(edges_s)
+        slots, first = self._slots(edges_s)
 
-        def mean(values: F8) -> F8:
-            return np.asarray([values[:, slots].mean(axis=1) for slots in at])
+        def mean(ahead: Callable[[SystemView, I8, OutlookName], F8]) -> F8:
+            whole = np.add.reduceat(ahead(view, slots, self._outlook), first, axis=1)
+            average: F8 = (whole / np.diff(first, append=len(slots))).T
+            return average
 
         up = _up(view)
         count = (p.accelerators + p.serving_accelerators) * up[p.site]
         idle_w = (p.idle_w + p.overhead_w) * count
         running_w, free = self._running(view, edges_s, up)
-        pue = mean(physical.pue)
+        pue = mean(pue_ahead)
         idle_mw = self._by_site(idle_w[None, :] / WATTS_PER_MW)
         fixed_mw = idle_mw + self._by_site(running_w / WATTS_PER_MW)
-        month = compiled.month_of_slot[[slots[0] for slots in at]].astype(np.int64)
+        month = compiled.month_of_slot[within_run(compiled, slots[first])].astype(np.int64)
         charge = compiled.sites.demand_charge_cny_per_mw_month
-        price = mean(compiled.sites.price_cny_per_mwh)
+        price = mean(price_ahead)
         eta = np.sqrt(physical.battery.efficiency)
-        generation_mw = mean(physical.onsite_mw + physical.direct_mw)
-        emission = mean(physical.emission_kg_per_mwh)
+        emission = mean(emission_ahead)
         power = SitePower(
             fixed_mw=fixed_mw,
             pue=pue,
             price_cny_per_mwh=price,
-            limit_mw=mean(physical.limit_mw),
-            generation_mw=generation_mw,
+            limit_mw=mean(limit_ahead),
+            generation_mw=mean(generation_ahead),
             generation_cny_per_mwh=physical.generation_cny_per_mwh,
             battery_mw=self._power_mw,
             battery_mwh=self._energy_mwh,
@@ -243,19 +255,13 @@ class WindowBuilder:
         )
         return Horizon(edges_s, problem, idle_mw * pue, month)
 
-    def _slots(self, edges_s: F8) -> list[I8]:
-        """Return the accounting slots of every period; beyond the run those of its last day."""
-        compiled = self._compiled
-        a_day = max(round(SECONDS_PER_DAY / compiled.slot_s), 1)
-        out = []
-        for start_s, end_s in pairwise(edges_s.tolist()):
-            first = int(start_s / compiled.slot_s + 1e-9)
-            last = max(int(np.ceil(end_s / compiled.slot_s - 1e-9)), first + 1)
-            slots = np.arange(first, last)
-            over = slots - (compiled.n_slots - 1)
-            back = np.where(over > 0, -(-over // a_day) * a_day, 0)
-            out.append(np.clip(slots - back, 0, compiled.n_slots - 1))
-        return out
+    def _slots(self, edges_s: F8) -> tuple[I8, I8]:
+        """Return the accounting slots of all periods, and where those of each begin."""
+        slot_s = self._compiled.slot_s
+        begin = (edges_s[:-1] / slot_s + 1e-9).astype(np.int64)
+        end = np.maximum(np.ceil(edges_s[1:] / slot_s - 1e-9).astype(np.int64), begin + 1)
+        slots = np.concatenate([np.arange(a, b) for a, b in zip(begin, end, strict=True)])
+        return slots, np.concatenate([[0], np.cumsum(end - begin)[:-1]])
 
     def _by_site(self, values: F8) -> F8:
         """Return ``(T, P)`` values added up by site, ``(T, I)``."""

@@ -18,7 +18,7 @@ from computenet.compiled import (
     RequestDemandArrays,
     SiteArrays,
 )
-from computenet.energy import Battery
+from computenet.energy import Battery, Usual
 from computenet.policies.protocol import RunningGangs, SystemView, WaitingGangs
 
 __all__ = ["example_views"]
@@ -191,7 +191,8 @@ def _example_compiled() -> CompiledScenario:
             green_contract_share=_row(0.2, 0.8),
             green_generation_min=np.zeros(2),
             emission_kg_per_mwh=_row(600.0, 500.0),
-            price_cny_per_mwh=np.stack([np.full(8, 700.0), np.full(8, 350.0)]),
+            price_cny_per_mwh=(price := np.stack([np.full(8, 700.0), np.full(8, 350.0)])),
+            tariff_cny_per_mwh=price,
             demand_charge_cny_per_mw_month=_row(40000.0, 30000.0),
             dataset_storage_gb=np.zeros(2),
         ),
@@ -286,6 +287,7 @@ def _own_plant() -> EnergyArrays:
         _plain_energy(), full=True, onsite_mw=np.stack([sun, none]),
         direct_mw=np.stack([none, wind]), pv_mw=np.stack([sun, none]),
         wind_mw=np.stack([none, wind]), generation_cny_per_mwh=_row(0.0, 200.0), battery=storage,
+        usual_mw=Usual(np.stack([sun, wind]), 0.2 * np.stack([sun, wind]), np.full(2, 6.0)),
     )  # fmt: skip
 
 
@@ -297,12 +299,15 @@ def _plain_energy() -> EnergyArrays:
         pue=np.asarray([[1.4], [1.2]]) + none,
         water_l_per_kwh=np.asarray([[1.5], [1.0]]) + none,
         temperature_c=np.full((2, 8), np.nan),
+        usual_pue=Usual(np.asarray([[1.4], [1.2]]) + none, none, np.ones(2)),
         price_factor=np.ones((2, 8)),
+        emission_factor=np.ones((2, 8)),
         emission_kg_per_mwh=np.asarray([[600.0], [500.0]]) + none,
         onsite_mw=none,
         direct_mw=none,
         pv_mw=none,
         wind_mw=none,
+        usual_mw=Usual(none, none, np.ones(2)),
         generation_cny_per_mwh=zero,
         limit_mw=np.full((2, 8), np.inf),
         battery=Battery(zero, zero, np.ones(2), zero, np.zeros(2, dtype=np.int64), zero),

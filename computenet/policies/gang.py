@@ -22,6 +22,7 @@ from computenet.optimization.solvers import SolverError
 from computenet.policies.gang_costs import GangCosts, fitting_speed, gang_costs
 from computenet.policies.gang_moves import GangMoves
 from computenet.policies.matching import MatchingPolicy
+from computenet.policies.outlook import OutlookName
 from computenet.policies.protocol import Plan, SystemView, WaitingGangs
 from computenet.units import SECONDS_PER_HOUR
 
@@ -68,7 +69,7 @@ class GangPolicy:
     priority_factor
         How many times as much a gang's waiting is worth for each step of its class in the order of
         turns (spot, on demand, reserved; within each by priority); where gangs are moved only.
-    forecast, miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv
+    forecast, miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv, outlook
         As in ``matching``; moves weigh waiting at `late_cny_per_accelerator_h`, and time past a
         deadline at five times that.
     """
@@ -86,14 +87,17 @@ class GangPolicy:
         burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
         moves: bool = False,
         priority_factor: Annotated[float, Field(ge=1.0)] = 2.0,
+        outlook: OutlookName = "persistence",
     ) -> None:
         self.least_accelerators = least_accelerators
         self.patience_h = patience_h
         self.fragment_cny_per_accelerator = fragment_cny_per_accelerator
         self.carbon_cny_per_t = carbon_cny_per_t
+        self.outlook = outlook
         self._matching = MatchingPolicy(
-            forecast, miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv
-        )
+            forecast, miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv,
+            outlook=outlook,
+        )  # fmt: skip
         self.wants_future = self._matching.wants_future
         self.moves_gangs = moves
         self._moves = GangMoves(late_cny_per_accelerator_h, priority_factor)
@@ -137,7 +141,7 @@ class GangPolicy:
 
     def _costs(self, view: SystemView, gangs: WaitingGangs) -> GangCosts:
         kind = gangs.demand % len(view.compiled.jobs.classes)
-        return gang_costs(view, kind, self.carbon_cny_per_t)
+        return gang_costs(view, kind, self.carbon_cny_per_t, self.outlook)
 
     def problem(self, view: SystemView, gangs: WaitingGangs) -> GangProblem:
         """Return the placement of the gangs that wait on what is free behind no queue."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.policies.costs import held_price_cny_per_mwh, pue_now
+from computenet.policies.outlook import OutlookName
 from computenet.policies.protocol import SystemView
 from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR, WATTS_PER_MW
 
@@ -48,12 +49,15 @@ class GangCosts:
         return cost
 
 
-def gang_costs(view: SystemView, kind: I8, carbon_cny_per_t: float) -> GangCosts:
+def gang_costs(
+    view: SystemView, kind: I8, carbon_cny_per_t: float, outlook: OutlookName
+) -> GangCosts:
     """Return the costs for gangs of the classes `kind`, of the mean activity of those."""
     compiled = view.compiled
     pools, regions, sites = compiled.pools, len(compiled.regions), len(compiled.sites.ids)
     carbon = (carbon_cny_per_t + compiled.energy.carbon_cny_per_t) / KG_PER_TONNE
-    held = held_price_cny_per_mwh(view)[kind].mean(axis=0) + carbon * view.carbon_kg_per_mwh
+    price = held_price_cny_per_mwh(view, outlook)[kind].mean(axis=0)
+    held = price + carbon * view.carbon_kg_per_mwh
     activity = float(compiled.jobs.activity[kind].mean())
     way = compiled.jobs.transfer_cny_per_gb
     transfer = np.zeros((regions + sites, regions + sites))

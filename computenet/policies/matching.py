@@ -28,6 +28,7 @@ from computenet.policies.expected_cost import expected_cny
 from computenet.policies.forecast import make_forecaster
 from computenet.policies.link_limits import LinkLimits
 from computenet.policies.misses import excess_misses, idle_misses, prefill_s
+from computenet.policies.outlook import OutlookName
 from computenet.policies.plan_prices import carbon_kg, plan_prices
 from computenet.policies.protocol import Plan, PriceRow, SystemView
 from computenet.policies.shares import job_use, normal_rows, request_capacity
@@ -83,6 +84,9 @@ class MatchingPolicy:
         Hours between two sets of prices with their ranges; 0 = none.
     burst_cv
         Coefficient of variation of demand within an epoch that groups leave room for.
+    outlook
+        What is expected of wind, sun, cooling and the grid: ``persistence``, or ``perfect`` for
+        what will come (:mod:`computenet.policies.outlook`).
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class MatchingPolicy:
         peak_hours: Annotated[float, Field(ge=0.0)] = 60.0,
         burst_cv: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1,
         prices_every_h: Annotated[float, Field(ge=0.0)] = 24.0,
+        outlook: OutlookName = "persistence",
     ) -> None:
         self.forecast = forecast
         self.miss_cny = miss_cny
@@ -102,6 +107,7 @@ class MatchingPolicy:
         self.peak_hours = peak_hours
         self.burst_cv = burst_cv
         self.prices_every_h = prices_every_h
+        self.outlook = outlook
         self._forecaster = make_forecaster(forecast)
         self.wants_future = self._forecaster.wants_future
 
@@ -175,8 +181,9 @@ class MatchingPolicy:
         )  # fmt: skip
         n_jobs = len(view.job_load_accelerators)
         arc_cny = np.concatenate([request_cny, job_cny])
-        self._own_mw = own_mw = own_power_mw(view)
-        steps = power_steps(view, up, own_mw, self._carbon_cny_per_mwh(view), self.peak_hours)
+        self._own_mw = own_mw = own_power_mw(view, self.outlook)
+        carbon_cny = self._carbon_cny_per_mwh(view)
+        steps = power_steps(view, up, own_mw, carbon_cny, self.peak_hours, self.outlook)
         self._steps = steps
         power = None
         if steps is not None:
@@ -233,7 +240,7 @@ class MatchingPolicy:
         """Return the cost of a reference accelerator for an hour, ``(Q, P)``, CNY/h."""
         compiled = view.compiled
         more = self._carbon_cny_per_mwh(view) + self._shadow(view)
-        price = held_price_cny_per_mwh(view)[:, compiled.pools.site]  # (C, P)
+        price = held_price_cny_per_mwh(view, self.outlook)[:, compiled.pools.site]  # (C, P)
         every = np.tile(price, (len(compiled.regions), 1)) + more[compiled.pools.site]
         cost: F8 = SECONDS_PER_HOUR * (job_energy_mwh(view) * every + job_transfer_cny(view))
         return cost

@@ -19,7 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.energy import settled_balance
-from computenet.policies.costs import held_slots, pue_factor, pue_now, slots_ahead
+from computenet.policies.costs import held_slots, pue_factor, pue_now
+from computenet.policies.outlook import (
+    OutlookName,
+    generation_ahead,
+    limit_ahead,
+    price_ahead,
+    slots_ahead,
+)
 from computenet.policies.protocol import SystemView
 from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
 
@@ -68,7 +75,12 @@ class PowerSteps:
 
 
 def power_steps(
-    view: SystemView, up: B1, own_mw: F8 | None, carbon_cny_per_mwh: F8, peak_hours: float
+    view: SystemView,
+    up: B1,
+    own_mw: F8 | None,
+    carbon_cny_per_mwh: F8,
+    peak_hours: float,
+    outlook: OutlookName,
 ) -> PowerSteps | None:
     """Return the steps of this epoch; ``None`` where no site has own plant or a peak to look at.
 
@@ -82,6 +94,8 @@ def power_steps(
         ``(I,)`` price of the grid's carbon.
     peak_hours
         Hours of a month over which the demand charge is spread; 0 = peaks are not looked at.
+    outlook
+        How tariffs are foreseen.
     """
     compiled = view.compiled
     charge = np.zeros(len(compiled.sites.ids))
@@ -100,7 +114,7 @@ def power_steps(
     beside = idle + np.stack([jobs, np.maximum(view.site_load_mw - idle - jobs, 0.0)])
     dearer = carbon_cny_per_mwh - compiled.energy.generation_cny_per_mwh
     slots = slots_ahead(view)[: _jobs_slots(view)]
-    prices = (view.price_cny_per_mwh[:, None], compiled.sites.price_cny_per_mwh[:, slots])
+    prices = (view.price_cny_per_mwh[:, None], price_ahead(view, slots, outlook))
     parts = [
         _groups(own_mw[:, : price.shape[1]] - other[:, None], price + dearer[:, None])
         for price, other in zip(prices, beside, strict=True)
@@ -122,16 +136,15 @@ def power_steps(
     )
 
 
-def own_power_mw(view: SystemView) -> F8 | None:
+def own_power_mw(view: SystemView, outlook: OutlookName) -> F8 | None:
     """Return what wind, sun and storage give in each slot of the day ahead, ``(I, slots)``, MW.
 
-    As forecast a day ahead, the forecast taken as exact. Storage follows its rule with the load of
-    now, on a day that ends with what it began with; where it takes up more than is generated
-    nothing is left. ``None`` where no site has plant.
+    Storage follows its rule with the load of now, on a day that ends with what it began with; where
+    it takes up more than is generated nothing is left. ``None`` where no site has plant.
     """
     compiled, ahead = view.compiled, slots_ahead(view)
     physical = compiled.energy
-    own = physical.onsite_mw[:, ahead] + physical.direct_mw[:, ahead]
+    own = generation_ahead(view, ahead, outlook)
     if not own.any():
         return None
     if not (physical.battery.power_mw > 0.0).any():
@@ -139,8 +152,8 @@ def own_power_mw(view: SystemView) -> F8 | None:
     hours = np.full(len(ahead), compiled.slot_s / SECONDS_PER_HOUR)
     load = np.tile(view.site_load_mw[:, None], (1, len(ahead)))
     balance = settled_balance(
-        load * hours, own * hours, hours, compiled.sites.price_cny_per_mwh[:, ahead],
-        physical.battery, np.ascontiguousarray(physical.limit_mw[:, ahead]),
+        load * hours, own * hours, hours, price_ahead(view, ahead, outlook),
+        physical.battery, np.ascontiguousarray(limit_ahead(view, ahead, outlook)),
     )  # fmt: skip
     net: F8 = np.maximum(own + (balance.discharged - balance.charged) / hours, 0.0)
     return net

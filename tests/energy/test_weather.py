@@ -10,7 +10,8 @@ import pytest
 import computenet as cn
 from computenet.energy import Climate
 from computenet.energy.cooling import COOLING, calibrate, load_penalty, plant_pue, plant_water
-from computenet.energy.renewables import month_of_hour, power_curve, pv_profile, wind_profile
+from computenet.energy.renewables import power_curve, pv_profile, wind_profile
+from computenet.energy.usual import month_of_hour
 from computenet.energy.weather import distances_km, typical_year, wet_bulb_c
 from computenet.errors import InputError
 from computenet.streams import named_stream

@@ -147,7 +147,8 @@ def test_what_was_used_so_far_is_what_the_run_accounts_for() -> None:
 def test_windows_know_where_data_lies_and_what_moving_it_costs() -> None:
     view = example_views()["usual"]
     compiled = view.compiled
-    builder = WindowBuilder(compiled, 1e-4, 0.02, DispatchLimits(compiled, 0.0, None, 0.0), np.inf)
+    limits = DispatchLimits(compiled, 0.0, None, 0.0)
+    builder = WindowBuilder(compiled, 1e-4, 0.02, limits, np.inf, "persistence")
     builder.observe(view)
     edges_s = view.now_s + 3600.0 * np.arange(3.0)
     expected = make_forecaster("persistence").expect(view, edges_s)
@@ -231,7 +232,8 @@ def test_the_amount_that_may_start_by_hand() -> None:
     """Ten accelerators for two hours, then none; jobs of four hours: 5 on the mean, times 4 h."""
     view = example_views()["usual"]
     compiled = view.compiled
-    builder = WindowBuilder(compiled, 1e-4, 0.02, DispatchLimits(compiled, 0.0, None, 0.0), np.inf)
+    limits = DispatchLimits(compiled, 0.0, None, 0.0)
+    builder = WindowBuilder(compiled, 1e-4, 0.02, limits, np.inf, "persistence")
     holds = JobHolds(compiled, builder, 0.02, pace=True)
     pools = len(compiled.pools.ids)
     training = np.zeros((8, 2, pools))

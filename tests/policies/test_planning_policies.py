@@ -83,7 +83,8 @@ def test_long_work_pays_the_price_of_a_whole_day() -> None:
     compiled = compile_scenario(scenario)
     view = replace(example_views()["usual"], compiled=compiled, now_s=0.0)
     jobs = replace(compiled.jobs, held_run_s=np.asarray([1800.0, 5e5]))
-    price = held_price_cny_per_mwh(replace(view, compiled=replace(compiled, jobs=jobs)))
+    seen = replace(view, compiled=replace(compiled, jobs=jobs))
+    price = held_price_cny_per_mwh(seen, "persistence")
     tariff = compiled.sites.price_cny_per_mwh
     assert price[0] == pytest.approx(tariff[:, :2].mean(axis=1))
     assert price[1] == pytest.approx(tariff[:, :96].mean(axis=1))

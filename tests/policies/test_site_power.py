@@ -10,6 +10,7 @@ import pytest
 import computenet as cn
 from computenet.policies import SystemView, example_views
 from computenet.policies.matching import MatchingPolicy
+from computenet.policies.outlook import OutlookName
 from computenet.policies.site_power import (
     GROUPS,
     _groups,
@@ -21,12 +22,13 @@ from computenet.policies.site_power import (
 from computenet.simulation import run_scenario
 
 NO_CARBON = np.zeros(2)
+PERFECT: OutlookName = "perfect"
 UP = np.ones(2, dtype=np.bool_)
 
 
 def test_without_plant_only_a_peak_is_priced() -> None:
     view = example_views()["usual"]
-    steps = power_steps(view, UP, own_power_mw(view), NO_CARBON, 60.0)
+    steps = power_steps(view, UP, own_power_mw(view, PERFECT), NO_CARBON, 60.0, PERFECT)
     assert steps is not None
     assert not steps.own
     np.testing.assert_allclose(steps.saving_cny, 0.0)
@@ -35,14 +37,15 @@ def test_without_plant_only_a_peak_is_priced() -> None:
     expected = np.maximum(view.site_peak_mw - idle_mw(view, UP), 0.0)
     np.testing.assert_allclose(steps.limit_mw, expected)
     assert np.isinf(steps.excess_mw).all()
-    assert power_steps(view, UP, own_power_mw(view), NO_CARBON, 0.0) is None
+    assert power_steps(view, UP, own_power_mw(view, PERFECT), NO_CARBON, 0.0, PERFECT) is None
     assert (
         power_steps(
             replace(view, site_peak_mw=np.zeros(2)),
             UP,
-            own_power_mw(replace(view, site_peak_mw=np.zeros(2))),
+            own_power_mw(replace(view, site_peak_mw=np.zeros(2)), PERFECT),
             NO_CARBON,
             60.0,
+            PERFECT,
         )
         is None
     )
@@ -68,7 +71,9 @@ def test_steps_are_what_own_plant_saves_over_the_slots() -> None:
 
 def test_own_plant_is_cheaper_than_the_grid_by_its_price_and_carbon() -> None:
     view = example_views()["own plant"]
-    steps = power_steps(view, UP, own_power_mw(view), np.asarray([30.0, 25.0]), 0.0)
+    steps = power_steps(
+        view, UP, own_power_mw(view, PERFECT), np.asarray([30.0, 25.0]), 0.0, PERFECT
+    )
     assert steps is not None
     assert steps.own
     # The first site's sun costs nothing, the second's wind 200; the grid 700 and 350.
@@ -78,8 +83,8 @@ def test_own_plant_is_cheaper_than_the_grid_by_its_price_and_carbon() -> None:
     assert np.isinf(steps.excess_mw[:, -1]).all()
     # A peak is priced beyond own plant and beyond what has been drawn from the grid.
     jobs, idle = running_jobs_mw(view), idle_mw(view, UP)
-    peak = power_steps(view, UP, own_power_mw(view), NO_CARBON, 60.0)
-    own = own_power_mw(view)
+    peak = power_steps(view, UP, own_power_mw(view, PERFECT), NO_CARBON, 60.0, PERFECT)
+    own = own_power_mw(view, PERFECT)
     assert peak is not None
     assert own is not None
     serving = np.maximum(view.site_load_mw - idle - jobs, 0.0)
@@ -92,14 +97,14 @@ def test_own_plant_is_cheaper_than_the_grid_by_its_price_and_carbon() -> None:
     # Plant that costs more than the grid saves nothing.
     dear = replace(view.compiled.energy, generation_cny_per_mwh=np.full(2, 900.0))
     dear_view = replace(view, compiled=replace(view.compiled, energy=dear))
-    none = power_steps(dear_view, UP, own_power_mw(dear_view), NO_CARBON, 0.0)
+    none = power_steps(dear_view, UP, own_power_mw(dear_view, PERFECT), NO_CARBON, 0.0, PERFECT)
     assert none is not None
     np.testing.assert_allclose(none.saving_cny, 0.0)
 
 
 def test_storage_takes_from_the_surplus_and_gives_to_the_deficit() -> None:
     view = example_views()["own plant"]
-    own = own_power_mw(view)
+    own = own_power_mw(view, PERFECT)
     assert own is not None
     plant = (view.compiled.energy.onsite_mw + view.compiled.energy.direct_mw)[:, :8]
     surplus = plant[0] > view.site_load_mw[0]
@@ -107,7 +112,7 @@ def test_storage_takes_from_the_surplus_and_gives_to_the_deficit() -> None:
     assert own[0, :8][surplus].sum() < plant[0][surplus].sum()
     assert own[0, :8][~surplus].sum() > plant[0][~surplus].sum()
     np.testing.assert_allclose(own[1], 0.1)
-    assert own_power_mw(example_views()["usual"]) is None
+    assert own_power_mw(example_views()["usual"], PERFECT) is None
 
 
 def test_requests_go_where_the_wind_is_left() -> None:
@@ -121,7 +126,7 @@ def test_requests_go_where_the_wind_is_left() -> None:
     prices = np.full((2, 8), 500.0)
     sites = replace(view.compiled.sites, price_cny_per_mwh=prices, pue=np.full(2, 1.2))
     compiled = replace(view.compiled, energy=plain, sites=sites)
-    policy, shares = MatchingPolicy(miss_cny=0.0), []
+    policy, shares = MatchingPolicy(miss_cny=0.0, outlook="perfect"), []
     for energy in (plain, replace(plain, onsite_mw=windy[::-1].copy())):
         policy.reset(compiled, np.random.SeedSequence(0))
         now = replace(
