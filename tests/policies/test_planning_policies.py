@@ -31,12 +31,15 @@ class Watched(MatchingPolicy):
         return super().plan(view, replicas)
 
 
-@pytest.mark.parametrize("factor", [0.5, 1.5, 2.2])
+@pytest.mark.parametrize("factor", [1, 40, 110, 200])
 def test_misses_are_foreseen_as_they_are_simulated(factor: float) -> None:
-    """Attainment of a day of steady demand against the M/G/1 estimate, within 4 points."""
+    """Two hours of steady demand against the M/G/1 estimate, within 4 points.
+
+    Prompts load the replicas by 0.003 to 0.66; 5 to 36 % of requests miss.
+    """
     flat = [1.0] * 24
     scenario = cn.load(
-        "two-hubs", days=0.5,
+        "two-hubs", days=0.08,
         overrides={
             "policy": "proportional", "workload.scale": factor, "workload.bursts": [],
             "workload.request_shape.hourly": flat, "workload.service_classes.chat.ttft_slo_ms": 250,
