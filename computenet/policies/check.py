@@ -12,6 +12,7 @@ from computenet.energy import RULES
 from computenet.errors import InputError, Problem
 from computenet.policies.check_gangs import check_gangs
 from computenet.policies.example_views import example_views
+from computenet.policies.other_future import other_future
 from computenet.policies.protocol import Plan, Policy, SystemView
 
 __all__ = ["check_plan", "check_policy", "example_views"]
@@ -104,7 +105,8 @@ def check_policy(make: Callable[[], Policy]) -> None:
 
     Checked: it has `reset` and `plan`; plans have the right shapes, sum to 1 on open arcs and give
     nothing to closed ones, also when sites are down, demand is zero or far over capacity; the view
-    and the scenario are not written to; the same seed gives the same plans.
+    and the scenario are not written to; the same seed gives the same plans; with other weather and
+    other grid events to come, plans are the same, unless the policy says ``sees_ahead = True``.
 
     Parameters
     ----------
@@ -133,6 +135,22 @@ def check_policy(make: Callable[[], Policy]) -> None:
                     [Problem(f"view {name}", None, "the same seed gives another plan")],
                     "policy does not conform",
                 )
+    if not getattr(policy, "sees_ahead", False):
+        _check_foresight(names, first, _plans(make(), names, other_future))
+
+
+def _check_foresight(names: list[str], here: list[Plan], elsewhere: list[Plan]) -> None:
+    for name, plan, other in zip(names, here, elsewhere, strict=True):
+        if not _same(plan, other):
+            raise InputError(
+                [
+                    Problem(
+                        f"view {name}", None, "the plan goes by weather or grid events to come",
+                        "what computenet.policies.outlook gives, or sees_ahead = True in the class",
+                    )
+                ],
+                "policy does not conform",
+            )  # fmt: skip
 
 
 def _same(one: Plan, other: Plan) -> bool:
@@ -148,13 +166,16 @@ def _same(one: Plan, other: Plan) -> bool:
     )  # fmt: skip
 
 
-def _plans(policy: Policy, names: list[str]) -> list[Plan]:
+def _plans(
+    policy: Policy,
+    names: list[str],
+    world: Callable[[SystemView], SystemView] = lambda view: view,
+) -> list[Plan]:
     views = example_views(bool(getattr(policy, "moves_gangs", False)))
-    compiled = views[names[0]].compiled
-    policy.reset(compiled, np.random.SeedSequence(7))
+    policy.reset(world(views[names[0]]).compiled, np.random.SeedSequence(7))
     out = []
     for name in names:
-        view = views[name]
+        view = world(views[name])
         before = _fingerprint(view)
         plan = policy.plan(view)
         problems = check_plan(plan, view)

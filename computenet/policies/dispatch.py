@@ -111,6 +111,7 @@ class DispatchPolicy:
         self.carbon_cap_t_per_day = carbon_cap_t_per_day
         self.green_short_cny_per_mwh = green_short_cny_per_mwh
         self.outlook = outlook
+        self.sees_ahead = outlook == "perfect"
         self.wants_future = make_forecaster(forecast).wants_future
         self.lends = tidal
 

@@ -94,6 +94,7 @@ class GangPolicy:
         self.fragment_cny_per_accelerator = fragment_cny_per_accelerator
         self.carbon_cny_per_t = carbon_cny_per_t
         self.outlook = outlook
+        self.sees_ahead = outlook == "perfect"
         self._matching = MatchingPolicy(
             forecast, miss_cny, late_cny_per_accelerator_h, carbon_cny_per_t, peak_hours, burst_cv,
             outlook=outlook,

@@ -108,6 +108,7 @@ class MatchingPolicy:
         self.burst_cv = burst_cv
         self.prices_every_h = prices_every_h
         self.outlook = outlook
+        self.sees_ahead = outlook == "perfect"
         self._forecaster = make_forecaster(forecast)
         self.wants_future = self._forecaster.wants_future
 

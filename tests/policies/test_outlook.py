@@ -12,7 +12,15 @@ from computenet.compilation import compile_scenario
 from computenet.energy import Usual, expected_ahead
 from computenet.energy.usual import usual_year
 from computenet.errors import InputError
-from computenet.policies import Plan, SystemView, example_views, make_policy, policy_names
+from computenet.policies import (
+    Plan,
+    SystemView,
+    check_policy,
+    example_views,
+    make_policy,
+    policy_names,
+)
+from computenet.policies.other_future import other_future
 from computenet.policies.outlook import (
     emission_ahead,
     generation_ahead,
@@ -22,33 +30,10 @@ from computenet.policies.outlook import (
     slots_ahead,
     within_run,
 )
+from computenet.policies.shares import normal_rows
 
 PLANNERS = ["matching", "dispatch", "gang"]
 AHEAD = (price_ahead, emission_ahead, limit_ahead, generation_ahead, pue_ahead)
-
-
-def other_future(view: SystemView) -> SystemView:
-    """Return the view in a world that is the same until the end of the present slot."""
-    rng = np.random.default_rng(3)
-    later = np.arange(view.compiled.n_slots) > int(view.now_s / view.compiled.slot_s)
-    energy, sites = view.compiled.energy, view.compiled.sites
-
-    def moved(values: np.ndarray, low: float, high: float) -> np.ndarray:
-        return np.where(later, values * rng.uniform(low, high, values.shape), values)
-
-    factor = moved(energy.price_factor, 0.1, 3.0)
-    emission = moved(energy.emission_factor, 0.1, 3.0)
-    changed = replace(
-        energy, onsite_mw=moved(energy.onsite_mw, 0.0, 9.0), pue=moved(energy.pue, 1.0, 1.5),
-        direct_mw=moved(energy.direct_mw, 0.0, 9.0), price_factor=factor, emission_factor=emission,
-        emission_kg_per_mwh=energy.emission_kg_per_mwh * emission / energy.emission_factor,
-        limit_mw=np.where(later, 0.05, energy.limit_mw),
-    )  # fmt: skip
-    prices = sites.tariff_cny_per_mwh * factor
-    compiled = replace(
-        view.compiled, energy=changed, sites=replace(sites, price_cny_per_mwh=prices)
-    )
-    return replace(view, compiled=compiled)
 
 
 def plan_of(name: str, view: SystemView, **parameters: str) -> Plan:
@@ -73,6 +58,28 @@ def test_a_policy_that_asks_for_it_does(name: str) -> None:
     view = replace(example_views()["own plant"], now_s=1800.0)
     plans = [plan_of(name, seen, outlook="perfect") for seen in (view, other_future(view))]
     assert not np.array_equal(plans[0].job_shares, plans[1].job_shares)
+
+
+def test_a_policy_that_looks_ahead_must_say_so() -> None:
+    class Clairvoyant:
+        sees_ahead = True
+
+        def reset(self, compiled, seed) -> None:
+            pass
+
+        def plan(self, view):
+            price = view.compiled.sites.price_cny_per_mwh.mean(axis=1)
+            groups = view.compiled.pools.site[view.compiled.groups.pool]
+            return Plan(
+                normal_rows(np.tile(price[groups], (4, 1)), view.request_arc_open),
+                normal_rows(np.ones(view.job_arc_open.shape), view.job_arc_open),
+            )
+
+    check_policy(Clairvoyant)
+    Clairvoyant.sees_ahead = False
+    with pytest.raises(InputError, match="weather or grid events to come"):
+        check_policy(Clairvoyant)
+    check_policy(lambda: make_policy("dispatch", {"outlook": "perfect"}))
 
 
 @pytest.mark.parametrize("name", PLANNERS)
