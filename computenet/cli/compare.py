@@ -16,7 +16,6 @@ from computenet.cli.options import (
     SeedOpt,
     SetOpt,
     language,
-    load,
     needs_out,
     overrides,
     print_json,
@@ -126,18 +125,40 @@ def _run(
 
     if out is not None:
         require_free(out, overwrite=overwrite, mark=MARK)
-    scenario = load(source, days, None, seed, pairs)
+    changes, parameters = overrides(pairs), None
     if policies is not None:
-        study.check_policies(policies)
-    runs, names = _planned(source, scenario, policies, shocks, layouts, days, seed, pairs, bound)
+        changes, parameters = _apart(changes)
+        study.check_policies(policies, parameters)
+    changes |= {"days": days} if days is not None else {}
+    changes |= {"seed": seed} if seed is not None else {}
+    scenario = study.load(source, overrides=changes)
+    runs, names = _planned(source, scenario, policies, parameters, shocks, layouts, changes, bound)
     with progress(scenario, quiet=quiet, runs=names) as report:
         return runs(report)
 
 
+def _apart(changes: dict[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Return changes of the scenario, and parameters for all policies that have them."""
+    prefix = "policy.parameters."
+    parameters = {
+        path.removeprefix(prefix): value
+        for path, value in changes.items()
+        if path.startswith(prefix)
+    }
+    unused = [path for path in ("policy", "policy.name") if path in changes]
+    if unused:
+        raise InputError(
+            [Problem(f"--set {path}", changes[path], "is not used with --policies", "one of both")
+             for path in unused]
+        )  # fmt: skip
+    rest = {path: value for path, value in changes.items() if not path.startswith(prefix)}
+    return rest, parameters
+
+
 def _planned(
-    source: str, scenario: Scenario, policies: list[str] | None, shocks: list[str] | None,
-    layouts: list[str] | None, days: float | None, seed: int | None, pairs: list[str] | None,
-    bound: bool,
+    source: str, scenario: Scenario, policies: list[str] | None,
+    parameters: dict[str, object] | None, shocks: list[str] | None, layouts: list[str] | None,
+    changes: dict[str, object], bound: bool,
 ) -> tuple[Run, list[str]]:  # fmt: skip
     """Return what makes the comparison, and the names of its runs."""
     from computenet import study
@@ -147,16 +168,14 @@ def _planned(
             scenario, shocks, progress=report, bound=bound
         ), shocks
     if layouts is not None:
-        changes = overrides(pairs)
-        changes |= {"days": days} if days is not None else {}
-        changes |= {"seed": seed} if seed is not None else {}
         names = study.layout_names(study.with_layouts(source, layouts, changes), policies)
         return lambda report: study.compare_layouts(
-            source, layouts, policies=policies, overrides=changes, progress=report, bound=bound
-        ), names
+            source, layouts, policies=policies, parameters=parameters, overrides=changes,
+            progress=report, bound=bound,
+        ), names  # fmt: skip
     wanted = policies or []
     return lambda report: study.compare(
-        scenario, policies=wanted, progress=report, bound=bound
+        scenario, policies=wanted, parameters=parameters, progress=report, bound=bound
     ), wanted
 
 

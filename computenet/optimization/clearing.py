@@ -41,6 +41,9 @@ B1 = NDArray[np.bool_]
 
 #: What is within this of nothing or of all is rounding; solvers hold rows to 1e-7.
 ROUNDING = 1e-6
+#: What breaks a tie between serving a bid and not, relative to its price; above what solvers hold
+#: prices to. And what is within rounding of the same cost, relative.
+TIE, SAME = 1e-6, 1e-9
 #: Columns up to which levels are cleared anew for the range of a price.
 AGAIN = 20_000
 #: Change of a capacity by which the sides of its price are told apart; below the amounts bid.
@@ -135,6 +138,8 @@ def clear(
         status = answer.status
         hot = HotModel(fixed(hot.model, answer.x), time_limit_s=time_limit_s)
         answer = replace(hot.solve(), status=status)
+    if answer.solved:
+        answer = replace(answer, x=_ties_served(hot, market, answer))
     x = np.maximum(answer.x, 0.0) * market.scale if answer.solved else answer.x
     explanation = _explanation(hot.model, market) if answer.status is Status.INFEASIBLE else ""
     whole = market.whole
@@ -190,6 +195,25 @@ def _by_level(hot: HotModel, market: Market) -> tuple[Solution, B1]:
         hot.set_row_bounds(at, np.full(1, -np.inf), np.full(1, least))
     hot.set_costs(everything, cost)
     return (hot.solve() if answer.solved else answer), felt
+
+
+def _ties_served(hot: HotModel, market: Market, answer: Solution) -> F8:
+    """Return a solution of the same cost in which bids that pay just what they cost are served.
+
+    What is left out is made dearer by `TIE`; a solution that then costs what the first one does is
+    as good, and any prices of one optimum support every other.
+    """
+    left = market.rejected.of(answer.x)
+    if not (left > ROUNDING).any():
+        return answer.x
+    at, cost = market.rejected.index(), hot.model.cost
+    value = cost[at]
+    hot.set_costs(at, value + TIE * np.maximum(1.0, np.abs(value)))
+    other = hot.solve()
+    hot.set_costs(at, value)
+    allowed = SAME * max(1.0, abs(answer.objective))
+    same = other.solved and float(cost @ other.x) <= answer.objective + allowed
+    return other.x if same else answer.x
 
 
 def _explanation(model: SparseModel, market: Market) -> str:

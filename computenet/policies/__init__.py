@@ -2,7 +2,7 @@
 
 from computenet.policies.check import check_policy, example_views
 from computenet.policies.protocol import Future, Plan, Policy, PriceRow, SystemView
-from computenet.policies.registry import make_policy, policy_names
+from computenet.policies.registry import make_policy, policy_names, policy_parameters
 
 __all__ = [
     "Future",
@@ -14,4 +14,5 @@ __all__ = [
     "example_views",
     "make_policy",
     "policy_names",
+    "policy_parameters",
 ]

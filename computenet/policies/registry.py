@@ -18,7 +18,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 from computenet.errors import InputError, Problem, nearest
 from computenet.policies.protocol import Policy
 
-__all__ = ["make_policy", "policy_names"]
+__all__ = ["make_policy", "policy_names", "policy_parameters"]
 
 GROUP = "computenet.policies"
 BUILT_IN = {
@@ -109,6 +109,11 @@ def make_policy(name: str, parameters: Mapping[str, object]) -> Policy:
         raise InputError(problems, "policy cannot be used")
     policy: Policy = kind(**{key: getattr(checked, key) for key in given})
     return policy
+
+
+def policy_parameters(name: str) -> list[str]:
+    """Return the names of a policy's parameters."""
+    return list(_parameters(_class_of(name)))
 
 
 def _parameters(kind: type[Any]) -> dict[str, tuple[Any, Any]]:

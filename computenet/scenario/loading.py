@@ -21,12 +21,13 @@ from computenet.scenario.catalogue import (
 from computenet.scenario.layouts import is_layout, resolve_layout
 from computenet.scenario.problems import spec_problems
 from computenet.scenario.references import reference_problems
-from computenet.scenario.scenario import Scenario
+from computenet.scenario.scenario import PolicySpec, Scenario
 from computenet.scenario.yaml_text import read_yaml
 
 __all__ = ["dump_scenario", "load_scenario"]
 
 TITLE = "scenario cannot be used"
+DEFAULT_POLICY = PolicySpec().name
 
 
 def load_scenario(
@@ -44,8 +45,10 @@ def load_scenario(
         the topology it comes from, if that is built in, and like a topology alone otherwise.
     overrides
         Values by dotted path; items of lists are named by their id, e.g.
-        ``topology.sites.zhongwei.pue``. ``policy`` may be a name alone. A ``topology`` or
-        ``workload`` given here may be a path relative to the working directory.
+        ``topology.sites.zhongwei.pue``; what holds other fields is set before them. ``policy`` may
+        be a name alone: its parameters are those given here and, if it is the scenario's own, the
+        scenario's. A ``topology`` or ``workload`` given here may be a path relative to the working
+        directory.
 
     Raises
     ------
@@ -68,10 +71,14 @@ def load_scenario(
     ):
         if part in raw:
             raw[part] = _resolve(part, raw[part], files, folders[part], problems, told)
-    for path, value in changes.items():
-        _override(raw, path, value, problems)
     if isinstance(raw.get("policy"), str):
         raw["policy"] = {"name": raw["policy"]}
+    # What holds other fields comes before them, whatever the order in which they were given.
+    for path, value in sorted(changes.items(), key=lambda change: change[0].count(".")):
+        if path == "policy" and isinstance(value, str):
+            _name_policy(raw, value)
+        else:
+            _override(raw, path, value, problems)
     if problems:
         raise InputError([*told, *problems], TITLE)
     return _validated(raw, told)
@@ -194,6 +201,13 @@ def _key(item: Any) -> str | None:
     return None
 
 
+def _name_policy(raw: dict[str, Any], name: str) -> None:
+    """Name the policy; it keeps its parameters if it is the scenario's own."""
+    own = raw.get("policy")
+    if not isinstance(own, dict) or own.get("name", DEFAULT_POLICY) != name:
+        raw["policy"] = {"name": name}
+
+
 def _override(raw: dict[str, Any], path: str, value: object, problems: list[Problem]) -> None:
     """Set one field; a missing mapping on the way is made, a missing item is a problem."""
     here: Any = raw
@@ -219,8 +233,6 @@ def _override(raw: dict[str, Any], path: str, value: object, problems: list[Prob
             if last:
                 here[part] = value
                 return
-            if part == "policy" and isinstance(here.get(part), str):
-                here[part] = {"name": here[part]}
             if part not in here:
                 here[part] = {}
             here = here[part]

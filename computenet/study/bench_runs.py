@@ -12,12 +12,11 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any
 
 import numpy as np
 
@@ -25,9 +24,11 @@ from computenet.errors import ComputenetError, InputError, Problem, RunError
 from computenet.policies import Policy
 from computenet.policies.from_file import FilePolicy
 from computenet.results import Results
+from computenet.scenario import Scenario
 from computenet.study.bounds import bound_runs, gaps_of
+from computenet.study.comparing import named_policy
 from computenet.study.replays import Replay, run_replay
-from computenet.study.runs import load, simulate
+from computenet.study.runs import simulate
 from computenet.study.suites import Suite
 
 __all__ = ["FIGURES", "Entrant", "Run", "Task", "run_tasks"]
@@ -146,17 +147,18 @@ FIGURES: dict[str, Callable[[Results], float | None]] = {
 
 def run_task(task: Task) -> list[Run]:
     """Run every policy of a task, and bound what each could have cost."""
-    prepared = task.suite.prepare(task.suite.cases[task.case], task.seed)
+    case = task.suite.cases[task.case]
+    prepared, parameters = task.suite.prepare(case, task.seed), task.suite.parameters(case)
     runs: list[Run] = []
     for entrant in task.entrants:
         with _said_where(task.where(entrant.name)), contextlib.redirect_stdout(sys.stderr):
-            results = _simulate(prepared, entrant.make())
+            results = _simulate(prepared, entrant.make(), parameters)
             bound = bound_runs({entrant.name: results})
         gaps, decisions = gaps_of(bound, results.summary), results.manifest["decisions"]
         runs.append(
             Run(
                 suite=task.suite.spec.name,
-                case=task.suite.cases[task.case].name,
+                case=case.name,
                 seed=task.seed,
                 policy=entrant.name,
                 figures={key: figure(results) for key, figure in FIGURES.items()},
@@ -170,13 +172,17 @@ def run_task(task: Task) -> list[Run]:
     return runs
 
 
-def _simulate(prepared: Any, policy: str | Policy) -> Results:
-    if not isinstance(prepared, Replay):
-        return simulate(prepared, policy=policy)
-    if not isinstance(policy, str):
+def _simulate(
+    prepared: Scenario | Replay, policy: str | Policy, parameters: Mapping[str, object]
+) -> Results:
+    if isinstance(policy, str):
+        if not isinstance(prepared, Replay):
+            return simulate(named_policy(prepared, policy, parameters))
+        named = named_policy(prepared.scenario, policy, parameters)
+        return run_replay(replace(prepared, scenario=named))
+    if isinstance(prepared, Replay):
         return run_replay(prepared, policy=policy)
-    named = load(prepared.scenario, overrides={"policy": policy})
-    return run_replay(replace(prepared, scenario=named))
+    return simulate(prepared, policy=policy)
 
 
 @contextlib.contextmanager

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from computenet.errors import InputError, Problem, nearest
 from computenet.policies import Policy, policy_names
-from computenet.policies.from_file import policy_classes
+from computenet.policies.from_file import FilePolicy, policy_classes
 from computenet.scenario.catalogue import suite_files
 from computenet.study.bench_runs import Entrant, Task
+from computenet.study.comparing import check_policies
 from computenet.study.replays import Replay
 from computenet.study.runs import validate
 from computenet.study.suites import Suite, load_suite
@@ -103,7 +104,7 @@ def prepare_bench(
                 Problem("baseline", baseline, f"does not take part in suite {suite.spec.name}",
                         ", ".join(names), nearest(baseline, names))
             )  # fmt: skip
-        problems += _scenarios(suite)
+        problems += _scenarios(suite, [one.source for one in entrants[suite.spec.name]])
     if problems:
         raise InputError(list(dict.fromkeys(problems)), "nothing was run")
     return Preparation(
@@ -122,19 +123,28 @@ def _seeds(own: Sequence[int], number: int | None) -> tuple[int, ...]:
     return (*own[:number], *more)
 
 
-def _scenarios(suite: Suite) -> list[Problem]:
-    """Return what is wrong with the scenarios of a suite."""
+def _scenarios(suite: Suite, policies: Sequence[str | FilePolicy | Policy]) -> list[Problem]:
+    """Return what is wrong with the scenarios of a suite, and with its policies' parameters."""
+    known = policy_names()
+    names = [one for one in policies if isinstance(one, str) and one in known]
     problems: list[Problem] = []
     for case in suite.cases:
+        found = [
+            Problem(path, None, "is not used: a suite's policies are named by `policies`")
+            for path in suite.unused(case)
+        ]
         try:
             prepared = suite.prepare(case, suite.spec.seeds[0])
             validate(prepared.scenario if isinstance(prepared, Replay) else prepared)
         except InputError as error:
-            at = f"suite {suite.spec.name}" + (f", case {case.name}" if suite.spec.cases else "")
-            problems += [
-                Problem(f"{at}: {p.path}", p.value, p.message, p.allowed, p.suggestion)
-                for p in error.problems
-            ]
+            found += error.problems
+        if parameters := suite.parameters(case):
+            try:
+                check_policies(list(dict.fromkeys(names)), parameters)
+            except InputError as error:
+                found += error.problems
+        at = f"suite {suite.spec.name}" + (f", case {case.name}" if suite.spec.cases else "")
+        problems += [replace(problem, path=f"{at}: {problem.path}") for problem in found]
     return problems
 
 

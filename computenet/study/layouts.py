@@ -13,9 +13,9 @@ from computenet.policies import Policy
 from computenet.results import Results
 from computenet.scenario import LayoutSpec, Scenario
 from computenet.study.bounds import RunBound, bound_runs, note
-from computenet.study.comparing import check_policies
+from computenet.study.comparing import check_named, given_policies, run_under
 from computenet.study.comparison import Comparison
-from computenet.study.runs import Source, load, simulate
+from computenet.study.runs import Source, load
 
 if TYPE_CHECKING:
     from computenet.simulation import Progress
@@ -100,7 +100,8 @@ def compare_layouts(
     scenario: Source,
     layouts: Sequence[LayoutSource],
     *,
-    policies: Sequence[str | Policy] | None = None,
+    policies: str | Policy | Sequence[str | Policy] | None = None,
+    parameters: Mapping[str, object] | None = None,
     seed: int | None = None,
     overrides: Mapping[str, object] | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -116,11 +117,14 @@ def compare_layouts(
         See `with_layouts`.
     policies
         Names or objects: each is run on each layout; nothing = the scenario's own.
+    parameters
+        Values for all policies given by name that have them.
     """
     changes = {**(overrides or {}), **({} if seed is None else {"seed": seed})}
+    chosen: list[str | Policy] | list[None] = [None]
     if policies is not None:
-        named = [policy for policy in policies if isinstance(policy, str)]
-        check_policies(named if named or not policies else ["nearest"])
+        chosen = given_policies(policies)
+        check_named(chosen, parameters)
     scenarios = with_layouts(scenario, layouts, changes)
     runs: dict[str, Results] = {}
     each: dict[str, RunBound] = {}
@@ -128,7 +132,7 @@ def compare_layouts(
         if not name:
             continue
         found: dict[str, Results] = {}
-        for policy in policies if policies is not None else [None]:
+        for policy in chosen:
             run_name = name
             if policy is not None:
                 run_name += f"+{policy if isinstance(policy, str) else type(policy).__name__}"
@@ -139,7 +143,7 @@ def compare_layouts(
                 if progress is not None:
                     progress(replace(state, run=run))
 
-            found[run_name] = simulate(one, policy=policy, progress=told)
+            found[run_name] = run_under(one, policy, parameters, told)
         limits = bound_runs(found) if bound else RunBound()
         for run_name, results in found.items():
             runs[run_name] = note(results, limits) if bound else results

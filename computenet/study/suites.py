@@ -131,7 +131,9 @@ class Suite:
         InputError
             The case cannot be run, with every problem found.
         """
-        changes: dict[str, object] = {**self.spec.overrides, **case.overrides}
+        changes: dict[str, object] = {
+            path: value for path, value in self._changes(case).items() if not _of_policy(path)
+        }
         days = self.spec.days if case.days is None else case.days
         if days is not None:
             changes["days"] = days
@@ -147,11 +149,33 @@ class Suite:
             options=ReplayOptions(job_class=case.job_class, service_class=case.service_class),
         )
 
+    def parameters(self, case: CaseSpec) -> dict[str, object]:
+        """Return the values of a case for all policies that have them, by the parameter's name."""
+        return {
+            path.removeprefix(PARAMETERS): value
+            for path, value in self._changes(case).items()
+            if path.startswith(PARAMETERS)
+        }
+
+    def unused(self, case: CaseSpec) -> list[str]:
+        """Return overrides that would name a policy, which the suite's policies do."""
+        return [
+            path for path in self._changes(case)
+            if _of_policy(path) and not path.startswith(PARAMETERS)
+        ]  # fmt: skip
+
+    def _changes(self, case: CaseSpec) -> dict[str, object]:
+        return {**self.spec.overrides, **case.overrides}
+
     def _scenario(self) -> str | dict[str, Any]:
         source = self.spec.scenario
         if isinstance(source, str) and source not in scenario_files():
             return str(self.folder / source)
         return source
+
+
+def _of_policy(path: str) -> bool:
+    return path == "policy" or path.startswith("policy.")
 
 
 def load_suite(source: str | Path | Mapping[str, Any]) -> Suite:
@@ -178,6 +202,7 @@ def load_suite(source: str | Path | Mapping[str, Any]) -> Suite:
     return Suite(spec, folder)
 
 
+PARAMETERS = "policy.parameters."
 _TITLE = "suite cannot be used"
 
 

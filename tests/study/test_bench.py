@@ -215,12 +215,33 @@ def test_recorded_demand_is_left_out_saying_so(monkeypatch: pytest.MonkeyPatch) 
         ({"policies": ["replay"]}, "nothing to compare"),
         ({"dayz": 1}, "is not a known field"),
         ({"overrides": {"workload.nothing": 1}}, "workload"),
+        ({"overrides": {"policy.parameters.headrom": 0.1}}, "did you mean: headroom"),
+        ({"overrides": {"policy.parameters.headroom": 7}}, "headroom"),
+        ({"overrides": {"policy.name": "random"}}, "is not used"),
         ({"cases": [{"name": "a", "job_class": "x"}]}, "give traces"),
     ],
 )
 def test_bad_suites_are_told(change: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         cn.bench({**TINY, **change})
+
+
+def test_parameters_of_a_suite_are_for_the_policies_that_have_them() -> None:
+    few = {**TINY, "seeds": [3], "policies": ["nearest", "least-loaded"]}
+    plain, tight = (
+        cn.bench({**few, "overrides": overrides})
+        for overrides in ({}, {"policy.parameters.headroom": 0.1})
+    )
+    costs = [
+        {run.policy: run.figures["cost_cny"] for run in done.suites["tiny"].runs}
+        for done in (plain, tight)
+    ]
+    assert costs[0]["nearest"] != costs[1]["nearest"]
+    assert costs[0]["least-loaded"] == costs[1]["least-loaded"]
+    scenario = cn.load("two-hubs", seed=3, days=0.1, policy={
+        "name": "nearest", "parameters": {"headroom": 0.1},
+    })  # fmt: skip
+    assert cn.simulate(scenario).summary["cost"]["total_cny"] == costs[1]["nearest"]
 
 
 def command(*words: str | Path) -> subprocess.CompletedProcess[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import computenet as cn
+from computenet.errors import InputError
 from computenet.study.comparison import _millions, _sized
 
 
@@ -26,3 +29,71 @@ def test_policies_of_a_small_network_can_be_told_apart() -> None:
     for name in ("cost, million CNY", "carbon, t CO2"):
         near, cheap = (float(value) for value in rows[name])
         assert near > cheap > 0.0
+
+
+def cost(run: cn.Results) -> float:
+    found: float = run.summary["cost"]["total_cny"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def by_headroom() -> dict[float, float]:
+    """What `cheapest` costs by its headroom, given beside its name."""
+    out = {}
+    for headroom in (0.8, 0.3):
+        policy = {"name": "cheapest", "parameters": {"headroom": headroom}}
+        out[headroom] = cost(cn.simulate(cn.load("two-hubs", days=0.05, policy=policy)))
+    assert out[0.8] != out[0.3]
+    return out
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_parameters_count_whatever_the_order_they_come_in(
+    by_headroom: dict[float, float], turned: bool
+) -> None:
+    changes = {"policy": "cheapest", "policy.parameters.headroom": 0.3}
+    if turned:
+        changes = dict(reversed(changes.items()))
+    scenario = cn.load("two-hubs", days=0.05, overrides=changes)
+    assert scenario.policy.parameters == {"headroom": 0.3}
+    assert cost(cn.simulate(scenario)) == by_headroom[0.3]
+
+
+def test_a_policy_named_keeps_the_parameters_of_the_scenario_if_it_is_its_own(
+    by_headroom: dict[float, float],
+) -> None:
+    own = {"name": "cheapest", "parameters": {"headroom": 0.3}}
+    scenario = cn.load("two-hubs", days=0.05, policy=own)
+    assert cost(cn.simulate(scenario, policy="cheapest")) == by_headroom[0.3]
+    runs = cn.compare(scenario, policies=["cheapest", "nearest"], bound=False).runs
+    assert cost(runs["cheapest"]) == by_headroom[0.3]
+    assert runs["cheapest"].scenario.policy.parameters == {"headroom": 0.3}
+    assert runs["nearest"].scenario.policy.parameters == {}
+
+
+def test_parameters_are_for_all_policies_that_have_them(by_headroom: dict[float, float]) -> None:
+    runs = cn.compare(
+        cn.load("two-hubs", days=0.05), ["cheapest", "least-loaded"],
+        parameters={"headroom": 0.3}, bound=False,
+    ).runs  # fmt: skip
+    assert cost(runs["cheapest"]) == by_headroom[0.3]
+    assert runs["least-loaded"].scenario.policy.parameters == {}
+    both = cn.compare(
+        cn.load("two-hubs", days=0.05), "cheapest", layouts=["base"],
+        parameters={"headroom": 0.3}, bound=False,
+    ).runs  # fmt: skip
+    assert [cost(run) for run in both.values()] == [by_headroom[0.3]]
+
+
+def test_parameters_that_no_policy_has_or_can_take_are_told_together() -> None:
+    with pytest.raises(InputError) as told:
+        cn.compare("two-hubs", ["cheapest", "random"], parameters={"headrom": 0.3, "headroom": 9})
+    paths = [problem.path for problem in told.value.problems]
+    assert sorted(paths) == ["policy.parameters.headrom", "policy.parameters.headroom"]
+    assert "did you mean: headroom" in str(told.value)
+
+
+@pytest.mark.parametrize("policies", [[3], 3, [], [None]])
+def test_what_is_no_policy_is_told(policies: Any) -> None:
+    with pytest.raises(InputError, match="polic"):
+        cn.compare("two-hubs", policies)

@@ -102,7 +102,7 @@ def test_one_demand_in_one_pool() -> None:
         assert outcome.summary["served"] == 8
     outcome = cn.match(supply, [want("d", 9, whole="one-pool")])
     assert outcome.summary["served"] == 0
-    assert why(outcome)[0] == "whole"
+    assert why(outcome)[0] == "too_large"
 
 
 # ---- why the rest is not ------------------------------------------------------------------

@@ -55,11 +55,13 @@ def place(arcs: Arcs, cleared: Cleared, demand: Demand) -> Placed:
         )
     ]  # fmt: skip
     out: list[tuple[int, int, float]] = []
-    group, at, left = -1, 0, 0.0
+    group, at, last, left = -1, 0, -1, 0.0
     for row in rows.tolist():
-        if bids.group[row] != group:
+        if bids.group[row] != group or at > last:
             group = int(bids.group[row])
             at, last = int(bounds[group]), int(bounds[group + 1]) - 1
+            if at > last:
+                continue  # Amounts below what a solver tells from nothing.
             left = float(cleared.flow[used[at]])
         wanted = float(served[row])
         while wanted > 0.0:
@@ -225,7 +227,8 @@ def unmet_table(
             "unmet": unmet[d],
             "max_price_cny_per_accelerator_h": demand.max_price_cny_per_h[d],
             "price_needed_cny_per_accelerator_h": [
-                np.nan if item.blocks else item.price_cny for item in reasons
+                np.nan if item.blocks or item.reason == "too_large" else item.price_cny
+                for item in reasons
             ],
             "reason": [item.reason for item in reasons],
             "helps": ["|".join(item.helps) for item in reasons],

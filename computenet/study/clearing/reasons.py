@@ -8,12 +8,12 @@ alone, everything else as it is: a class *helps* if some pool then costs no more
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.clearing import ANY
+from computenet.optimization.clearing import ANY, ONE_POOL
 from computenet.optimization.matching_model import MatchingPrices
 from computenet.study.clearing.arcs import BLOCK_MARKS, Arcs, Kinds
 from computenet.study.clearing.sides import Demand, Supply
@@ -29,6 +29,7 @@ U1 = NDArray[np.uint8]
 #: Reasons by name.
 REASONS = (
     "no_supply", *BLOCK_MARKS, "several", "price_limit", "capacity", "site_power", "link", "whole",
+    "too_large",
 )  # fmt: skip
 #: Prices this close are equal.
 CLOSE = 1e-6
@@ -66,6 +67,9 @@ class Unmet:
         What the pool costs a reference accelerator for an hour, without and with scarcity.
     helps
         Classes that would have let one more accelerator in, each relaxed alone.
+    room
+        Reference accelerators that there would be for it with nothing else served, where it takes
+        all or nothing; NaN elsewhere.
     """
 
     demand: int
@@ -75,6 +79,7 @@ class Unmet:
     cost_cny: float
     price_cny: float
     helps: tuple[str, ...]
+    room: float = np.nan
 
 
 def rents_of(kinds: Kinds, supply: Supply, ways: Ways, arcs: Arcs, prices: MatchingPrices) -> Rents:
@@ -110,12 +115,40 @@ def why_unmet(demand: Demand, supply: Supply, kinds: Kinds, rents: Rents, unmet:
                 {"capacity": rents.capacity[k], "site_power": rents.power[k],
                  "link": rents.link[k]},
             )  # fmt: skip
-        same = known[key]
-        out.append(
-            Unmet(row, same.reason, same.pool, same.blocks, same.cost_cny, same.price_cny,
-                  same.helps)
-        )  # fmt: skip
+        found = replace(known[key], demand=row)
+        if found.reason == "whole":
+            found = _too_large(found, demand, supply, kinds) or found
+        out.append(found)
     return out
+
+
+def _too_large(found: Unmet, demand: Demand, supply: Supply, kinds: Kinds) -> Unmet | None:
+    """Return that a demand would not fit if nothing else were served; ``None`` where it may.
+
+    Its accelerators are counted, and at each site its power at that of the most frugal pool.
+    """
+    k = int(kinds.of_demand[found.demand])
+    able = np.flatnonzero((kinds.blocked[k] == 0) & (supply.count > 0.0))
+    site, units = supply.site[able], supply.count[able] / kinds.use[k, able]
+    with np.errstate(divide="ignore"):
+        powered = np.where(
+            kinds.mw[k, able] > 0.0, supply.site_mw[site] / kinds.mw[k, able], np.inf
+        )
+    wanted = float(demand.amount[found.demand]) * (1.0 - CLOSE)
+    if demand.whole[found.demand] == ONE_POOL:
+        free, room = float(units.max()), float(np.minimum(units, powered).max())
+    else:
+        most = np.zeros(len(supply.site_mw))
+        np.maximum.at(most, site, powered)
+        free = float(units.sum())
+        room = float(np.minimum(np.bincount(site, units, minlength=len(most)), most).sum())
+    if room >= wanted:
+        return None
+    helps = [name for name in found.helps if name != "whole"]
+    scarce = "capacity" if free < wanted else "site_power"
+    if scarce not in helps:
+        helps.append(scarce)
+    return replace(found, reason="too_large", helps=(*helps, "whole"), room=room)
 
 
 def _why(
@@ -174,5 +207,5 @@ def _why(
         return Unmet(row, "whole", pool, (), cost[pool], asked[pool], (*helps, "whole"))
     reason = max(parts, key=lambda name: float(parts[name][pool]))
     if parts[reason][pool] <= 0.0:
-        reason = "whole" if whole else "price_limit"
+        reason = "price_limit"
     return Unmet(row, reason, pool, (), cost[pool], asked[pool], tuple(helps))

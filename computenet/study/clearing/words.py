@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from computenet.optimization.clearing import ONE_POOL
 from computenet.study.clearing.reasons import Unmet
 from computenet.study.clearing.sides import Demand, Supply
 
@@ -20,6 +21,7 @@ CLASSES: dict[str, tuple[str, str]] = {
     "site_power": ("site power", "站点电力"),
     "link": ("link capacity", "链路带宽"),
     "whole": ("all or nothing", "整体分配"),
+    "too_large": ("all or nothing, and too large", "须整体分配且规模过大"),
 }
 _SENTENCES: dict[str, tuple[str, str]] = {
     "no_supply": ("no accelerator is free anywhere", "没有任何空闲加速卡"),
@@ -66,7 +68,13 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "it takes all or nothing, and all of it pays less than what it would push out",
         "须整体分配,而整体接入的收益低于被挤出的需求",
     ),
+    "too_large": (
+        "it takes all {wanted:g} or nothing{one}, and with nothing else served there would be room "
+        "for {room:.6g}",
+        "须整体分配 {wanted:g} 卡{one},而即使不服务其他需求也只有 {room:.6g} 卡可用",
+    ),
 }  # fmt: skip
+_ONE_POOL = (", from one pool", "(限单一资源池)")
 _NOTES: dict[str, tuple[str, str]] = {
     "unknown_type": (
         "demand accepts {kind!r}, which no pool has",
@@ -114,5 +122,8 @@ def sentence(unmet: Unmet, demand: Demand, supply: Supply, lang: str = "en") -> 
         most=demand.max_price_cny_per_h[unmet.demand],
         cost=unmet.cost_cny,
         price=unmet.price_cny,
+        wanted=demand.amount[unmet.demand],
+        room=unmet.room,
+        one=_ONE_POOL[tongue] if demand.whole[unmet.demand] == ONE_POOL else "",
         blocks=joint.join(CLASSES[name][tongue] for name in unmet.blocks),
     )

@@ -1,0 +1,91 @@
+"""Markets at the edge: break-even, too large for what there is, next to nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import computenet as cn
+
+
+def pools(*rows: tuple[str, float, float]) -> list[dict[str, Any]]:
+    names = ("site", "count", "price_cny_per_accelerator_h")
+    return [{**dict(zip(names, row, strict=True)), "accelerator": "x"} for row in rows]
+
+
+def bids(*rows: tuple[str, float, float, str]) -> list[dict[str, Any]]:
+    names = ("id", "accelerators", "max_price_cny_per_accelerator_h", "whole")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("supply", "demand", "served"),
+    [
+        (pools(("w", 10, 4)), bids(("a", 5, 4, "no")), 5.0),
+        (pools(("w", 10, 4), ("v", 10, 5)), bids(("a", 15, 5, "no")), 15.0),
+        (pools(("w", 10, 4)), bids(("a", 8, 9, "all"), ("b", 5, 4, "no")), 10.0),
+        (pools(("w", 10, 4)), bids(("a", 5, 3.999, "no")), 0.0),
+    ],
+)
+def test_what_pays_just_what_it_costs_is_served(
+    supply: list[dict[str, Any]], demand: list[dict[str, Any]], served: float
+) -> None:
+    outcome = cn.match(supply, demand)
+    assert outcome.summary["served"] == pytest.approx(served)
+    summary = outcome.summary
+    assert summary["bound_cny_per_h"] <= summary["objective_cny_per_h"] + 1e-9
+    paid = summary["paid_cny"]
+    assert paid == pytest.approx(summary["charge_cny"] - summary["uplift_cny"])
+
+
+def test_priorities_keep_what_they_had_when_ties_are_served() -> None:
+    rows = bids(("low", 5, 4, "no"), ("high", 8, 4, "no"))
+    rows[1]["priority"] = 1
+    outcome = cn.match(pools(("w", 10, 4)), rows)
+    got = outcome.allocation.set_index("demand")["reference_accelerators"]
+    assert got.to_dict() == pytest.approx({"high": 8.0, "low": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("supply", "demand", "room"),
+    [
+        (pools(("w", 9, 1)), ("a", 10, 5, "all"), "9"),
+        (pools(("w", 9.99, 1)), ("a", 10, 5, "all"), "9.99"),
+        (pools(("w", 9, 1), ("v", 9, 1)), ("a", 10, 5, "one-pool"), "9"),
+        (pools(("w", 9, 1), ("v", 9, 1)), ("a", 20, 5, "all"), "18"),
+    ],
+)
+def test_what_would_not_fit_an_empty_market_is_too_large(
+    supply: list[dict[str, Any]], demand: tuple[str, float, float, str], room: str
+) -> None:
+    for others in ((), (("b", 1.0, 9.0, "no"),)):
+        outcome = cn.match(supply, bids(demand, *others))
+        row = outcome.unmet.set_index("demand").loc["a"]
+        assert (row["reason"], row["helps"]) == ("too_large", "capacity|whole")
+        assert row["why"].endswith(f"room for {room}")
+        assert row.isna()["price_needed_cny_per_accelerator_h"]
+
+
+def test_too_large_for_the_power_of_its_site() -> None:
+    supply = pools(("w", 100, 1))
+    supply[0] |= {"kw_per_accelerator": 1.0, "site_power_mw": 0.01, "electricity_cny_per_mwh": 0.0}
+    outcome = cn.match(supply, bids(("a", 20, 5, "all")))
+    row = outcome.unmet.iloc[0]
+    assert (row["reason"], row["helps"]) == ("too_large", "site_power|whole")
+
+
+def test_what_pushes_others_out_is_not_too_large() -> None:
+    outcome = cn.match(pools(("w", 9, 1)), bids(("a", 8, 5, "all"), ("b", 5, 50, "no")))
+    row = outcome.unmet.iloc[0]
+    assert (row["demand"], row["reason"]) == ("a", "whole")
+
+
+def test_next_to_nothing_breaks_nothing() -> None:
+    little = cn.match(pools(("w", 1e-7, 1)), bids(("a", 0.001, 5, "no")))
+    assert little.summary["unmet"] == pytest.approx(0.001, rel=1e-3)
+    supply = pools(("w", 10, 1), ("v", 10, 2))
+    supply[1]["accelerator"] = "y"
+    demand = bids(("a", 5, 5, "no"), ("b", 1e-8, 5, "no"))
+    demand[0]["types"], demand[1]["types"] = "x", "x:2"
+    assert cn.match(supply, demand).summary["served"] == pytest.approx(5.0)
