@@ -71,7 +71,7 @@ LINKS = {
 }
 REQUESTS = {
     **{name: _V(f"requests {name}", "1") for name in
-       ("arrived", "served", "dropped", "in_flight", "attained")},
+       ("arrived", "served", "dropped", "in_flight", "counted", "attained")},
     "slo_attainment": _V("share of requests within their objectives", "1"),
     "circle_share": _V("share of requests within the latency circle", "1"),
     **{f"{what}_p{q}_ms": _V(f"{text}, percentile {q}", "ms")

@@ -236,6 +236,7 @@ class RequestPlane:
             in_flight=present * k,
             routed=out.routed * k,
             measured=measured,
+            counted=(measured.served + measured.dropped) * k,
             attained=measured.attained * k,
             transfer_cny=self._transfer_cny * k,
             transfer_gb=float((out.routed.sum(axis=1) * gb).sum()) * k,

@@ -146,6 +146,7 @@ class WindowBooks:
             dropped=dropped,
             routed=totals.routed + routed,
             measured=counted,
+            counted=served + dropped,
             attained=np.rint(share * (served + dropped)).astype(np.int64),
             transfer_gb=totals.transfer_gb + float((more * gb_per_request).sum()),
         )

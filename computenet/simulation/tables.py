@@ -97,6 +97,7 @@ def _requests(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:
         "served": totals.served,
         "dropped": totals.dropped,
         "in_flight": totals.in_flight,
+        "counted": totals.counted,
         "attained": totals.attained,
         "slo_attainment": _share(
             totals.measured.attained, totals.measured.served + totals.measured.dropped

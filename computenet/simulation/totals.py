@@ -92,7 +92,8 @@ class RequestTotals:
     in_flight: I8
     routed: I8  # (D, G)
     measured: Served
-    attained: I8  # of those measured, or of all where only windows are
+    counted: I8  # ended after the warm-up; where only windows are simulated all that ended
+    attained: I8  # of those counted
     transfer_cny: float
     transfer_gb: float
     busy_s: F8  # (G, S) replica-seconds with a request

@@ -80,6 +80,26 @@ def test_the_same_quantity_two_ways(usual: cn.Results) -> None:
     assert busy == pytest.approx(held.sum(), rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"run.warmup_h": 3.0, "days": 0.3},
+        {"run.warmup_h": 3.0, "days": 0.3, "run.sampling": 5},
+        {"run.request_window_h": 0.5, "run.request_period_h": 2.0, "days": 0.3},
+    ],
+)
+def test_attained_is_of_what_is_counted(changes: dict[str, float]) -> None:
+    results = cn.simulate(cn.load("two-hubs", overrides=changes))
+    requests = results.requests
+    share = requests["attained"] / requests["counted"]
+    assert share.to_numpy() == pytest.approx(requests["slo_attainment"].to_numpy(), abs=1e-3)
+    total = requests["attained"].sum() / requests["counted"].sum()
+    assert total == pytest.approx(results.summary["requests"]["slo_attainment"], abs=2e-3)
+    ended = requests["served"] + requests["dropped"]
+    assert (requests["counted"] <= ended).all()
+    assert (requests["counted"] < ended).any() == ("run.warmup_h" in changes)
+
+
 @pytest.mark.parametrize("policy", [name for name in policy_names() if name != "replay"])
 def test_every_policy_runs_and_balances(policy: str) -> None:
     results = cn.simulate(cn.load("two-hubs", days=0.25), policy=policy)
