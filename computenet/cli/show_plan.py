@@ -96,8 +96,8 @@ CHINESE = {
     "carbon": "碳价", "generation of today": "既有电源", "battery wear": "储能损耗",
     "unserved power": "缺电", "green shortfall": "绿电缺口", "over the cap": "超碳上限",
     "share of new compute in hubs": "新增算力枢纽占比", "latency coverage": "时延覆盖",
-    "demand served": "需求满足", "green share": "绿电占比", "rack occupancy of halls in use": "在用机房上架率",
-    "PUE": "PUE",
+    "demand served": "需求满足", "green share": "绿电占比", "PUE": "PUE",
+    "rack occupancy of halls in use": "在用机房上架率",
     "budget, CNY": "预算,元", "emissions, kt": "排放,kt", "all": "全国",
     "optimal": "最优", "time limit": "到达时限", "search ended": "搜索结束",
 }  # fmt: skip

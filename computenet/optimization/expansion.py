@@ -33,6 +33,8 @@ F8 = NDArray[np.float64]
 
 #: Ways to solve a problem: as one model, or decomposed by site and stage.
 METHODS = ("whole", "benders")
+#: Relative gap of plans that show how much a limit needs.
+NEEDED = 0.01
 #: Sites times stages times hours up to which a problem is solved as one model.
 SMALL = 600
 #: Part of the gap asked for that the relaxation and each rounding may leave.
@@ -109,8 +111,8 @@ def expand(
         plan = _whole(problem, gap, clock)
     except Infeasible:
         model = whole_model(problem).model
-        raise contradictions(problem, model, _again(method, gap, clock)) from None
-    shortfalls(problem, plan, _again(method, gap, clock))
+        raise contradictions(problem, model, _again(method, clock)) from None
+    shortfalls(problem, plan, _again(method, clock))
     return plan
 
 
@@ -120,9 +122,7 @@ def chosen_method(problem: ExpansionProblem) -> str:
     return "whole" if size <= SMALL else "benders"
 
 
-def _again(
-    method: str, gap: float, clock: _Clock
-) -> Callable[[ExpansionProblem], ExpansionPlan | None]:
+def _again(method: str, clock: _Clock) -> Callable[[ExpansionProblem], ExpansionPlan | None]:
     """Return what plans a problem in the time that is left, or finds no plan: ``None``."""
 
     def plan(problem: ExpansionProblem) -> ExpansionPlan | None:
@@ -131,8 +131,8 @@ def _again(
         left = None if clock.limit_s is None else clock.left_s
         try:
             if method == "whole":
-                return _whole(problem, gap, _Clock(time.perf_counter(), left))
-            return Planner(problem).search(gap=gap, time_limit_s=left)
+                return _whole(problem, NEEDED, _Clock(time.perf_counter(), left))
+            return Planner(problem).search(gap=NEEDED, time_limit_s=left)
         except (Infeasible, SolverError):
             return None
 
@@ -206,9 +206,9 @@ class Planner:
         try:
             plan = self.search(gap=gap, time_limit_s=time_limit_s, progress=progress)
         except Infeasible:
-            again = _again("benders", gap, self._clock)
+            again = _again("benders", self._clock)
             raise contradictions(self.problem, self.side.model, again) from None
-        shortfalls(self.problem, plan, _again("benders", gap, self._clock))
+        shortfalls(self.problem, plan, _again("benders", self._clock))
         return plan
 
     def search(

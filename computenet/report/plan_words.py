@@ -222,11 +222,11 @@ WORDS: dict[str, tuple[str, str]] = {
     # targets
     "targets": ("Targets", "目标与约束"),
     "targets_note": ("Each target at its worst stage and place; the margin is what is left to the "
-                     "limit, positive = met. PUE follows from the halls there are and from how fast "
-                     "they are refitted: its cap keeps new halls away, and is not part of what "
-                     "verification asks for.",
-                     "每项目标取最差阶段与位置；裕度为距限值的余量，正值为达标。PUE 由现有机房及其改造进度决定："
-                     "其上限只限制新建机房，不作为校核要求。"),
+                     "limit, positive = met. PUE follows from the halls there are and from how "
+                     "fast they are refitted: its cap keeps new halls away, and verification does "
+                     "not ask for it.",
+                     "每项目标取最差阶段与位置；裕度为距限值的余量，正值为达标。"
+                     "PUE 由现有机房及其改造进度决定：其上限只限制新建机房，不作为校核要求。"),
     "targets_all": ("All {n} targets by stage and place", "全部 {n} 项（按阶段与位置）"),
     "where": ("where", "位置"),
     "limit": ("limit", "限值"),
