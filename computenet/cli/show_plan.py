@@ -96,7 +96,8 @@ CHINESE = {
     "carbon": "碳价", "generation of today": "既有电源", "battery wear": "储能损耗",
     "unserved power": "缺电", "green shortfall": "绿电缺口", "over the cap": "超碳上限",
     "share of new compute in hubs": "新增算力枢纽占比", "latency coverage": "时延覆盖",
-    "demand served": "需求满足", "green share": "绿电占比", "rack occupancy": "上架率",
+    "demand served": "需求满足", "green share": "绿电占比", "PUE": "PUE",
+    "rack occupancy of halls in use": "在用机房上架率",
     "budget, CNY": "预算,元", "emissions, kt": "排放,kt", "all": "全国",
     "optimal": "最优", "time limit": "到达时限", "search ended": "搜索结束",
 }  # fmt: skip
@@ -227,7 +228,7 @@ def _stages(outcome: PlanOutcome) -> list[list[str]]:
     paid = outcome.costs.groupby("stage")["cny_per_year"].sum()
     energy = outcome.energy.groupby("stage")[["import_gwh", "own_gwh", "today_gwh", "emissions_kt"]]
     used: Any = energy.sum()
-    waves = outcome.links.groupby("stage")["waves_lit"].sum()
+    waves = outcome.links.groupby("stage")["waves_bought"].sum()
     return [
         [
             stage, f"{spent[stage] / 1e6:,.1f}", f"{paid[stage] / 1e6:,.1f}",

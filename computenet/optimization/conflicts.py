@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.solvers import Status, solve
+from computenet.optimization.solvers import solve
 from computenet.optimization.sparse import ModelBuilder, SparseModel
 
 __all__ = ["Conflict", "conflicts", "explain"]
@@ -16,6 +16,8 @@ B1 = NDArray[np.bool_]
 
 #: Slack below this share of a bound is rounding.
 ROUNDING = 1e-7
+#: Relative gap of a relaxation with whole numbers.
+GAP = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +28,26 @@ class Conflict:
     excess: float
 
 
-def conflicts(model: SparseModel, keep: B1 | None = None) -> list[Conflict]:
+def conflicts(
+    model: SparseModel, keep: B1 | None = None, *, nodes: int | None = None
+) -> list[Conflict]:
     """Return a smallest total relaxation that makes an infeasible model feasible.
 
-    Every finite side of a row gets a slack, ``row_lower - s <= A x <= row_upper + t``, and
-    ``sum (s + t) / max(1, |bound|)`` is minimised (an elastic relaxation; Chinneck, *Feasibility
-    and Infeasibility in Optimization*, 2008). Rows with slack are those in conflict, the largest
-    relative excess first. Whole-number columns may be fractional here.
+    Every finite side of a row gets a slack in multiples of its bound, ``row_lower - b s <= A x <=
+    row_upper + b t`` with ``b = max(1, |bound|)``, and ``sum (s + t)`` is minimised (an elastic
+    relaxation; Chinneck, *Feasibility and Infeasibility in Optimization*, 2008). Rows with slack
+    are those in conflict, the largest relative excess first.
 
     Parameters
     ----------
     keep
         ``(m,)`` rows that may not give way.
+    nodes
+        Whole-number columns take whole numbers, and this is the most nodes of branch and bound;
+        ``None``: they may be fractional, so what is found is a lower bound.
     """
     builder = ModelBuilder()
+    whole = model.integer if nodes is not None else np.zeros(model.n, dtype=np.bool_)
     x = builder.add_columns("x", (model.n,), lower=model.lower, upper=model.upper)
     rows = builder.add_rows("row", (model.m,), lower=model.row_lower, upper=model.row_upper)
     coo = model.matrix.tocoo()
@@ -47,19 +55,21 @@ def conflicts(model: SparseModel, keep: B1 | None = None) -> list[Conflict]:
     sides = []
     for bound, sign in ((model.row_lower, 1.0), (model.row_upper, -1.0)):
         at = np.flatnonzero(np.isfinite(bound) & (True if keep is None else ~keep))
-        scale = 1.0 / np.maximum(np.abs(bound[at]), 1.0)
-        slack = builder.add_columns("slack", (len(at),), cost=scale)
-        builder.add_terms(rows.index(at), slack.index(np.arange(len(at))), sign)
+        scale = np.maximum(np.abs(bound[at]), 1.0)
+        slack = builder.add_columns("slack", (len(at),), cost=1.0)
+        builder.add_terms(rows.index(at), slack.index(np.arange(len(at))), sign * scale)
         sides.append((at, slack, scale))
-    answer = solve(builder.build(), "highs")
-    if answer.status is not Status.OPTIMAL:
+    made = builder.build()
+    integer = np.concatenate([whole, np.zeros(made.n - model.n, dtype=np.bool_)])
+    answer = solve(replace(made, integer=integer), "highs", gap=GAP, effort=nodes)
+    if not answer.solved:
         return []
     found: list[tuple[float, Conflict]] = []
     for at, slack, scale in sides:
-        excess = slack.of(answer.x)
+        part = slack.of(answer.x)
         found += [
-            (float(excess[i] * scale[i]), Conflict(model.row_label(int(at[i])), float(excess[i])))
-            for i in np.flatnonzero(excess * scale > ROUNDING)
+            (float(part[i]), Conflict(model.row_label(int(at[i])), float(part[i] * scale[i])))
+            for i in np.flatnonzero(part > ROUNDING)
         ]
     return [conflict for _, conflict in sorted(found, key=lambda item: -item[0])]
 

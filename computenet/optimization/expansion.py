@@ -27,10 +27,14 @@ from computenet.optimization.expansion_rounding import THRESHOLDS, openings, wav
 from computenet.optimization.expansion_whole import whole_model
 from computenet.optimization.solvers import SolverError, Status, relative_gap, solve
 
-__all__ = ["ExpansionProgress", "Planner", "expand"]
+__all__ = ["METHODS", "ExpansionProgress", "Planner", "chosen_method", "expand"]
 
 F8 = NDArray[np.float64]
 
+#: Ways to solve a problem: as one model, or decomposed by site and stage.
+METHODS = ("whole", "benders")
+#: Relative gap of plans that show how much a limit needs.
+NEEDED = 0.01
 #: Sites times stages times hours up to which a problem is solved as one model.
 SMALL = 600
 #: Part of the gap asked for that the relaxation and each rounding may leave.
@@ -97,30 +101,57 @@ def expand(
     """
     problem.check()
     if method == "auto":
-        size = len(problem.sites.names) * len(problem.stages.names) * problem.energy.hours
-        method = "whole" if size <= SMALL else "benders"
-    if method == "whole":
-        return _whole(problem, gap, _Clock(time.perf_counter(), time_limit_s))
-    if method != "benders":
-        raise ValueError(f"no method {method!r}; there are auto, whole, benders")
-    return Planner(problem).solve(gap=gap, time_limit_s=time_limit_s, progress=progress)
+        method = chosen_method(problem)
+    if method not in METHODS:
+        raise ValueError(f"no method {method!r}; there are auto, {', '.join(METHODS)}")
+    if method == "benders":
+        return Planner(problem).solve(gap=gap, time_limit_s=time_limit_s, progress=progress)
+    clock = _Clock(time.perf_counter(), time_limit_s)
+    try:
+        plan = _whole(problem, gap, clock)
+    except Infeasible:
+        model = whole_model(problem).model
+        raise contradictions(problem, model, _again(method, clock)) from None
+    shortfalls(problem, plan, _again(method, clock))
+    return plan
+
+
+def chosen_method(problem: ExpansionProblem) -> str:
+    """Return how `expand` solves a problem of this size: ``whole`` or ``benders``."""
+    size = len(problem.sites.names) * len(problem.stages.names) * problem.energy.hours
+    return "whole" if size <= SMALL else "benders"
+
+
+def _again(method: str, clock: _Clock) -> Callable[[ExpansionProblem], ExpansionPlan | None]:
+    """Return what plans a problem in the time that is left, or finds no plan: ``None``."""
+
+    def plan(problem: ExpansionProblem) -> ExpansionPlan | None:
+        if clock.left_s <= 0.0:
+            return None
+        left = None if clock.limit_s is None else clock.left_s
+        try:
+            if method == "whole":
+                return _whole(problem, NEEDED, _Clock(time.perf_counter(), left))
+            return Planner(problem).search(gap=NEEDED, time_limit_s=left)
+        except (Infeasible, SolverError):
+            return None
+
+    return plan
 
 
 def _whole(problem: ExpansionProblem, gap: float, clock: _Clock) -> ExpansionPlan:
     whole = whole_model(problem)
     answer = solve(whole.model, "highs", time_limit_s=clock.limit_s, gap=gap)
     if answer.status is Status.INFEASIBLE:
-        raise contradictions(problem, whole.model)
+        raise Infeasible
     if not answer.solved:
         raise SolverError(f"no plan was found in {clock.seconds:.0f} s")
     years = _site_years(problem)
-    plan = decode(
+    return decode(
         problem, whole.investment, answer.x[: _side(whole.investment)], years, bound=answer.bound,
         method="whole", seconds=clock.seconds, rounds=1,
         status="optimal" if answer.status is Status.OPTIMAL else "time limit",
     )  # fmt: skip
-    shortfalls(problem, plan)
-    return plan
 
 
 def _side(investment: Investment) -> int:
@@ -145,12 +176,18 @@ class Planner:
         What is planned.
     carbon
         Keep emissions as a link though no cap is set, so that one can be set later.
+    begin
+        A planner of the same problem that was solved: its cuts hold here too.
     """
 
-    def __init__(self, problem: ExpansionProblem, *, carbon: bool = False) -> None:
+    def __init__(
+        self, problem: ExpansionProblem, *, carbon: bool = False, begin: Planner | None = None
+    ) -> None:
         problem.check()
         self.problem = problem
         self.side = Decomposition(problem, carbon)
+        if begin is not None:
+            self.side.add_cuts(begin.side.cuts)
         columns = self.side.investment.columns
         self._begun, self._waves = columns["begun"], columns["waves"]
         self._progress: Callable[[ExpansionProgress], None] | None = None
@@ -166,12 +203,33 @@ class Planner:
         progress: Callable[[ExpansionProgress], None] | None = None,
     ) -> ExpansionPlan:
         """Return a plan; parameters and errors as for `expand`."""
+        try:
+            plan = self.search(gap=gap, time_limit_s=time_limit_s, progress=progress)
+        except Infeasible:
+            again = _again("benders", self._clock)
+            raise contradictions(self.problem, self.side.model, again) from None
+        shortfalls(self.problem, plan, _again("benders", self._clock))
+        return plan
+
+    def search(
+        self,
+        *,
+        gap: float = 0.01,
+        time_limit_s: float | None = None,
+        progress: Callable[[ExpansionProgress], None] | None = None,
+    ) -> ExpansionPlan:
+        """Return a plan, which may miss power, green shares or caps; parameters as for `expand`.
+
+        Raises
+        ------
+        Infeasible
+            Targets contradict each other; why is not looked for.
+        SolverError
+            A solver fails, or time ends before there is any plan.
+        """
         self._clock, self._progress = _Clock(time.perf_counter(), time_limit_s), progress
         self._rounds, self._bound = 0, -np.inf
-        try:
-            relaxed = self._converge(gap, "relaxation")
-        except Infeasible:
-            raise contradictions(self.problem, self.side.model) from None
+        relaxed = self._converge(gap, "relaxation")
         self._bound = relaxed.bound
         best: Found | None = None
         tried: set[bytes] = set()
@@ -197,9 +255,7 @@ class Planner:
         status = "optimal" if self._gap(best) <= gap + 1e-12 else "time limit"
         if status != "optimal" and self._clock.left_s > 0.0:
             status = "search ended"
-        plan = self.plan_of(best.x, status)
-        shortfalls(self.problem, plan)
-        return plan
+        return self.plan_of(best.x, status)
 
     def plan_of(self, x: F8, status: str) -> ExpansionPlan:
         """Return the plan of a point of the investment side, with the last bound."""
@@ -278,7 +334,7 @@ class Planner:
                 break
             answer = solve(self.side.with_cuts(), "highs", time_limit_s=seconds, gap=PART * gap)
             if answer.status is Status.INFEASIBLE:
-                raise contradictions(self.problem, self.side.model)
+                raise Infeasible
             self._bound = max(self._bound, answer.bound)
             if not answer.solved:
                 break

@@ -31,6 +31,9 @@ I8 = NDArray[np.int64]
 
 #: Rounds of cuts for one alternative, and how far its cost may pass the limit in the end.
 ROUNDS, SLACK = 60, 1e-6
+#: Part of the IT power that must stand elsewhere for plans to be different ones, and how many
+#: repeats in a row end the search.
+DIFFERENT, REPEATS = 1e-3, 3
 #: Weight of the cost beside the difference, relative to both totals.
 TRACE = 1e-3
 
@@ -60,6 +63,9 @@ def alternatives(
 ) -> list[Alternative]:
     """Return at most `count` plans that cost at most ``1 + within`` times the best.
 
+    Each stands elsewhere than the best one and all before it with a thousandth of its IT power at
+    least (`DIFFERENT`). There may be fewer: where there are few sites, or none is worth leaving.
+
     Parameters
     ----------
     planner
@@ -83,19 +89,31 @@ def alternatives(
     )
     row = np.array([hot.model.m - 1])
     whole = np.arange(hot.model.n)
+    known, repeats = [first], 0
     try:
-        for _ in range(count):
+        while len(found) < count and repeats < REPEATS:
             hot.set_costs(whole, _objective(planner, weights, power, best.objective))
             plan = _one(planner, limit)
             if plan is None:
                 break
             shares = power_shares(planner, plan)
-            found.append(Alternative(plan, float(np.abs(shares - first).sum() / 2.0)))
+            # What was found again weighs more, which drives the next one away from it.
             weights = weights + shares
+            if min(_moved(shares, other) for other in known) < DIFFERENT:
+                repeats += 1
+                continue
+            repeats = 0
+            known.append(shares)
+            found.append(Alternative(plan, _moved(shares, first)))
     finally:
         hot.set_costs(whole, costs)
         hot.set_row_bounds(row, np.array([-np.inf]), np.array([np.inf]))
     return found
+
+
+def _moved(one: F8, other: F8) -> float:
+    """Return the part of the power that stands elsewhere, of two plans' shares by site."""
+    return float(np.abs(one - other).sum() / 2.0)
 
 
 def _objective(planner: Planner, weights: F8, total: F8, cost: float) -> F8:

@@ -80,6 +80,8 @@ class Decomposition:
         Its blocks.
     costs
         Costs of its columns, by which points are judged.
+    cuts
+        Year, constant and gradient of each cut that was added, see `add_cuts`.
     """
 
     problem: ExpansionProblem
@@ -92,7 +94,7 @@ class Decomposition:
     years: list[SiteYear] = field(init=False)
     places: list[tuple[int, int]] = field(init=False)
     _columns: I8 = field(init=False)
-    _cuts: list[tuple[int, float, F8]] = field(init=False)
+    cuts: list[tuple[int, float, F8]] = field(init=False)
 
     def __post_init__(self) -> None:
         problem = self.problem
@@ -113,7 +115,7 @@ class Decomposition:
             [columns[f"link {name}"].index().reshape(-1) for name in LINKS], axis=1
         )
         self.years = [SiteYear(problem, i, y, self.carbon) for i, y in self.places]
-        self._cuts = []
+        self.cuts = []
         relaxed = replace(self.model, integer=np.zeros(self.model.n, dtype=np.bool_))
         self.hot = HotModel(relaxed, method="simplex")
         self._start()
@@ -236,7 +238,7 @@ class Decomposition:
             lower, np.full(len(cuts), np.inf), np.asarray(first, dtype=np.int64),
             np.asarray(columns, dtype=np.int64), np.asarray(values),
         )  # fmt: skip
-        self._cuts += cuts
+        self.cuts += cuts
 
     def fix(self, columns: I8, values: F8) -> None:
         """Fix columns of the investment side; `release` gives them back their bounds."""

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.errors import InputError
 from computenet.optimization.expansion import Planner
+from computenet.optimization.expansion_benders import Infeasible
+from computenet.optimization.expansion_conflicts import misses
 from computenet.optimization.expansion_plan import FIGURES, ExpansionPlan
 
 __all__ = ["FrontPoint", "carbon_front", "coverage_front", "emissions"]
@@ -89,9 +90,11 @@ def coverage_front(planner: Planner, stream: int, count: int, gap: float) -> lis
         for limit in np.linspace(0.0, most, count):
             hot.set_row_bounds(rows, np.full(len(rows), limit * (1.0 - 1e-9)), high)
             try:
-                points.append(FrontPoint(float(limit), planner.solve(gap=gap)))
-            except InputError:
+                plan = planner.search(gap=gap)
+            except Infeasible:
                 continue
+            if not misses(planner.problem, plan):
+                points.append(FrontPoint(float(limit), plan))
     finally:
         hot.set_row_bounds(rows, low, high)
     return _monotone(points)

@@ -26,6 +26,9 @@ class Making:
         self.rows: dict[str, Block] = {}
         self.assets: dict[str, tuple[Block, F8, F8]] = {}
         self.most_used: F8 = np.zeros(0)
+        #: What can be spent in a stage at most, ``(Y,)``, and emitted at a site, ``(I, Y)``.
+        self.dearest: F8 = np.zeros(len(self.stages))
+        self.dirtiest: F8 = np.zeros((len(problem.sites.names), len(self.stages)))
 
     def column(self, key: str, items: tuple[str, ...], **bounds: object) -> Block:
         """Add a variable of every item and stage."""
@@ -51,6 +54,7 @@ class Making:
         upper = np.where(sold, np.asarray(bounds.pop("upper", np.inf)), 0.0)
         block = self.column(key, items, cost=cost, upper=upper, **bounds)
         self.assets[key] = (block, real, yearly)
+        self.dearest = self.dearest + (real * np.broadcast_to(upper, real.shape)).sum(axis=0)
         return block
 
     def in_service(self, row: Block, at: I8, block: Block, serves: B1, value: object) -> None:

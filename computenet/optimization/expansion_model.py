@@ -32,8 +32,8 @@ With ``on(v)[y]`` = what of ``v`` is in service in stage y, each constraint by i
 * hub share  ``sum_(i,t) (hub_i - share) pflops_t K[i,t,y] >= 0``
 * plant      ``on(P)[k,i,y] <= most[k,i]``, times ``on(b)[i,y]`` at candidates
 * traffic    ``sum_(r,g,i over l) traffic X <= capacity_l + wave on(n)[l,y]``
-* budget     ``investment of stage y <= budget_y``
-* carbon     ``sum_i L[i,y,carbon] <= cap_y``
+* budget     ``investment of stage y <= budget_y``, plus what it may be over
+* carbon     ``sum_i L[i,y,carbon] <= cap_y``, plus what it may be over
 * links      ``L[flat] = metered_y sum_t base_t U``, ``L[serving], L[moving] = metered_y
   sum_(c,t) draw_ct z`` over requests, jobs; ``L[pv], L[wind], L[battery] = on(P)``
 
@@ -131,8 +131,9 @@ def _add_links(m: Making, pair_site: I8, pair_chip: I8, tasks: tuple[I8, I8]) ->
     # What a site can draw and emit at most, so that every column has an end.
     w = m.p.energy.hour_weight
     dirty = (w * m.p.energy.emission * m.p.energy.pue).max(axis=2) * 24.0 * len(m.p.energy.days)
+    m.dirtiest = room * 12.0 * dirty + 1.0
     ends = [room * 1.1, room * 1.1, room * 1.1, p.most[0][:, None], p.most[1][:, None],
-            p.most[2][:, None], room * 12.0 * dirty + 1.0]  # fmt: skip
+            p.most[2][:, None], m.dirtiest]  # fmt: skip
     for number, name in enumerate(LINKS):
         m.column(f"link {name}", s.names, upper=ends[number])
         if number == CARBON:
@@ -163,7 +164,14 @@ def _limits(m: Making, pair_site: I8, pair_chip: I8) -> None:
         row = m.row("budget", "budget", ("all",), upper=limits.budget[None])
         for block, price, _ in m.assets.values():
             m.same(row, np.zeros(block.shape[0], dtype=np.int64), block, price)
+        if np.isfinite(limits.over_budget):
+            over = m.column("over budget", ("all",), cost=limits.over_budget, upper=m.dearest)
+            m.same(row, np.zeros(1, dtype=np.int64), over, -1.0)
     if np.isfinite(limits.carbon).any():
         row = m.row("carbon", "emissions", ("all",), upper=limits.carbon[None])
         every = np.zeros(len(s.names), dtype=np.int64)
         m.same(row, every, m.columns["link carbon"], 1.0)
+        if np.isfinite(limits.over_carbon):
+            most = m.dirtiest.sum(axis=0)
+            over = m.column("over cap", ("all",), cost=limits.over_carbon, upper=most)
+            m.same(row, np.zeros(1, dtype=np.int64), over, -1.0)

@@ -239,6 +239,8 @@ class Limits:
     """Targets of the whole plan; infinite or 0 = none.
 
     `budget` and `carbon` are ``(Y,)``, `coverage` and `must_run` ``(G,)`` shares, `hub_share` one.
+    `over_budget` and `over_carbon` are what a unit of money or carbon over the limit of a stage
+    costs where it may give way, to see how much is needed; infinite = the limits hold.
     """
 
     hub_share: float
@@ -246,6 +248,8 @@ class Limits:
     must_run: F8
     budget: F8
     carbon: F8
+    over_budget: float = np.inf
+    over_carbon: float = np.inf
 
 
 @dataclass(frozen=True, slots=True)

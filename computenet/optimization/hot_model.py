@@ -17,6 +17,13 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I1 = NDArray[np.int8]
 
+#: Options of further tries where a solve ends without an answer; each begins from nothing.
+TRIES: tuple[dict[str, object], ...] = (
+    {"presolve": "on"},
+    {"presolve": "off", "simplex_scale_strategy": 4},
+    {"presolve": "on", "solver": "ipm", "run_crossover": "on"},
+)
+
 
 class Basis(NamedTuple):
     """Where a simplex solve ended: HiGHS' status of each column and row."""
@@ -256,8 +263,56 @@ class HotModel:
 
         self.model = replace(self.model, **changes)  # type: ignore[arg-type]
 
+    def _run(self) -> Any:
+        """Run HiGHS and return the status it ends with."""
+        if self._time_limit_s is not None:
+            # The clock of a kept model runs on from solve to solve.
+            self._option("time_limit", self._highs.getRunTime() + self._time_limit_s)
+        self._require(self._highs.run(), "failed")
+        return self._highs.getModelStatus()
+
+    def _again(self, ended: Any, answers: tuple[Any, ...]) -> Any:
+        """Try other ways, each from nothing, until one gives an answer.
+
+        From a basis of long ago the simplex may lose its way in rounding and give up, on a model
+        that has an answer.
+
+        Parameters
+        ----------
+        ended
+            Status of the solve without an answer.
+        answers
+            Statuses that are answers.
+
+        Raises
+        ------
+        SolverError
+            None of the ways gives one.
+        """
+        for options in TRIES:
+            before = {name: self._highs.getOptionValue(name)[1] for name in options}
+            self._require(self._highs.clearSolver(), "cannot begin again")
+            try:
+                for name, value in options.items():
+                    self._option(name, value)
+                status = self._run()
+            except SolverError:
+                continue
+            finally:
+                for name, value in before.items():
+                    self._option(name, value)
+            if status in answers:
+                return status
+        raise SolverError(
+            f"the solver HiGHS found no answer ({self._highs.modelStatusToString(ended)}), nor "
+            "from the beginning, with other scaling, or by interior point; a limit or a target "
+            "that is a little different may be solved"
+        )
+
     def solve(self) -> Solution:
         """Solve from the last basis, or from nothing at first.
+
+        A solve that ends without an answer is tried again from nothing, see `TRIES`.
 
         Raises
         ------
@@ -267,31 +322,30 @@ class HotModel:
         highs, model = self._highs, self.model
         began = self._began if self._began else time.perf_counter()
         self._began = 0.0
-        if self._time_limit_s is not None:
-            # The clock of a kept model runs on from solve to solve.
-            self._option("time_limit", highs.getRunTime() + self._time_limit_s)
-        self._require(highs.run(), "failed")
-        seconds = time.perf_counter() - began
         states = self._highspy.HighsModelStatus
-        status = highs.getModelStatus()
+        stopped = (
+            states.kTimeLimit, states.kIterationLimit, states.kSolutionLimit, states.kInterrupt
+        )  # fmt: skip
+        good = (states.kOptimal, states.kModelEmpty)
+        none = (states.kInfeasible, states.kUnbounded, states.kUnboundedOrInfeasible)
+        status = self._run()
+        if status not in (*good, *none, *stopped):
+            status = self._again(status, (*good, *none, *stopped))
+        if status == states.kUnboundedOrInfeasible:
+            # Without presolve the two are told apart.
+            self._option("presolve", "off")
+            status = self._run()
+            self._option("presolve", self._presolve)
+        seconds = time.perf_counter() - began
         info = highs.getInfo()
         mixed = bool(model.integer.any())
         iterations = int(max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0))
         bound = float(info.mip_dual_bound) if mixed else -np.inf
-        if status in (states.kUnboundedOrInfeasible,):
-            # Without presolve the two are told apart.
-            self._option("presolve", "off")
-            self._require(highs.run(), "failed")
-            self._option("presolve", self._presolve)
-            status = highs.getModelStatus()
         if status == states.kInfeasible:
             return no_solution(model, Status.INFEASIBLE, seconds, np.inf, "highs")
         if status in (states.kUnbounded, states.kUnboundedOrInfeasible):
             return no_solution(model, Status.UNBOUNDED, seconds, -np.inf, "highs")
-        stopped = (
-            states.kTimeLimit, states.kIterationLimit, states.kSolutionLimit, states.kInterrupt
-        )  # fmt: skip
-        if status not in (states.kOptimal, states.kModelEmpty, *stopped):
+        if status not in (*good, *stopped):
             raise SolverError(f"HiGHS ended with {highs.modelStatusToString(status)}")
         answer = highs.getSolution()
         feasible = info.primal_solution_status == 2 or status == states.kModelEmpty

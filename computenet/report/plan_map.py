@@ -104,7 +104,7 @@ def _links(
     used = [row for row in view.rows("links", stage=stage) if row["link"] in ends]
     digits = decimals(row["traffic_gbps"] for row in used)
     for lit, colour, width in ((False, QUIET, 0.9), (True, NEW, 2.2)):
-        chosen = [row for row in used if (row["waves_new"] > 0) == lit]
+        chosen = [row for row in used if (row["waves_in_service"] > 0) == lit]
         gap = np.asarray([[np.nan, np.nan]])
         line = [
             part
@@ -125,7 +125,7 @@ def _links(
         figure.add_scatter(
             x=[spot[0] for spot in middle], y=[spot[1] for spot in middle], mode="markers",
             text=[
-                f"<b>{escape(str(row['link']))}</b><br>+{row['waves_new']} × "
+                f"<b>{escape(str(row['link']))}</b><br>+{row['waves_in_service']} × "
                 f"{view.planning.links.wave_gbps:g} Gbps<br>"
                 f"{plain(row['traffic_gbps'], digits)} / {plain(row['capacity_gbps'])} Gbps"
                 for row in chosen

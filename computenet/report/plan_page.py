@@ -32,6 +32,9 @@ MORE_CSS = (
     "repeat(auto-fill,minmax(min(250px,100%),1fr))}}"
 )
 
+#: Part of the cost by which variants that are cheaper than the plan are explained.
+CHEAPER = 5e-6
+
 #: On a narrow screen the map has no room for names: sites shrink, a touch shows what they are.
 SMALL = """
 var map = document.getElementById("{plot_id}");
@@ -187,12 +190,15 @@ def _alternatives(view: PlanView, names: Names, word: PlanWords) -> str:
     if not kept:
         none = f'<p class="note">{escape(word("alternatives_none"))}</p>'
         return section("alternatives", word("alternatives"), none)
-    same = len(view.tables["alternatives"]) - len(kept)
+    same = max(len(view.tables["alternatives"]), view.alternatives_asked + 1) - len(kept)
     body = draw(choices.alternatives_figure(view, kept, names, word), word.lang, "alternatives")
     body += tables.alternatives_table(view, kept, names, word)
     return section(
         "alternatives", word("alternatives"), body, note=word("alternatives_note"),
-        foot=word("alternatives_same", n=same) if same else "",
+        foot=" ".join(
+            [*([word("alternatives_same", n=same)] if same else []),
+             *_cheaper(view, "alternatives", word)]
+        ),
     )  # fmt: skip
 
 
@@ -202,7 +208,16 @@ def _pareto(view: PlanView, titles: dict[str, str], word: PlanWords) -> str:
         return section("pareto", word("pareto"), none)
     fronts = choices.pareto_figures(view, titles, word)
     body = _pair({f"pareto-{number}": one for number, one in enumerate(fronts, 1)}, word)
-    return section("pareto", word("pareto"), body, note=word("pareto_note"))
+    return section("pareto", word("pareto"), body, note=word("pareto_note"),
+                   foot="".join(_cheaper(view, "pareto", word)))  # fmt: skip
+
+
+def _cheaper(view: PlanView, table: str, word: PlanWords) -> list[str]:
+    """Return why variants cost less than the plan, where some do."""
+    less = -min((row["cost_over_plan"] for row in view.rows(table)), default=0.0)
+    if less < CHEAPER:
+        return []
+    return [word("cheaper", less=share(less, 2), gap=share(view.gap, 2))]
 
 
 def _verification(

@@ -117,12 +117,14 @@ def sites_table(view: PlanView, stage: str, names: Names, word: PlanWords) -> st
     for row in view.rows("sites"):
         if row["extended"]:
             begun.setdefault(row["site"], row["stage"])
-    amounts = ("halls_new_mw", "halls_old_mw", "pv_mw", "wind_mw", "battery_mwh")
+    amounts = (
+        "halls_new_mw", "halls_old_mw", "halls_there_mw", "pv_mw", "wind_mw", "battery_mwh"
+    )  # fmt: skip
     table = view.tables["sites"]
     digits = {key: min(decimals(table[key].tolist()), 3) for key in amounts}
     heads = [(word(key), number < 3) for number, key in enumerate(
-        ("site", "hub", "begun", "halls_new", "halls_old", "accelerators", "pv", "wind", "battery",
-         "pue", "occupancy", "green_col"))]  # fmt: skip
+        ("site", "hub", "begun", "halls_new", "halls_old", "halls_there", "accelerators", "pv",
+         "wind", "battery", "pue", "occupancy", "occupancy_there", "green_col"))]  # fmt: skip
 
     def sized(row: Row, key: str) -> str:
         return plain(row[key], digits[key]) if row[key] > 0.5 * 10.0 ** -digits[key] else "–"
@@ -132,11 +134,12 @@ def sites_table(view: PlanView, stage: str, names: Names, word: PlanWords) -> st
             escape(names.site(row["site"])),
             word("yes") if row["hub"] else "–",
             escape(begun[row["site"]]) if begun.get(row["site"], "~") <= stage else "–",
-            *(sized(row, key) for key in amounts[:2]),
+            *(sized(row, key) for key in amounts[:3]),
             plain(row["accelerators"]) if row["accelerators"] >= 0.5 else "–",
-            *(sized(row, key) for key in amounts[2:]),
+            *(sized(row, key) for key in amounts[3:]),
             plain(row["pue"], 3),
             share(row["occupancy"], 0),
+            share(row["occupancy_there"], 0),
             share(energy[row["site"]]["green_share"]),
         ]
 
@@ -149,9 +152,10 @@ def sites_table(view: PlanView, stage: str, names: Names, word: PlanWords) -> st
         row["pue"] * row["it_gwh"] for row in energy.values() if row["pue"] == row["pue"]
     )
     total = [
-        word("total"), "", "", *(sized(sums, key) for key in amounts[:2]),
-        plain(sums["accelerators"]), *(sized(sums, key) for key in amounts[2:]),
+        word("total"), "", "", *(sized(sums, key) for key in amounts[:3]),
+        plain(sums["accelerators"]), *(sized(sums, key) for key in amounts[3:]),
         plain(facility / it if it else None, 3), share(used / room if room else None, 0),
+        share(used / sums["halls_there_mw"] if sums["halls_there_mw"] else None, 0),
         share(view.green_share(stage)),
     ]  # fmt: skip
     cells = "".join(f'<td class="{"t" if i < 3 else ""}">{c}</td>' for i, c in enumerate(total))
@@ -181,6 +185,8 @@ def _value(target: str, value: float, word: PlanWords) -> str:
         return money(value, word.lang)
     if target == "emissions, kt":
         return plain(value, decimals([value]))
+    if target == "PUE":
+        return plain(value, 3)
     return share(value)
 
 
@@ -208,10 +214,11 @@ def targets_table(view: PlanView, names: Names, titles: dict[str, str], word: Pl
         if abs(points) < 5e-5:
             points = 0.0
         sign = "+" if points > 0.0 else ""
+        margin = plain(points, 3) if name == "PUE" else share(points)
         return [
             escape(word.or_own("target_", name)), escape(str(row["stage"])),
             _place(str(row["where"]), names, titles, word), _value(name, row["limit"], word),
-            _value(name, row["result"], word), f"{sign}{share(points)}",
+            _value(name, row["result"], word), f"{sign}{margin}",
             f'<span class="{"ok" if met else "bad"}">{word("yes" if met else "no")}</span>',
         ]  # fmt: skip
 

@@ -81,6 +81,8 @@ class PlanView:
         Nothing if the plan was not simulated.
     version
         Of the program.
+    alternatives_asked
+        Alternatives that were asked for; fewer may have been found.
     """
 
     scenario: Scenario
@@ -95,6 +97,7 @@ class PlanView:
     tables: Mapping[str, pd.DataFrame]
     simulated: SimulatedView | None
     version: str
+    alternatives_asked: int = 0
 
     def names(self, lang: Lang) -> Names:
         """Return how sites and regions are called."""

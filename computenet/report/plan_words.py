@@ -125,10 +125,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "map_note": ("The slider moves through the stages. Discs: IT power in use (area), filled by "
                  "green share; the ring around a disc is the room of its halls, orange where halls "
                  "are new. Round: national hubs; square: others. Lines: links in use; orange: with "
-                 "waves newly lit.",
+                 "waves that the plan lit.",
                  "拖动滑块查看各阶段。圆面：在用 IT 功率（面积），颜色为绿电占比；外环：机房容量，"
                  "橙色表示含新建机房。圆形：国家枢纽；方形：其他站点。线条：在用链路；"
-                 "橙色：新开波道。"),
+                 "橙色：规划新开波道。"),
     "map_foot": ("Below a site's name: IT power in use, MW. Names that would cover others are left "
                  "out; the pointer shows them.",
                  "站点名称下方：在用 IT 功率，MW。会相互遮挡的名称从略，指针悬停可见。"),
@@ -136,7 +136,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "room": ("Halls", "机房容量"),
     "room_new": ("Halls, new among them", "机房容量（含新建）"),
     "links_same": ("Links in use", "在用链路"),
-    "links_lit": ("Links with new waves", "新开波道链路"),
+    "links_lit": ("Links with waves of the plan", "规划新开波道链路"),
     "unused": ("Candidates not used", "未启用的候选站点"),
     # build-out
     "buildout": ("Build-out by year", "分年建设规模"),
@@ -147,17 +147,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "others": ("{n} other sites", "其他 {n} 个站点"),
     "sites": ("Sites by stage", "分阶段站点明细"),
     "sites_note": ("Quantities in service in the stage. Occupancy is nameplate power in use over "
-                   "the power of halls.", "各阶段在役规模。上架率为在用铭牌功率与机房功率之比。"),
+                   "the power of the halls in use, which the target asks for; beside it over all "
+                   "halls there are. Halls of today that are not needed are taken as closed.",
+                   "各阶段在役规模。上架率为在用铭牌功率与在用机房功率之比（目标按此计）；"
+                   "旁列为与全部机房功率之比。不再需要的原有机房视为关闭。"),
     "begun": ("begun", "开工"),
     "hub": ("hub", "枢纽"),
     "halls_new": ("new halls, MW", "新建机房，MW"),
-    "halls_old": ("older halls, MW", "原有机房，MW"),
+    "halls_old": ("older halls in use, MW", "在用原有机房，MW"),
+    "halls_there": ("all halls, MW", "全部机房，MW"),
     "accelerators": ("accelerators", "加速卡"),
     "pv": ("PV, MW", "光伏，MW"),
     "wind": ("wind, MW", "风电，MW"),
     "battery": ("battery, MWh", "储能，MWh"),
     "pue": ("PUE", "PUE"),
-    "occupancy": ("occupancy", "上架率"),
+    "occupancy": ("occupancy, halls in use", "上架率（在用机房）"),
+    "occupancy_there": ("occupancy, all halls", "上架率（全部机房）"),
     "green_col": ("green", "绿电"),
     # accelerators
     "chips": ("Accelerators bought", "加速卡采购"),
@@ -217,8 +222,11 @@ WORDS: dict[str, tuple[str, str]] = {
     # targets
     "targets": ("Targets", "目标与约束"),
     "targets_note": ("Each target at its worst stage and place; the margin is what is left to the "
-                     "limit, positive = met.",
-                     "每项目标取最差阶段与位置；裕度为距限值的余量，正值为达标。"),
+                     "limit, positive = met. PUE follows from the halls there are and from how "
+                     "fast they are refitted: its cap keeps new halls away, and verification does "
+                     "not ask for it.",
+                     "每项目标取最差阶段与位置；裕度为距限值的余量，正值为达标。"
+                     "PUE 由现有机房及其改造进度决定：其上限只限制新建机房，不作为校核要求。"),
     "targets_all": ("All {n} targets by stage and place", "全部 {n} 项（按阶段与位置）"),
     "where": ("where", "位置"),
     "limit": ("limit", "限值"),
@@ -230,7 +238,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "target_latency coverage": ("latency coverage", "时延覆盖率"),
     "target_demand served": ("demand served", "需求满足率"),
     "target_green share": ("green share", "绿电占比"),
-    "target_rack occupancy": ("rack occupancy", "机柜上架率"),
+    "target_rack occupancy of halls in use": ("rack occupancy of halls in use",
+                                              "在用机房上架率"),
+    "target_PUE": ("PUE at most", "PUE 上限"),
     "target_budget, CNY": ("investment, CNY", "投资，元"),
     "target_emissions, kt": ("emissions, kt", "碳排放，千吨"),
     # service
@@ -271,6 +281,10 @@ WORDS: dict[str, tuple[str, str]] = {
                           "柱形为最后阶段在用 IT 功率。"),
     "alternatives_same": ("Further searches that found no layout that differs more: {n}.",
                           "另有 {n} 次搜索未得到差异更大的布局。"),
+    "cheaper": ("Some cost up to {less} less than the plan: the plan is proved to within {gap} of "
+                "the least cost only. A smaller --gap brings it down.",
+                "部分方案的成本比本规划低，最多低 {less}：本规划仅证明距最优不超过 {gap}，"
+                "减小 --gap 可使其更接近最优。"),
     "alternatives_none": ("Not asked for (--alternatives N).", "未要求计算（--alternatives N）。"),
     "alternative": ("layout", "布局"),
     "alternative_n": ("alternative {n}", "备选 {n}"),

@@ -199,7 +199,7 @@ class PlanTargetsSpec(Sourced):
         default=True, description="nothing is built where new halls exceed the site's pue_max"
     )
     rack_occupancy_min: Share | None = Field(
-        default=None, description="nameplate power in use over the power of halls, each site"
+        default=None, description="nameplate power in use over the power of halls in use, each site"
     )
     latency_coverage_min: dict[Identifier, Share] = Field(
         default_factory=dict,

@@ -239,7 +239,8 @@ def test_a_plan_that_builds_and_uses_nothing(view: PlanView, lang: Any) -> None:
         return table
 
     tables = {name: nothing(name) for name in ("sites", "energy", "costs", "investment")}
-    tables["sites"]["occupancy"] = tables["energy"]["green_share"] = np.nan
+    tables["sites"]["occupancy"] = tables["sites"]["occupancy_there"] = np.nan
+    tables["energy"]["green_share"] = np.nan
     for name in ("accelerators", "links", "targets", "binding"):
         tables[name] = view.tables[name].iloc[:0]
     page = render_plan(replace(view, tables={**view.tables, **tables}), lang)
@@ -251,7 +252,7 @@ def test_a_plan_that_builds_and_uses_nothing(view: PlanView, lang: Any) -> None:
 
 def test_new_waves_and_unused_sites_are_on_the_map(view: PlanView) -> None:
     links, sites = view.tables["links"].copy(), view.tables["sites"].copy()
-    links.loc[links["link"] == "east-west", "waves_new"] = 2
+    links.loc[links["link"] == "east-west", "waves_in_service"] = 2
     sites.loc[sites["site"] == "east", ["nameplate_mw", "halls_new_mw"]] = 0.0
     changed = replace(view, tables={**view.tables, "links": links, "sites": sites})
     word = PlanWords("en")

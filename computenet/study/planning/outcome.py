@@ -59,6 +59,8 @@ class PlanOutcome:
         Representative days and what they stand for.
     sources
         Every number of the planning data with its source and grade.
+    alternatives_asked
+        Alternatives that were asked for; fewer may have been found.
     notes
         What a reader should know.
     verification
@@ -70,6 +72,7 @@ class PlanOutcome:
     alternatives: pd.DataFrame
     alternative_sites: pd.DataFrame
     pareto: pd.DataFrame
+    alternatives_asked: int = 0
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     verification: Verification | None = None

@@ -41,6 +41,7 @@ def plan_view(outcome: PlanOutcome) -> PlanView:
         | {"sources": all_sources(outcome.inputs.planning, outcome.inputs.scenario)},
         simulated=None if found is None else _simulated(found),
         version=__version__,
+        alternatives_asked=outcome.alternatives_asked,
     )
 
 

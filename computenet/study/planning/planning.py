@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import pandas as pd
+
 from computenet.errors import InputError, Problem
 from computenet.optimization.expansion import ExpansionProgress as PlanProgress
-from computenet.optimization.expansion import Planner, expand
+from computenet.optimization.expansion import Planner, chosen_method, expand
 from computenet.optimization.expansion_plan import ExpansionPlan
 from computenet.optimization.expansion_problem import ExpansionProblem
 from computenet.study.planning.inputs import PlanInputs, plan_inputs
 from computenet.study.planning.outcome import PlanOutcome
-from computenet.study.planning.variants import alternative_table, pareto_table
+from computenet.study.planning.variants import alternative_table, pareto_table, variant_notes
 from computenet.study.planning.year import require_planning
 from computenet.study.runs import Source, load
 
@@ -65,22 +67,27 @@ def plan(
     loaded = load(scenario)
     _check(alternatives, within, pareto, gap, time_limit_s)
     inputs = plan_inputs(loaded, require_planning(loaded), stages=stages, days=days)
+    problem = inputs.problem
     planner: Planner | None = None
-    if alternatives or pareto:
-        planner = Planner(inputs.problem, carbon=pareto > 0)
+    if (alternatives or pareto) and chosen_method(problem) == "benders":
+        planner = Planner(problem)
         found = planner.solve(gap=gap, time_limit_s=time_limit_s, progress=progress)
     else:
-        found = expand(inputs.problem, gap=gap, time_limit_s=time_limit_s, progress=progress)
-    near, near_sites = alternative_table(inputs, found, planner, alternatives, within)
-    return PlanOutcome(
+        found = expand(problem, gap=gap, time_limit_s=time_limit_s, progress=progress)
+    if pareto or (alternatives and planner is None):
+        # The plan is the same with variants beside it and without.
+        planner = Planner(problem, carbon=pareto > 0, begin=planner)
+        planner.solve(gap=gap, progress=progress)
+    outcome = PlanOutcome(
         inputs=inputs,
         plan=found,
-        alternatives=near,
-        alternative_sites=near_sites,
-        pareto=pareto_table(inputs, found, planner, pareto, gap),
+        alternatives=pd.DataFrame(),
+        alternative_sites=pd.DataFrame(),
+        pareto=pd.DataFrame(),
         notes=_notes(inputs, found),
-        seconds=time.perf_counter() - began,
     )
+    outcome = _beside(outcome, planner, alternatives, within, pareto, gap)
+    return replace(outcome, seconds=time.perf_counter() - began)
 
 
 def with_variants(
@@ -99,15 +106,30 @@ def with_variants(
     _check(alternatives, within, pareto, gap, None)
     if not alternatives and not pareto:
         return outcome
-    inputs = outcome.inputs
-    planner = Planner(inputs.problem, carbon=pareto > 0)
+    planner = Planner(outcome.inputs.problem, carbon=pareto > 0)
     planner.solve(gap=gap, progress=progress)
-    near, near_sites = alternative_table(inputs, outcome.plan, planner, alternatives, within)
+    return _beside(outcome, planner, alternatives, within, pareto, gap)
+
+
+def _beside(
+    outcome: PlanOutcome,
+    planner: Planner | None,
+    alternatives: int,
+    within: float,
+    pareto: int,
+    gap: float,
+) -> PlanOutcome:
+    """Return a plan with the tables of its variants, and notes on them."""
+    inputs, found = outcome.inputs, outcome.plan
+    near, near_sites = alternative_table(inputs, found, planner, alternatives, within)
+    front = pareto_table(inputs, found, planner, pareto, gap)
     return replace(
         outcome,
         alternatives=near,
         alternative_sites=near_sites,
-        pareto=pareto_table(inputs, outcome.plan, planner, pareto, gap),
+        pareto=front,
+        alternatives_asked=alternatives,
+        notes=(*outcome.notes, *variant_notes(near, front, alternatives, found.gap)),
         _kept={},
     )
 

@@ -56,6 +56,7 @@ def write_plan(outcome: PlanOutcome, folder: Path, lang: Lang) -> None:
     (folder / "report.html").write_text(render_plan(view, lang), encoding="utf-8")
     told = {
         **outcome.as_dict(),
+        "alternatives_asked": outcome.alternatives_asked,
         "representative_days": outcome.inputs.planning.days,
         "computenet": view.version,
     }
@@ -90,6 +91,7 @@ def load_plan_view(directory: str | Path) -> PlanView:
             tables=tables | {"sources": all_sources(planning, scenario)},
             simulated=None if told["verified"] is None else _simulated(root, told["verified"]),
             version=str(told["computenet"]),
+            alternatives_asked=int(told["alternatives_asked"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(

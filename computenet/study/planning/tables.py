@@ -78,7 +78,11 @@ def _rows(inputs: PlanInputs, columns: Mapping[str, NDArray[Any]]) -> pd.DataFra
 
 
 def sites_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
-    """Return sites by stage."""
+    """Return sites by stage.
+
+    ``halls_old_mw`` are halls of today that are in use and ``halls_there_mw`` all there are, new
+    and of today; ``occupancy`` is over the halls in use, ``occupancy_there`` over all.
+    """
     p = inputs.problem
     mw = p.unit / 1e3
     halls = in_service_of(plan.halls, p.sites.serves)
@@ -87,7 +91,13 @@ def sites_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
     plants = plants_in_service(p, plan.plants)
     begun = np.cumsum(plan.begun, axis=1) > 0.5
     pue = stage_pue(inputs.scenario, inputs.planning, inputs.fleet_left)
-    occupancy = np.divide(power, room, out=np.full(power.shape, np.nan), where=room > 1e-9)
+    there = p.sites.halls + halls
+
+    def over(halls: F8) -> F8:
+        none = np.full(power.shape, np.nan)
+        part: F8 = np.divide(power, halls, out=none, where=halls > 1e-9)
+        return part
+
     return _rows(
         inputs,
         {
@@ -97,8 +107,10 @@ def sites_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
             "halls_built_mw": plan.halls * mw,
             "halls_new_mw": halls * mw,
             "halls_old_mw": plan.old * mw,
+            "halls_there_mw": there * mw,
             "nameplate_mw": power * mw,
-            "occupancy": occupancy,
+            "occupancy": over(room),
+            "occupancy_there": over(there),
             "accelerators": plan.used.sum(axis=1) * p.unit,
             "pv_mw": plants[0] * mw,
             "wind_mw": plants[1] * mw,
@@ -146,20 +158,23 @@ def traffic(problem: ExpansionProblem, plan: ExpansionPlan) -> F8:
 
 
 def links_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
-    """Return links that carry something, by stage."""
+    """Return links that carry something or get waves, by stage.
+
+    ``waves_bought`` are lit in the stage, ``waves_in_service`` all of the plan that serve in it.
+    """
     p = inputs.problem
     gbps, use = p.unit / 1e3, inputs.planning.links.utilisation
     waves = in_service_of(plan.waves, p.links.serves)
     load = traffic(p, plan)
-    keep = np.argwhere((load > TINY).T)
+    keep = np.argwhere(((load > TINY) | (plan.waves > 0.5)).T)
     y, at = keep.T
     capacity = (p.links.capacity[at] + p.links.wave * waves[at, y]) * gbps / use
     return pd.DataFrame(
         {
             "stage": np.asarray(p.stages.names)[y],
             "link": np.asarray(p.links.names, dtype=object)[at],
-            "waves_lit": plan.waves[at, y].astype(np.int64),
-            "waves_new": np.rint(waves[at, y]).astype(np.int64),
+            "waves_bought": np.rint(plan.waves[at, y]).astype(np.int64),
+            "waves_in_service": np.rint(waves[at, y]).astype(np.int64),
             "capacity_gbps": capacity,
             "traffic_gbps": load[at, y] * gbps,
             "load": load[at, y] * gbps / np.maximum(capacity, 1e-12),
@@ -249,7 +264,7 @@ def assignment_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
 
 def binding_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
     """Return limits at which the plan stands, by stage: supply, halls, plant, targets."""
-    from computenet.study.planning.targets import target_table
+    from computenet.study.planning.targets import PUE, target_table
 
     p = inputs.problem
     stages = p.stages.names
@@ -268,6 +283,7 @@ def binding_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
         rows.append((stages[y], ("pv", "wind", "battery")[k], p.sites.names[i],
                      p.plants.most[k, i] * mw))  # fmt: skip
     targets = target_table(inputs, plan)
+    targets = targets[targets["target"] != PUE]
     tight = targets[targets["margin"].abs() <= 1e-4 * targets["limit"].abs().clip(lower=1e-9)]
     columns = [tight[name].tolist() for name in ("stage", "target", "where", "limit")]
     rows += list(zip(*columns, strict=True))

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from computenet.optimization.expansion_plan import FIGURES, ExpansionPlan
+from computenet.study.planning.electricity import stage_pue
 from computenet.study.planning.inputs import PlanInputs
 from computenet.study.planning.tables import green_share, in_service_of
 
-__all__ = ["target_table"]
+__all__ = ["PUE", "target_table"]
+
+F8 = NDArray[np.float64]
+
+#: The target on PUE: it keeps halls from being built, but what PUE is follows from the data.
+PUE = "PUE"
 
 #: Relative miss that is rounding.
 ROUNDING = 1e-5
 
 
 def target_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
-    """Return ``stage, target, where, limit, result, margin, met``; a positive margin is good."""
+    """Return ``stage, target, where, limit, result, margin, met``; a positive margin is good.
+
+    Rack occupancy is that of halls in use. PUE is that of the stage, at sites with a cap whose
+    accelerators are in use; it is no decision of the plan.
+    """
     p = inputs.problem
+    caps = _pue_caps(inputs)
+    pue = stage_pue(inputs.scenario, inputs.planning, inputs.fleet_left)
     stages = p.stages.names
     rows: list[tuple[str, str, str, float, float, float]] = []
 
@@ -50,8 +63,10 @@ def target_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
             if p.energy.green_share[i, y] > 0.0 and np.isfinite(green[i, y]):
                 least(y, "green share", site, float(p.energy.green_share[i, y]), float(green[i, y]))
             if p.sites.occupancy[i] > 0.0 and halls[i, y] > 1e-6:
-                least(y, "rack occupancy", site, float(p.sites.occupancy[i]),
+                least(y, "rack occupancy of halls in use", site, float(p.sites.occupancy[i]),
                       float(power[i, y] / halls[i, y]))  # fmt: skip
+            if np.isfinite(caps[i]) and power[i, y] > 1e-6:
+                most(y, PUE, site, float(caps[i]), float(pue[i, y]))
         if np.isfinite(p.limits.budget[y]):
             money = 1e3 * p.unit
             most(y, "budget, CNY", "all", float(p.limits.budget[y] * money),
@@ -63,3 +78,10 @@ def target_table(inputs: PlanInputs, plan: ExpansionPlan) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["stage", "target", "where", "limit", "result", "margin"])
     table["met"] = table["margin"] >= -ROUNDING * table["limit"].abs().clip(lower=1e-9)
     return table
+
+
+def _pue_caps(inputs: PlanInputs) -> F8:
+    """Return the cap on each site's PUE, ``(I,)``; infinite = none."""
+    asked = inputs.planning.targets.pue_caps
+    caps = [site.targets.pue_max if asked else None for site in inputs.scenario.topology.sites]
+    return np.asarray([np.inf if cap is None else cap for cap in caps])

@@ -17,7 +17,10 @@ from computenet.optimization.expansion_plan import ExpansionPlan
 from computenet.study.planning.inputs import PlanInputs
 from computenet.study.planning.tables import in_service_of
 
-__all__ = ["ALTERNATIVES", "PARETO", "alternative_table", "pareto_table"]
+__all__ = ["ALTERNATIVES", "PARETO", "alternative_table", "pareto_table", "variant_notes"]
+
+#: Part of the cost by which a variant that is cheaper than the plan is told of.
+CHEAPER = 5e-6
 
 ALTERNATIVES = (
     "alternative", "cost_cny", "cost_over_plan", "power_elsewhere", "sites_begun", "largest",
@@ -82,6 +85,35 @@ def pareto_table(
             for point in coverage_front(planner, nearest, count, gap)
         ]
     return pd.DataFrame(rows, columns=list(PARETO))
+
+
+def variant_notes(
+    near: pd.DataFrame, front: pd.DataFrame, asked: int, gap: float
+) -> tuple[str, ...]:
+    """Return what a reader should know of alternatives and fronts.
+
+    Parameters
+    ----------
+    near, front
+        Tables of `alternative_table` and `pareto_table`.
+    asked
+        Alternatives that were asked for.
+    gap
+        Of the plan.
+    """
+    notes = []
+    found = max(len(near) - 1, 0)
+    if found < asked:
+        notes.append(
+            f"{found} of {asked} alternatives found: no other layout within the cost differs"
+        )
+    over = np.concatenate([near["cost_over_plan"], front["cost_over_plan"], [0.0]]).astype(float)
+    if over.min() < -CHEAPER:
+        notes.append(
+            f"some variants cost up to {-over.min():.2%} less than the plan: the plan is proved to "
+            f"within {gap:.2%} of the least cost only, and a smaller --gap brings it down"
+        )
+    return tuple(notes)
 
 
 def _row(
