@@ -80,6 +80,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "targets {targets}",
         "规划与仿真仍有差距:成本 {cost},服务 {service},绿电 {green};目标{targets}",
     ),
+    "stopped": ("no new plan could be made: {why}", "未能给出新的规划:{why}"),
     "targets_met": ("met", "达到"),
     "targets_missed": ("not met", "未达到"),
     "sum": (
@@ -185,6 +186,8 @@ def _verified(
             targets=word("targets_met" if last.targets_met else "targets_missed"),
         )
     )  # fmt: skip
+    if found.stopped:
+        console.print(word("stopped").format(why=found.stopped))
 
 
 def _sites(outcome: PlanOutcome, word: Callable[[str], str]) -> list[list[str]]:

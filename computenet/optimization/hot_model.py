@@ -20,7 +20,8 @@ I1 = NDArray[np.int8]
 #: Options of further tries where a solve ends without an answer; each begins from nothing.
 TRIES: tuple[dict[str, object], ...] = (
     {"presolve": "on"},
-    {"presolve": "off", "simplex_scale_strategy": 4},
+    {"presolve": "off", "simplex_scale_strategy": 4, "primal_feasibility_tolerance": 1e-9},
+    {"presolve": "off", "simplex_scale_strategy": 0},
     {"presolve": "on", "solver": "ipm", "run_crossover": "on"},
 )
 
@@ -271,66 +272,55 @@ class HotModel:
         self._require(self._highs.run(), "failed")
         return self._highs.getModelStatus()
 
-    def _again(self, ended: Any, answers: tuple[Any, ...]) -> Any:
-        """Try other ways, each from nothing, until one gives an answer.
-
-        From a basis of long ago the simplex may lose its way in rounding and give up, on a model
-        that has an answer.
-
-        Parameters
-        ----------
-        ended
-            Status of the solve without an answer.
-        answers
-            Statuses that are answers.
-
-        Raises
-        ------
-        SolverError
-            None of the ways gives one.
-        """
-        for options in TRIES:
-            before = {name: self._highs.getOptionValue(name)[1] for name in options}
-            self._require(self._highs.clearSolver(), "cannot begin again")
-            try:
-                for name, value in options.items():
-                    self._option(name, value)
-                status = self._run()
-            except SolverError:
-                continue
-            finally:
-                for name, value in before.items():
-                    self._option(name, value)
-            if status in answers:
-                return status
-        raise SolverError(
-            f"the solver HiGHS found no answer ({self._highs.modelStatusToString(ended)}), nor "
-            "from the beginning, with other scaling, or by interior point; a limit or a target "
-            "that is a little different may be solved"
-        )
+    def _begin_again(self, options: dict[str, object]) -> Any:
+        """Run from nothing with other options, which are put back, and return the status."""
+        before = {name: self._highs.getOptionValue(name)[1] for name in options}
+        self._require(self._highs.clearSolver(), "cannot begin again")
+        try:
+            for name, value in options.items():
+                self._option(name, value)
+            return self._run()
+        finally:
+            for name, value in before.items():
+                self._option(name, value)
 
     def solve(self) -> Solution:
         """Solve from the last basis, or from nothing at first.
 
-        A solve that ends without an answer is tried again from nothing, see `TRIES`.
+        From a basis of long ago the simplex may lose its way in rounding and give up, or end with a
+        solution that does not keep to the model, where there is one that does: then other ways are
+        tried, each from nothing (`TRIES`).
 
         Raises
         ------
         SolverError
-            HiGHS fails.
+            None of the ways gives an answer.
         """
-        highs, model = self._highs, self.model
         began = self._began if self._began else time.perf_counter()
         self._began = 0.0
+        try:
+            return self._read(self._run(), began)
+        except SolverError as error:
+            failed = error
+        for options in TRIES:
+            try:
+                return self._read(self._begin_again(options), began)
+            except SolverError:
+                continue
+        raise SolverError(
+            f"the solver HiGHS found no answer ({failed}), nor from the beginning, with other "
+            "scaling, or by interior point; a limit or a target that is a little different may be "
+            "solved"
+        )
+
+    def _read(self, status: Any, began: float) -> Solution:
+        """Return what a run that ended with a status has found; nothing is an error."""
+        highs, model = self._highs, self.model
         states = self._highspy.HighsModelStatus
         stopped = (
             states.kTimeLimit, states.kIterationLimit, states.kSolutionLimit, states.kInterrupt
         )  # fmt: skip
         good = (states.kOptimal, states.kModelEmpty)
-        none = (states.kInfeasible, states.kUnbounded, states.kUnboundedOrInfeasible)
-        status = self._run()
-        if status not in (*good, *none, *stopped):
-            status = self._again(status, (*good, *none, *stopped))
         if status == states.kUnboundedOrInfeasible:
             # Without presolve the two are told apart.
             self._option("presolve", "off")
@@ -346,7 +336,7 @@ class HotModel:
         if status in (states.kUnbounded, states.kUnboundedOrInfeasible):
             return no_solution(model, Status.UNBOUNDED, seconds, -np.inf, "highs")
         if status not in (*good, *stopped):
-            raise SolverError(f"HiGHS ended with {highs.modelStatusToString(status)}")
+            raise SolverError(f"it ended with {highs.modelStatusToString(status)}")
         answer = highs.getSolution()
         feasible = info.primal_solution_status == 2 or status == states.kModelEmpty
         if status in stopped and not feasible:

@@ -31,6 +31,8 @@ def headline(view: PlanView, word: PlanWords) -> str:
     css = "ok" if found.agreed else "bad"
     meets = word("simulated_meets" if found.targets_met else "simulated_misses")
     note = word("agreed_note", policy=found.policy, targets=meets) + _price(found, word)
+    if found.stopped:
+        note += (" " if word.lang == "en" else "") + word("stopped", why=found.stopped)
     return f'<p class="verdict {css}">{escape(words)}</p><p class="note">{escape(note)}</p>' + deck(
         _cards(found, word)
     )

@@ -48,6 +48,8 @@ class SimulatedView:
         the plan's own assumptions.
     stages, services, sites
         Figures planned and simulated by stage, by stage and class, by stage and site.
+    stopped
+        Why there was no further round though one was due.
     """
 
     gaps: Mapping[str, float]
@@ -60,6 +62,7 @@ class SimulatedView:
     stages: pd.DataFrame
     services: pd.DataFrame
     sites: pd.DataFrame
+    stopped: str = ""
 
 
 @dataclass(frozen=True)

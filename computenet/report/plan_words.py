@@ -74,6 +74,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "agreed": ("Plan and simulation agree after {rounds}", "经 {rounds}，规划与仿真一致"),
     "differ": ("Plan and simulation still differ after {rounds}",
                "经 {rounds}，规划与仿真仍有差距"),
+    "stopped": ("There was no further round, since no new plan could be made: {why}",
+                "未能给出新的规划，因此没有继续下一轮：{why}"),
     "agreed_note": ("Every stage was simulated on its representative days, job by job and request "
                     "by request (a sample where they are many), under the policy “{policy}”. "
                     "{targets}",

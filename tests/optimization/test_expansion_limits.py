@@ -117,9 +117,32 @@ def test_a_solve_without_an_answer_is_tried_again(monkeypatch: pytest.MonkeyPatc
         return real() if lost[0] < 0 else hot._highspy.HighsModelStatus.kUnknown
 
     monkeypatch.setattr(hot._highs, "getModelStatus", unsure)
-    for lost[0] in (1, 2, 3):
+    for lost[0] in (1, 2, 3, 4):
         assert hot.solve().objective == pytest.approx(right, rel=1e-7)
         assert hot._highs.getOptionValue("solver")[1] == "simplex"
     lost[0] = 99
     with pytest.raises(SolverError, match="other scaling"):
+        hot.solve()
+
+
+def test_a_solution_that_does_not_keep_to_the_model_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = whole_model(random_problem(0)).model
+    model = replace(model, integer=np.zeros(model.n, dtype=np.bool_))
+    right = solve(model, "highs").objective
+    hot = HotModel(model, method="simplex")
+    real, wrong = hot._highs.getSolution, [1]
+
+    def off() -> object:
+        found = real()
+        wrong[0] -= 1
+        if wrong[0] >= 0:
+            found.col_value = [value - 1.0 for value in found.col_value]
+        return found
+
+    monkeypatch.setattr(hot._highs, "getSolution", off)
+    assert hot.solve().objective == pytest.approx(right, rel=1e-7)
+    wrong[0] = 99
+    with pytest.raises(SolverError, match="violates a row"):
         hot.solve()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from computenet.compilation import compile_scenario
 from computenet.errors import InputError
 from computenet.optimization.expansion import expand
+from computenet.optimization.solvers import SolverError
 from computenet.policies import make_policy
 from computenet.scenario.energy import BatterySpec, GeneratorSpec
 from computenet.simulation import run_scenario
-from computenet.study import PlanOutcome, plan
+from computenet.study import PlanOutcome, page_of, plan
 from computenet.study.planning import Agreement, Verification, VerificationProgress, verify
 from computenet.study.planning.correction import corrected
 from computenet.study.planning.day_energy import closed_day
@@ -255,6 +257,22 @@ def test_files_of_a_verified_plan(
     folder = found[0].outcome.save(Path(str(tmp_path)) / "plan")
     for name in ("rounds", "simulated_stages", "simulated_services", "simulated_sites"):
         assert (folder / f"{name}.csv").is_file()
+
+
+def test_rounds_stand_when_no_new_plan_can_be_made(
+    outcome: PlanOutcome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise SolverError("it lost its way")
+
+    monkeypatch.setattr("computenet.study.planning.verification.expand", lost)
+    within = Agreement(cost=1e-9, energy=1e-9, service=1e-9)
+    done = verify(outcome, rounds=3, warmup_h=1.0, within=within)
+    assert (len(done.rounds), done.agreed, done.stopped) == (1, False, "it lost its way")
+    assert done.as_dict()["stopped"] == "it lost its way"
+    folder = done.outcome.save(tmp_path / "plan")
+    assert "no new plan could be made: it lost its way" in page_of(folder, "en").render()
+    assert "未能给出新的规划" in page_of(folder, "zh").render()
 
 
 def test_bad_input_is_told_at_once(outcome: PlanOutcome) -> None:

@@ -71,6 +71,7 @@ def _simulated(found: Verification) -> SimulatedView:
         stages=last.stages,
         services=last.services,
         sites=last.sites,
+        stopped=found.stopped,
     )  # fmt: skip
 
 

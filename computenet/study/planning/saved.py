@@ -118,6 +118,7 @@ def _simulated(root: Path, told: Mapping[str, Any]) -> SimulatedView:
         stages=_table(root, "simulated_stages"),
         services=_table(root, "simulated_services"),
         sites=_table(root, "simulated_sites"),
+        stopped=str(told.get("stopped", "")),
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from computenet.errors import InputError, Problem, nearest
 from computenet.optimization.expansion import expand
+from computenet.optimization.solvers import SolverError
 from computenet.policies import policy_names
 from computenet.study.planning.correction import corrected
 from computenet.study.planning.derating import Derating, derated
@@ -74,6 +75,8 @@ class Verification:
         Whether it was reached.
     seconds
         Wall time of simulations and new plans.
+    stopped
+        Why there was no further round though one was due: no new plan could be made.
     """
 
     rounds: tuple[Round, ...]
@@ -81,6 +84,7 @@ class Verification:
     agreed: bool
     seconds: float = 0.0
     policy: str = ""
+    stopped: str = ""
 
     @property
     def last(self) -> Round:
@@ -120,6 +124,7 @@ class Verification:
             "job_delay": last.delay,
             "targets_met": last.targets_met,
             "agreed": self.agreed,
+            "stopped": self.stopped,
             "rounds": len(self.rounds),
             "policy": self.policy,
             "within": asdict(self.within),
@@ -162,8 +167,9 @@ def verify(
 
     Raises
     ------
-    InputError, RunError, SolverError
-        An argument, a simulation, or a new plan fails.
+    InputError, RunError
+        An argument or a simulation fails. Where no new plan can be made the rounds so far stand,
+        and `Verification.stopped` says why.
     """
     asked = within or Agreement()
     _check(asked, policy, rounds, warmup_h, workers)
@@ -172,6 +178,7 @@ def verify(
     chosen = inputs.scenario.seed if seed is None else seed
     derating = Derating.none(inputs)
     found: list[Round] = []
+    stopped = ""
     for number in range(1, rounds + 1):
         tasks = [
             task
@@ -196,9 +203,13 @@ def verify(
             break
         told(0, number + 1, 0)
         derating = corrected(found, asked)
-        outcome = _planned(outcome, derated(inputs, derating), gap, time_limit_s)
+        try:
+            outcome = _planned(outcome, derated(inputs, derating), gap, time_limit_s)
+        except (InputError, SolverError) as error:
+            stopped = str(error)
+            break
     return Verification(
-        tuple(found), asked, found[-1].agrees(asked), time.perf_counter() - began, policy
+        tuple(found), asked, found[-1].agrees(asked), time.perf_counter() - began, policy, stopped
     )
 
 
