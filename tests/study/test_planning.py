@@ -327,3 +327,22 @@ def test_the_same_input_gives_the_same_plan() -> None:
     assert one.plan.method == "whole"
     pd.testing.assert_frame_equal(one.accelerators, two.accelerators)
     pd.testing.assert_frame_equal(one.costs, two.costs)
+
+
+def test_saved_layouts_stand_on_the_topology_that_was_planned(tmp_path: Path) -> None:
+    changed = {
+        "topology.links.RW-west.capacity_gbps": 7.0,
+        "topology.sites.west.water_l_per_kwh": 0.123,
+    }
+    for name, overrides in (("own", changed), ("built-in", {})):
+        outcome = plan(load("two-hubs", overrides=overrides), stages=1, days=1)
+        folder = outcome.save(tmp_path / name)
+        layout = folder / "layouts" / f"{outcome.stages[-1]}.yaml"
+        found = load("two-hubs", topology=str(layout)).topology
+        before = outcome.inputs.scenario.topology
+        links = {link.id: link.capacity_gbps for link in found.links}
+        assert links["RW-west"] >= {link.id: link.capacity_gbps for link in before.links}["RW-west"]
+        assert links["RW-west"] < 80.0 or not overrides
+        water = {site.id: site.water_l_per_kwh for site in found.sites}
+        assert water == {site.id: site.water_l_per_kwh for site in before.sites}
+        assert (folder / "topology.yaml").exists() == bool(overrides)

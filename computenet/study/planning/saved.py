@@ -12,7 +12,8 @@ import yaml
 
 from computenet.errors import InputError, Problem
 from computenet.report.plan_view import PlanView, SimulatedView
-from computenet.scenario import dump_scenario, load_scenario
+from computenet.scenario import Scenario, dump_scenario, load_scenario
+from computenet.scenario.catalogue import layout_files, topology_files
 from computenet.study.planning.inputs import cut
 from computenet.study.planning.outcome import MARK, TABLES, PlanOutcome
 from computenet.study.planning.page import all_sources, plan_view
@@ -50,8 +51,14 @@ def write_plan(outcome: PlanOutcome, folder: Path, lang: Lang) -> None:
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     (folder / "layouts").mkdir()
+    base = {}
+    if not _built_in(outcome.inputs.scenario):
+        # Layouts in the folder stand on the topology beside it.
+        topology = outcome.inputs.scenario.topology.model_dump(mode="json", exclude_none=True)
+        (folder / "topology.yaml").write_text(_yaml(topology), encoding="utf-8")
+        base = {"extends": "../topology.yaml"}
     for stage in outcome.stages:
-        text = _yaml(outcome.layout(stage))
+        text = _yaml({**outcome.layout(stage), **base})
         (folder / "layouts" / f"{stage}.yaml").write_text(text, encoding="utf-8")
     (folder / "report.html").write_text(render_plan(view, lang), encoding="utf-8")
     told = {
@@ -61,6 +68,18 @@ def write_plan(outcome: PlanOutcome, folder: Path, lang: Lang) -> None:
         "computenet": view.version,
     }
     (folder / MARK).write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _built_in(scenario: Scenario) -> bool:
+    """Return whether the scenario's topology is the built-in one of its name."""
+    name = scenario.topology.id
+    if name not in {**layout_files(), **topology_files()}:
+        return False
+    try:
+        known = load_scenario({**scenario.model_dump(mode="json"), "topology": name}).topology
+    except InputError:
+        return False
+    return known == scenario.topology
 
 
 def load_plan_view(directory: str | Path) -> PlanView:
