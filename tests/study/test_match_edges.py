@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import computenet as cn
+from computenet.errors import InputError
 
 
 def pools(*rows: tuple[str, float, float]) -> list[dict[str, Any]]:
@@ -89,3 +90,11 @@ def test_next_to_nothing_breaks_nothing() -> None:
     demand = bids(("a", 5, 5, "no"), ("b", 1e-8, 5, "no"))
     demand[0]["types"], demand[1]["types"] = "x", "x:2"
     assert cn.match(supply, demand).summary["served"] == pytest.approx(5.0)
+
+
+def test_arguments_out_of_range_are_told_together() -> None:
+    with pytest.raises(InputError) as told:
+        cn.match(
+            pools(("w", 1, 1)), bids(("a", 1, 5, "no")), gap=-1.0, time_limit_s=-1.0, lang="fr"
+        )
+    assert [problem.path for problem in told.value.problems] == ["gap", "time_limit_s", "lang"]

@@ -80,6 +80,7 @@ def match(
     RunError
         The time limit was reached before there was a solution.
     """
+    _check(gap, time_limit_s, lang)
     facts = None
     if topology is not None:
         loaded = topology if isinstance(topology, Scenario) else load_scenario(topology)
@@ -111,6 +112,18 @@ def match(
     _note_prices(cleared, tables[2], lang, notes)
     summary = _summary(tables, bound, relief, wanted, cleared)
     return MatchOutcome(*tables, summary={**summary, "notes": notes}, notes=tuple(notes))
+
+
+def _check(gap: float, time_limit_s: float | None, lang: str) -> None:
+    problems = []
+    if not 0.0 <= gap < 1.0:
+        problems.append(Problem("gap", gap, "is out of range", "from 0 to below 1"))
+    if time_limit_s is not None and not time_limit_s > 0.0:
+        problems.append(Problem("time_limit_s", time_limit_s, "is out of range", "above 0 s"))
+    if lang not in ("en", "zh"):
+        problems.append(Problem("lang", lang, "is no language of the reasons", "en, zh"))
+    if problems:
+        raise InputError(problems, "nothing was cleared")
 
 
 # ---- what is said of the solution ---------------------------------------------------------
