@@ -272,22 +272,10 @@ class HotModel:
         return self._highs.getModelStatus()
 
     def _again(self, ended: Any, answers: tuple[Any, ...]) -> Any:
-        """Try other ways, each from nothing, until one gives an answer.
+        """Return the status of the first other way, each from nothing, that is one of `answers`.
 
         From a basis of long ago the simplex may lose its way in rounding and give up, on a model
         that has an answer.
-
-        Parameters
-        ----------
-        ended
-            Status of the solve without an answer.
-        answers
-            Statuses that are answers.
-
-        Raises
-        ------
-        SolverError
-            None of the ways gives one.
         """
         for options in TRIES:
             before = {name: self._highs.getOptionValue(name)[1] for name in options}
