@@ -33,7 +33,7 @@ MORE_CSS = (
 )
 
 #: Part of the cost by which variants that are cheaper than the plan are explained.
-CHEAPER = 5e-6
+CHEAPER = 5e-5
 
 #: On a narrow screen the map has no room for names: sites shrink, a touch shows what they are.
 SMALL = """

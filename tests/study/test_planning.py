@@ -256,7 +256,7 @@ def test_a_decomposed_plan_is_the_same_with_variants_beside_it() -> None:
     assert alone.plan.method == "benders"
     beside = plan("four-hubs", pareto=2, **size)
     assert beside.objective_cny == alone.objective_cny
-    cheaper = beside.pareto["cost_over_plan"].min() < -5e-6
+    cheaper = beside.pareto["cost_over_plan"].min() < -5e-5
     assert cheaper == any("less than the plan" in note for note in beside.notes)
 
 

@@ -20,7 +20,7 @@ from computenet.study.planning.tables import in_service_of
 __all__ = ["ALTERNATIVES", "PARETO", "alternative_table", "pareto_table", "variant_notes"]
 
 #: Part of the cost by which a variant that is cheaper than the plan is told of.
-CHEAPER = 5e-6
+CHEAPER = 5e-5
 
 ALTERNATIVES = (
     "alternative", "cost_cny", "cost_over_plan", "power_elsewhere", "sites_begun", "largest",
@@ -107,10 +107,17 @@ def variant_notes(
         notes.append(
             f"{found} of {asked} alternatives found: no other layout within the cost differs"
         )
-    over = np.concatenate([near["cost_over_plan"], front["cost_over_plan"], [0.0]]).astype(float)
-    if over.min() < -CHEAPER:
+    less = -min(
+        (
+            float(over)
+            for table in (near, front)
+            for over in table["cost_over_plan"].to_numpy(np.float64)
+        ),
+        default=0.0,
+    )
+    if less > CHEAPER:
         notes.append(
-            f"some variants cost up to {-over.min():.2%} less than the plan: the plan is proved to "
+            f"some variants cost up to {less:.2%} less than the plan: the plan is proved to "
             f"within {gap:.2%} of the least cost only, and a smaller --gap brings it down"
         )
     return tuple(notes)
