@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from computenet.cli.options import (
+    Faults,
     JsonOpt,
     LangOpt,
     OverwriteOpt,
@@ -19,7 +20,7 @@ from computenet.cli.options import (
     needs_out,
     print_json,
 )
-from computenet.errors import InputError, Problem
+from computenet.errors import Problem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,20 +74,24 @@ def bench(
 
     tongue = language(lang)
     needs_out(out, overwrite, lang)
-    if workers is not None and workers < 1:
-        raise InputError([Problem("--workers", workers, "is out of range", "at least 1")])
-    if out is not None:
-        require_free(out, overwrite=overwrite, mark=MARK)
+    faults = Faults()
+    faults.check(workers is None or workers >= 1, "--workers", workers, "is out of range",
+                 "at least 1")  # fmt: skip
     names = None if policies is None else [p.strip() for p in policies.split(",") if p.strip()]
     if names == []:
-        raise InputError([Problem("--policies", policies, "names no policy")], "nothing was run")
-    prepared = study.prepare_bench(
-        list(suites) if suites else None,
-        policies=names,
-        policy_files=policy_file or [],
-        seeds=seeds,
-        baseline=baseline,
-    )
+        faults.problems.append(Problem("--policies", policies, "names no policy"))
+    if out is not None:
+        with faults.gathered():
+            require_free(out, overwrite=overwrite, mark=MARK)
+    with faults.gathered():
+        prepared = study.prepare_bench(
+            list(suites) if suites else None,
+            policies=names or None,
+            policy_files=policy_file or [],
+            seeds=seeds,
+            baseline=baseline,
+        )
+    faults.refuse("nothing was run")
     for name, reason in prepared.skipped.items():
         typer.echo(f"note: suite {name} is left out: {reason}", err=True)
     with _progress(prepared.runs, quiet=as_json) as report:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import yaml
 
 import computenet as cn
 from computenet.compiled import CompiledScenario
@@ -221,6 +222,38 @@ def test_recorded_demand_is_left_out_saying_so(monkeypatch: pytest.MonkeyPatch) 
 def test_bad_suites_are_told(change: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         cn.bench({**TINY, **change})
+
+
+def test_problems_of_all_suites_are_told_at_once_and_name_their_file(tmp_path: Path) -> None:
+    bad = {
+        **TINY,
+        "dayz": 1,
+        "seeds": [1, 1, -2],
+        "policies": ["nearst", "cheapest", "cheapest"],
+        "overrides": {"run.smpling": 3},
+        "cases": [{"name": "usual"}, {"name": "usual"}, {"name": "c", "job_class": "x"}],
+    }
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(bad), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        prepare_bench([path, "diurnl"], seeds=0)
+    told = [(problem.path, problem.value) for problem in caught.value.problems]
+    assert len(told) == len(set(told))
+    assert set(told) == {
+        (f"{path}: dayz", 1),
+        (f"{path}: seeds.2", -2),
+        (f"{path}: cases.c", None),
+        (f"{path}: seeds", 1),
+        (f"{path}: policies", "cheapest"),
+        (f"{path}: cases", "usual"),
+        (f"{path}: policies", "nearst"),
+        (f"{path}, case usual: run.smpling", 3),
+        ("suite", "diurnl"),
+        ("seeds", 0),
+    }
+    with pytest.raises(InputError) as caught:
+        prepare_bench("diurnl", policies=["foo"])
+    assert {problem.value for problem in caught.value.problems} == {"diurnl", "foo"}
 
 
 def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
