@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from computenet.errors import Problem, nearest
-from computenet.wording import LIMITS, choices_of, in_words, listed
+from computenet.wording import LIMITS, choices_of, in_words, listed, number
 
 __all__ = ["find_item", "item_key", "one_of", "problems_of"]
 
@@ -175,7 +175,7 @@ class _Walk:
         if error == "missing":
             return Problem(where, None, "is missing")
         if error in LIMITS:
-            allowed = LIMITS[error].format(*context.values())
+            allowed = LIMITS[error].format(*map(number, context.values()))
             if field in self.hints:
                 allowed += f"; {self.hints[field]}"
             return Problem(where, shown, "is out of range", allowed)

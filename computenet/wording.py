@@ -11,7 +11,7 @@ import annotated_types
 from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["LIMITS", "choices_of", "in_words", "listed"]
+__all__ = ["LIMITS", "choices_of", "in_words", "listed", "number"]
 
 #: Bound of whole numbers of 64 bits, of which nobody needs to be told.
 _LARGEST = 2**63
@@ -93,7 +93,8 @@ def _any_of(kinds: list[Any]) -> str:
     return f"{', '.join(words[:-1])}, or {words[-1]}"
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Return a bound as text: ``1`` for 1.0."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -107,13 +108,13 @@ def _range(conditions: list[Any]) -> str:
     for one in flat:
         match one:
             case annotated_types.Ge(ge=value):
-                low, both[0] = f"of at least {_number(value)}", f"from {_number(value)}"
+                low, both[0] = f"of at least {number(value)}", f"from {number(value)}"
             case annotated_types.Gt(gt=value):
-                low = both[0] = f"above {_number(value)}"
+                low = both[0] = f"above {number(value)}"
             case annotated_types.Le(le=value):
-                high, both[1] = f"of at most {_number(value)}", f"to {_number(value)}"
+                high, both[1] = f"of at most {number(value)}", f"to {number(value)}"
             case annotated_types.Lt(lt=value) if value != _LARGEST:
-                high = both[1] = f"below {_number(value)}"
+                high = both[1] = f"below {number(value)}"
             case _:
                 pass
     if low and high:

@@ -10,6 +10,7 @@ import typer
 
 from computenet.cli.options import (
     DaysOpt,
+    Faults,
     JsonOpt,
     LangOpt,
     OverwriteOpt,
@@ -124,11 +125,16 @@ def _run(
     from computenet.results.storage import require_free
     from computenet.study.comparison import MARK
 
+    faults = Faults()
     if out is not None:
-        require_free(out, overwrite=overwrite, mark=MARK)
-    scenario = load(source, days, None, seed, pairs)
+        with faults.gathered():
+            require_free(out, overwrite=overwrite, mark=MARK)
+    with faults.gathered():
+        scenario = load(source, days, None, seed, pairs)
     if policies is not None:
-        study.check_policies(policies)
+        with faults.gathered():
+            study.check_policies(policies)
+    faults.refuse("nothing was run")
     runs, names = _planned(source, scenario, policies, shocks, layouts, days, seed, pairs, bound)
     with progress(scenario, quiet=quiet, runs=names) as report:
         return runs(report)
@@ -165,6 +171,7 @@ def _earlier(
     out: Path | None, bound: bool,
 ) -> Comparison:  # fmt: skip
     from computenet import study
+    from computenet.results.storage import require_run
 
     options = (("--days", days), ("--seed", seed), ("--set", pairs), ("--out", out))
     unused = [name for name, value in options if value]
@@ -174,4 +181,9 @@ def _earlier(
             or [Problem("compare", what[0], "give --policies, --layouts or --shocks, or two runs",
                         "RUN RUN …")]
         )  # fmt: skip
+    faults = Faults()
+    for name in what:
+        with faults.gathered():
+            require_run(name)
+    faults.refuse("nothing was compared")
     return study.compare_runs(what, bound=bound)

@@ -298,6 +298,37 @@ def test_broken_policy_file_is_told(text: str, words: str, tmp_path: Path) -> No
         cn.bench(TINY, policy_files=[path])
 
 
+EXITS = """
+class P:
+    def __init__(self): {made}
+    def reset(self, compiled, draw): {reset}
+    def plan(self, view): {plan}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('import sys\nprint("hello")\nsys.exit(3)\n', 3),
+        (EXITS.format(made="raise SystemExit(7)", reset="pass", plan="pass"), 3),
+        (EXITS.format(made="pass", reset="raise SystemExit(7)", plan="pass"), 4),
+        (EXITS.format(made="pass", reset="pass", plan="raise SystemExit(7)"), 5),
+    ],
+)
+def test_a_policy_file_that_ends_the_program_is_told_with_its_line(
+    tmp_path: Path, text: str, line: int
+) -> None:
+    path = tmp_path / "ends.py"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="ended the program") as caught:
+        prepare_bench(TINY, policy_files=[path])
+    (problem,) = caught.value.problems
+    assert f"line {line}" in problem.path
+    path.write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        prepare_bench(TINY, policy_files=[path])
+
+
 def test_broken_policy_file_is_one_block_and_exit_2(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("import nothing_of_this_name\n", encoding="utf-8")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 import computenet as cn
+from computenet.cli.main import app
+from computenet.errors import InputError
 from computenet.study.comparison import _millions, _sized
 
 
@@ -26,3 +31,21 @@ def test_policies_of_a_small_network_can_be_told_apart() -> None:
     for name in ("cost, million CNY", "carbon, t CO2"):
         near, cheap = (float(value) for value in rows[name])
         assert near > cheap > 0.0
+
+
+def test_policies_and_fields_at_fault_are_told_at_once() -> None:
+    words = ["compare", "two-hubs", "--policies", "neerest", "--days", "-1"]
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert {problem.path for problem in caught.value.problems} == {"days", "policy.name"}
+
+
+def test_a_directory_that_does_not_exist_is_one_problem(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    words = ["compare", str(tmp_path / "nodir"), str(tmp_path / "empty")]
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert [(one.path, one.message) for one in caught.value.problems] == [
+        (str(tmp_path / "nodir"), "is no directory"),
+        (str(tmp_path / "empty"), "holds no run"),
+    ]
