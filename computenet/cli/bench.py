@@ -145,8 +145,9 @@ def _print(done: Benchmark, out: Path | None) -> None:
     if len(done.suites) > 1:
         _print_overview(console, done)
     console.print(
-        "± half the 95 % interval of the mean over seeds; ~ the difference from the first policy "
-        "cannot be told from 0;\ngap: cost above the least possible for the same work; above idle: "
+        "± half the 95 % interval of the mean over seeds; ~ the difference from "
+        f"{escape(_baseline(done))} cannot be told from 0;\n"
+        "gap: cost above the least possible for the same work; above idle: "
         "the same without what a network pays that does nothing"
     )
     if out is not None:
@@ -154,11 +155,12 @@ def _print(done: Benchmark, out: Path | None) -> None:
 
 
 def _print_overview(console: Console, done: Benchmark) -> None:
-    """Print the cost of every policy on every suite, against the first policy."""
+    """Print the cost of every policy on every suite, against the baseline."""
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("policy", title="cost against the first policy", title_justify="left", box=None)
+    title = f"cost against {escape(_baseline(done))}"
+    table = Table("policy", title=title, title_justify="left", box=None)
     for suite in done.suites:
         table.add_column(escape(suite), justify="right", overflow="fold")
     names = dict.fromkeys(name for suite in done.suites.values() for name in suite.policies)
@@ -166,6 +168,12 @@ def _print_overview(console: Console, done: Benchmark) -> None:
         table.add_row(escape(name), *(_against(suite, name) for suite in done.suites.values()))
     console.print(table)
     console.print()
+
+
+def _baseline(done: Benchmark) -> str:
+    """Return the name of the baseline, or what it is where suites have different ones."""
+    names = {suite.baseline for suite in done.suites.values()}
+    return names.pop() if len(names) == 1 else "the first policy of each suite"
 
 
 def _against(suite: SuiteResult, name: str) -> str:
@@ -186,6 +194,7 @@ def _print_suite(console: Console, suite: SuiteResult) -> None:
         box=None,
     )  # fmt: skip
     for name in _HEAD:
+        name = f"against {escape(suite.baseline)}" if name == "against" else name
         table.add_column(name, justify="right", no_wrap=True)
     for name in suite.policies:
         table.add_row(escape(name), *_cells(suite, name))
@@ -196,7 +205,7 @@ def _print_suite(console: Console, suite: SuiteResult) -> None:
 
 
 _HEAD = (
-    "cost, CNY", "against first", "gap", "above idle", "SLO", "carbon, kg", "wait, s", "deadlines",
+    "cost, CNY", "against", "gap", "above idle", "SLO", "carbon, kg", "wait, s", "deadlines",
     "completed", "decision, ms",
 )  # fmt: skip
 

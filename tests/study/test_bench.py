@@ -256,6 +256,25 @@ def test_problems_of_all_suites_are_told_at_once_and_name_their_file(tmp_path: P
     assert {problem.value for problem in caught.value.problems} == {"diurnl", "foo"}
 
 
+def test_page_and_table_name_the_baseline(
+    done: cn.Benchmark, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from computenet.cli.bench import _print
+
+    details = done.details()
+    details["suites"]["tiny"]["baseline"] = "cheapest"
+    assert "Cost by suite, against cheapest" in render_bench(details)
+    assert "difference of cost from cheapest" in render_bench(details)
+    assert "首个策略" not in render_bench(details, "zh")
+    assert "相对cheapest的成本" in render_bench(details, "zh")
+    one = replace(done.suites["tiny"], baseline="cheapest")
+    _print(replace(done, suites={"tiny": one}), None)
+    told = capsys.readouterr().out
+    assert "against cheapest" in told
+    assert "the difference from cheapest" in told
+    assert "first" not in told
+
+
 def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
     code = "from computenet.cli.main import run\nif __name__ == '__main__': run()"
     return subprocess.run(
