@@ -9,7 +9,7 @@ import numpy as np
 from computenet.errors import Problem
 from computenet.interop.candidate_rows import Row
 from computenet.network.distance import great_circle_km
-from computenet.scenario.topology import TopologySpec
+from computenet.scenario.topology import RegionSpec, SiteSpec, TopologySpec
 
 __all__ = ["FAR_KM", "odd_places"]
 
@@ -51,7 +51,7 @@ def odd_places(rows: Sequence[Row], base: TopologySpec, problems: list[Problem])
 
 def _away_km(base: TopologySpec, latitude: float, longitude: float) -> float:
     """Return the distance to the nearest site or region of a topology, km."""
-    places = [*base.sites, *base.regions]
+    places: list[SiteSpec | RegionSpec] = [*base.sites, *base.regions]
     away = great_circle_km(
         np.asarray([latitude]), np.asarray([longitude]),
         np.asarray([one.latitude for one in places]), np.asarray([one.longitude for one in places]),

@@ -11,6 +11,7 @@ import computenet as cn
 from computenet.cli.main import app
 from computenet.errors import InputError
 from computenet.study.comparison import _millions, _sized
+from computenet.study.sweeps.sweeping import _check_engine
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,15 @@ def test_a_directory_that_does_not_exist_is_one_problem(tmp_path: Path) -> None:
         (str(tmp_path / "nodir"), "is no directory"),
         (str(tmp_path / "empty"), "holds no run"),
     ]
+
+
+def test_options_and_fields_of_a_plan_at_fault_are_told_at_once() -> None:
+    words = ["plan", "two-hubs", "--gap", "-1", "--stages", "0", "--set", "planning.days=-3"]
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert {one.path for one in caught.value.problems} == {"gap", "stages", "planning.days"}
+
+
+def test_workers_of_a_sweep_may_be_none() -> None:
+    with pytest.raises(InputError, match="0 = in this process"):
+        _check_engine("local", None, -2)
