@@ -10,7 +10,15 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["ComputenetError", "InputError", "Problem", "RunError", "TraceError", "nearest"]
+__all__ = [
+    "ComputenetError",
+    "InputError",
+    "Problem",
+    "RunError",
+    "TraceError",
+    "nearest",
+    "without_repeats",
+]
 
 
 class ComputenetError(Exception):
@@ -102,6 +110,11 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     """Return the choice spelt most like `word`, or ``None`` when nothing is close."""
     found = difflib.get_close_matches(str(word), [str(c) for c in choices], n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+def without_repeats(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems, each once, in their order."""
+    return list({tuple(problem.lines()): problem for problem in problems}.values())
 
 
 def _shorten(value: object, limit: int = 80) -> str:

@@ -12,12 +12,14 @@ ROOT = Path(computenet.__file__).parent
 #: What each part may import, besides itself. A name not listed here may not exist.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "wording": set(),
+    "validation": {"wording", "errors"},
     "streams": set(),
     "units": set(),
     "kernels": set(),
     "energy": {"kernels", "units"},
     "network": {"kernels", "units"},
-    "scenario": {"units", "errors"},
+    "scenario": {"validation", "units", "errors"},
     "serving": {"units", "errors"},
     "engines": {"kernels", "serving", "units", "errors"},
     "workload": {"kernels", "scenario", "streams", "units", "errors"},
@@ -29,7 +31,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "optimization": {"compiled", "energy", "network", "kernels", "streams", "units", "errors"},
     "policies": {
-        "optimization", "compiled", "energy", "network", "kernels", "units", "errors",
+        "optimization", "compiled", "energy", "network", "kernels", "validation", "units",
+        "errors",
     },
     "results": {"scenario", "compiled", "units", "errors", "report", "interop"},
     "simulation": {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from computenet.cli.options import (
+    Faults,
     JsonOpt,
     LangOpt,
     OverwriteOpt,
@@ -19,7 +20,7 @@ from computenet.cli.options import (
     needs_out,
     print_json,
 )
-from computenet.errors import InputError, Problem
+from computenet.errors import Problem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,20 +74,24 @@ def bench(
 
     tongue = language(lang)
     needs_out(out, overwrite, lang)
-    if workers is not None and workers < 1:
-        raise InputError([Problem("--workers", workers, "is out of range", "at least 1")])
-    if out is not None:
-        require_free(out, overwrite=overwrite, mark=MARK)
+    faults = Faults()
+    faults.check(workers is None or workers >= 1, "--workers", workers, "is out of range",
+                 "at least 1")  # fmt: skip
     names = None if policies is None else [p.strip() for p in policies.split(",") if p.strip()]
     if names == []:
-        raise InputError([Problem("--policies", policies, "names no policy")], "nothing was run")
-    prepared = study.prepare_bench(
-        list(suites) if suites else None,
-        policies=names,
-        policy_files=policy_file or [],
-        seeds=seeds,
-        baseline=baseline,
-    )
+        faults.problems.append(Problem("--policies", policies, "names no policy"))
+    if out is not None:
+        with faults.gathered():
+            require_free(out, overwrite=overwrite, mark=MARK)
+    with faults.gathered():
+        prepared = study.prepare_bench(
+            list(suites) if suites else None,
+            policies=names or None,
+            policy_files=policy_file or [],
+            seeds=seeds,
+            baseline=baseline,
+        )
+    faults.refuse("nothing was run")
     for name, reason in prepared.skipped.items():
         typer.echo(f"note: suite {name} is left out: {reason}", err=True)
     with _progress(prepared.runs, quiet=as_json) as report:
@@ -140,8 +145,9 @@ def _print(done: Benchmark, out: Path | None) -> None:
     if len(done.suites) > 1:
         _print_overview(console, done)
     console.print(
-        "± half the 95 % interval of the mean over seeds; ~ the difference from the first policy "
-        "cannot be told from 0;\ngap: cost above the least possible for the same work; above idle: "
+        "± half the 95 % interval of the mean over seeds; ~ the difference from "
+        f"{escape(_baseline(done))} cannot be told from 0;\n"
+        "gap: cost above the least possible for the same work; above idle: "
         "the same without what a network pays that does nothing"
     )
     if out is not None:
@@ -149,11 +155,12 @@ def _print(done: Benchmark, out: Path | None) -> None:
 
 
 def _print_overview(console: Console, done: Benchmark) -> None:
-    """Print the cost of every policy on every suite, against the first policy."""
+    """Print the cost of every policy on every suite, against the baseline."""
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("policy", title="cost against the first policy", title_justify="left", box=None)
+    title = f"cost against {escape(_baseline(done))}"
+    table = Table("policy", title=title, title_justify="left", box=None)
     for suite in done.suites:
         table.add_column(escape(suite), justify="right", overflow="fold")
     names = dict.fromkeys(name for suite in done.suites.values() for name in suite.policies)
@@ -161,6 +168,12 @@ def _print_overview(console: Console, done: Benchmark) -> None:
         table.add_row(escape(name), *(_against(suite, name) for suite in done.suites.values()))
     console.print(table)
     console.print()
+
+
+def _baseline(done: Benchmark) -> str:
+    """Return the name of the baseline, or what it is where suites have different ones."""
+    names = {suite.baseline for suite in done.suites.values()}
+    return names.pop() if len(names) == 1 else "the first policy of each suite"
 
 
 def _against(suite: SuiteResult, name: str) -> str:
@@ -181,6 +194,7 @@ def _print_suite(console: Console, suite: SuiteResult) -> None:
         box=None,
     )  # fmt: skip
     for name in _HEAD:
+        name = f"against {escape(suite.baseline)}" if name == "against" else name
         table.add_column(name, justify="right", no_wrap=True)
     for name in suite.policies:
         table.add_row(escape(name), *_cells(suite, name))
@@ -191,7 +205,7 @@ def _print_suite(console: Console, suite: SuiteResult) -> None:
 
 
 _HEAD = (
-    "cost, CNY", "against first", "gap", "above idle", "SLO", "carbon, kg", "wait, s", "deadlines",
+    "cost, CNY", "against", "gap", "above idle", "SLO", "carbon, kg", "wait, s", "deadlines",
     "completed", "decision, ms",
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ import typer
 
 from computenet.cli.options import (
     DaysOpt,
+    Faults,
     JsonOpt,
     LangOpt,
     OverwriteOpt,
@@ -123,15 +124,24 @@ def _run(
     from computenet.results.storage import require_free
     from computenet.study.comparison import MARK
 
+    faults = Faults()
     if out is not None:
-        require_free(out, overwrite=overwrite, mark=MARK)
-    changes, parameters = overrides(pairs), None
+        with faults.gathered():
+            require_free(out, overwrite=overwrite, mark=MARK)
+    changes: dict[str, object] = {}
+    parameters: dict[str, object] | None = None
+    with faults.gathered():
+        changes = overrides(pairs)
     if policies is not None:
-        changes, parameters = _apart(changes)
-        study.check_policies(policies, parameters)
+        with faults.gathered():
+            changes, parameters = _apart(changes)
+        with faults.gathered():
+            study.check_policies(policies, parameters)
     changes |= {"days": days} if days is not None else {}
     changes |= {"seed": seed} if seed is not None else {}
-    scenario = study.load(source, overrides=changes)
+    with faults.gathered():
+        scenario = study.load(source, overrides=changes)
+    faults.refuse("nothing was run")
     runs, names = _planned(source, scenario, policies, parameters, shocks, layouts, changes, bound)
     with progress(scenario, quiet=quiet, runs=names) as report:
         return runs(report)
@@ -184,6 +194,7 @@ def _earlier(
     out: Path | None, bound: bool,
 ) -> Comparison:  # fmt: skip
     from computenet import study
+    from computenet.results.storage import require_run
 
     options = (("--days", days), ("--seed", seed), ("--set", pairs), ("--out", out))
     unused = [name for name, value in options if value]
@@ -193,4 +204,9 @@ def _earlier(
             or [Problem("compare", what[0], "give --policies, --layouts or --shocks, or two runs",
                         "RUN RUN …")]
         )  # fmt: skip
+    faults = Faults()
+    for name in what:
+        with faults.gathered():
+            require_run(name)
+    faults.refuse("nothing was compared")
     return study.compare_runs(what, bound=bound)

@@ -91,10 +91,13 @@ def from_sites(
         typer.echo(made.text, nl=False)
         typer.echo(f"# {made.command}", err=True)
         return
+    notes: list[str] = []
     layout = interop.layout_from_sites(
         file, topology=topology, links=3 if links is None else links,
-        id=None if out is None else out.stem,
+        id=None if out is None else out.stem, notes=notes,
     )  # fmt: skip
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
     if out is not None:
         if Path(topology).is_file():  # a path within a layout is relative to it
             base = os.path.relpath(topology, out.parent)

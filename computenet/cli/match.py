@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from computenet.cli.options import JsonOpt, OverwriteOpt, language, print_json
+from computenet.cli.options import Faults, JsonOpt, OverwriteOpt, language, print_json
 from computenet.errors import InputError, Problem
 
 __all__ = ["match"]
@@ -67,27 +68,33 @@ def match(
         }  # fmt: skip
         _template(given, topology, overwrite, [name for name, v in unused.items() if v is not None])
         return
-    problems = []
-    if len(given) != 2:
-        problems.append(
-            Problem("match", " ".join(map(str, given)) or None, "needs two tables",
-                    "SUPPLY.csv DEMAND.csv, or --template [DIR]")
-        )  # fmt: skip
-    if overwrite and out is None:
-        problems.append(Problem("--overwrite", None, "is not used without --out", "--out DIR"))
-    if time_limit is not None and not time_limit > 0.0:
-        problems.append(Problem("--time-limit", time_limit, "is out of range", "above 0 s"))
-    if problems:
-        raise InputError(problems, "nothing was cleared")
     from computenet import study
     from computenet.results.storage import require_free
 
+    faults = Faults()
+    faults.check(len(given) == 2, "match", " ".join(map(str, given)) or None, "needs two tables",
+                 "SUPPLY.csv DEMAND.csv, or --template [DIR]")  # fmt: skip
+    faults.check(not overwrite or out is not None, "--overwrite", None, "is not used without --out",
+                 "--out DIR")  # fmt: skip
+    faults.check(time_limit is None or time_limit > 0.0, "--time-limit", time_limit,
+                 "is out of range", "above 0 s")  # fmt: skip
+    for option, price in (("--max-price", max_price), ("--carbon-price", carbon_price)):
+        faults.check(price is None or 0.0 <= price < math.inf, option, price, "is out of range",
+                     "a number of at least 0")  # fmt: skip
+    facts = None
+    if topology is not None:
+        with faults.gathered():
+            facts = study.load(topology)
     if out is not None:
-        require_free(out, overwrite=overwrite)
+        with faults.gathered():
+            require_free(out, overwrite=overwrite)
+    if faults.problems:
+        faults.problems += _table_problems([*given, None, None][:2], paths)
+    faults.refuse("nothing was cleared")
     outcome = study.match(
         given[0],
         given[1],
-        topology=topology,
+        topology=facts,
         paths=paths,
         max_price_cny_per_accelerator_h=max_price,
         carbon_cny_per_t=carbon_price or 0.0,
@@ -104,6 +111,20 @@ def match(
     from computenet.cli.show_match import print_match
 
     print_match(outcome, out, tongue)
+
+
+def _table_problems(given: list[Path | None], paths: Path | None) -> list[Problem]:
+    """Return what is wrong with the tables one by one, whatever they say of each other."""
+    from computenet.study.clearing import DEMAND, PATHS, SUPPLY
+    from computenet.study.clearing.tables import Faults as TableFaults
+    from computenet.study.clearing.tables import read_table
+
+    found = TableFaults()
+    names = (("supply", SUPPLY), ("demand", DEMAND), ("paths", PATHS))
+    for source, (name, columns) in zip([*given, paths], names, strict=True):
+        if source is not None:
+            read_table(source, name, columns, found)
+    return found.all()
 
 
 def _template(given: list[Path], topology: str | None, overwrite: bool, unused: list[str]) -> None:

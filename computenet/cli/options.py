@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from computenet.errors import InputError, Problem
+from computenet.errors import InputError, Problem, without_repeats
 
 if TYPE_CHECKING:
     from computenet.scenario import Scenario
@@ -76,6 +78,31 @@ AddressOpt = Annotated[
     typer.Option("--address", help="Ray cluster, HOST:PORT; by default one is started here."),
 ]
 ReplaceOpt = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+
+
+class Faults:
+    """Gathers the problems of several checks, so that all can be told at once."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Take the problems of an `InputError` raised within, and go on."""
+        try:
+            yield
+        except InputError as error:
+            self.problems += error.problems
+
+    def check(self, right: bool, path: str, value: object, message: str, allowed: str) -> None:
+        """Note a problem unless something is right."""
+        if not right:
+            self.problems.append(Problem(path, value, message, allowed))
+
+    def refuse(self, title: str) -> None:
+        """Raise `InputError` if there were problems."""
+        if self.problems:
+            raise InputError(without_repeats(self.problems), title)
 
 
 def overrides(pairs: list[str] | None) -> dict[str, object]:

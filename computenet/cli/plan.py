@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from computenet.cli.options import (
+    Faults,
     JsonOpt,
     OverwriteOpt,
     ScenarioArg,
@@ -108,7 +109,12 @@ def plan(
     if out is not None:
         require_free(out, overwrite=overwrite, mark="plan.json")
     near = 0.02 if within is None else within
-    loaded = study.load(scenario, overrides=overrides(pairs))
+    faults = Faults()
+    faults.check(stages is None or stages >= 1, "stages", stages, "is out of range", "at least 1")
+    faults.check(0.0 <= gap < 1.0, "gap", gap, "is out of range", "0 to below 1")
+    with faults.gathered():
+        loaded = study.load(scenario, overrides=overrides(pairs))
+    faults.refuse("nothing was planned")
     with _progress(status=not as_json) as report:
         outcome = study.plan(
             loaded,

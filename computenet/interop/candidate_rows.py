@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,7 @@ def template_lines(topology: TopologySpec) -> str:
 
 
 def read_rows(path: Path, problems: list[Problem]) -> list[Row]:
-    """Return the rows that are sound; what is wrong with the others is noted.
+    """Return the rows with the fields that can be used; what is wrong with the others is noted.
 
     Raises
     ------
@@ -135,8 +136,7 @@ def read_rows(path: Path, problems: list[Problem]) -> list[Row]:
     )
     if not raw:
         problems.append(Problem(str(path), None, "holds no candidate sites"))
-    rows = [_row(where, values, problems) for where, values in raw]
-    return [row for row in rows if row is not None]
+    return [_row(where, values, problems) for where, values in raw]
 
 
 def _lines(path: Path, text: str, problems: list[Problem]) -> list[tuple[str, dict[str, Any]]]:
@@ -185,6 +185,16 @@ def _features(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
             [Problem(str(path), None, "is no GeoJSON of features", "a FeatureCollection")],
             "file cannot be read",
         )
+    system = content.get("crs")
+    if system is not None and not _is_wgs_84(system):
+        told = system.get("properties") if isinstance(system, dict) else system
+        name = told.get("name", told) if isinstance(told, dict) else told
+        raise InputError(
+            [Problem(f"{path}: crs", name, "is not the reference system of GeoJSON",
+                     "WGS 84, longitude before latitude (urn:ogc:def:crs:OGC:1.3:CRS84), or no crs")
+            ],
+            "file cannot be read",
+        )  # fmt: skip
     out = []
     for number, feature in enumerate(features, 1):
         where = f"{path}: feature {number}"
@@ -203,9 +213,16 @@ def _features(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     return out
 
 
-def _row(where: str, raw: dict[str, Any], problems: list[Problem]) -> Row | None:
+def _is_wgs_84(system: Any) -> bool:
+    """Return whether a ``crs`` (GeoJSON 2008) names what RFC 7946 takes for granted."""
+    properties = system.get("properties") if isinstance(system, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
+    words = re.split(r"[:/#]+", str(name).upper())
+    return words[-1] == "CRS84" or (words[-1] in ("4326", "WGS84", "WGS 84"))
+
+
+def _row(where: str, raw: dict[str, Any], problems: list[Problem]) -> Row:
     values: dict[str, Any] = {}
-    before = len(problems)
     for name, column in COLUMNS.items():
         if name not in raw:
             if column.needed:
@@ -223,4 +240,4 @@ def _row(where: str, raw: dict[str, Any], problems: list[Problem]) -> Row | None
                        ("serving_share", "accelerator"), ("grade", "source")):  # fmt: skip
         if one in values and other not in raw:
             problems.append(Problem(f"{where}: {other}", None, f"is missing beside {one}"))
-    return Row(where, values) if len(problems) == before else None
+    return Row(where, values)

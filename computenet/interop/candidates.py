@@ -12,6 +12,7 @@ import numpy as np
 
 from computenet.errors import InputError, Problem, nearest
 from computenet.interop.candidate_rows import COLUMNS, Row, read_rows, template_lines
+from computenet.interop.odd_places import odd_places
 from computenet.interop.ways import Ways
 from computenet.network.distance import great_circle_km
 from computenet.scenario import LayoutSpec, load_scenario
@@ -50,6 +51,7 @@ def layout_from_sites(
     id: str | None = None,
     title: Name | Mapping[str, str] | None = None,
     source: str | None = None,
+    notes: list[str] | None = None,
 ) -> LayoutSpec:
     """Return the layout that adds the candidate sites of a file to a topology.
 
@@ -71,6 +73,9 @@ def layout_from_sites(
         Of the layout; after the file's name.
     source
         Behind the layout's numbers; the file's name.
+    notes
+        Takes what is odd about the rows and still used: sites far from all others, and two sites
+        at one point.
 
     Raises
     ------
@@ -84,8 +89,11 @@ def layout_from_sites(
         problems.append(Problem("links", links, "is out of range", "0 or more"))
     rows = read_rows(file, problems)
     _check(rows, base, problems)
+    odd = odd_places(rows, base, problems)
     if problems:
         raise InputError(problems, TITLE)
+    if notes is not None:
+        notes += odd
     ways = Ways.of(base)
     add: dict[str, list[dict[str, Any]]] = {"sites": [], "pools": [], "links": []}
     taken = {link.id for link in base.links}
@@ -136,7 +144,8 @@ def _check(rows: Sequence[Row], base: TopologySpec, problems: list[Problem]) -> 
             problems.append(Problem(f"{row.where}: id", name, "is in the topology already"))
         elif name in seen:
             problems.append(Problem(f"{row.where}: id", name, "stands in an earlier row"))
-        seen.add(str(name))
+        if name is not None:
+            seen.add(str(name))
 
 
 def _nearest_site(row: Row, base: TopologySpec, province: str) -> SiteSpec:

@@ -7,6 +7,10 @@ Sites are not joined: computenet moves work between them, not power.
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta, timezone
 from pathlib import Path
@@ -297,9 +301,24 @@ def _netcdf(tables: PypsaTables, path: Path) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         _csv(tables, Path(folder))
-        network = pypsa.Network()
-        network.import_from_csv_folder(folder)
         part = path.with_name(f".{path.name}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
-        network.export_to_netcdf(part)
+        with _quiet():
+            network = pypsa.Network()
+            network.import_from_csv_folder(folder)
+            network.export_to_netcdf(part)
         part.replace(path)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what PyPSA says of its own work, its warnings of changes to come included, to errors."""
+    logger = logging.getLogger("pypsa")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

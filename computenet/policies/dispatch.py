@@ -16,7 +16,7 @@ from computenet.optimization.solvers import SolverError
 from computenet.policies.dispatch_holds import JobHolds
 from computenet.policies.dispatch_limits import DispatchLimits
 from computenet.policies.dispatch_window import Horizon, WindowBuilder
-from computenet.policies.forecast import make_forecaster
+from computenet.policies.forecast import ForecastName, make_forecaster
 from computenet.policies.matching import MatchingPolicy
 from computenet.policies.outlook import OutlookName
 from computenet.policies.protocol import Plan, PriceRow, SystemView
@@ -76,7 +76,7 @@ class DispatchPolicy:
         self,
         window_h: Annotated[int, Field(ge=2, le=168)] = 24,
         every_h: Annotated[float, Field(gt=0.0, le=24.0)] = 1.0,
-        forecast: str = "seasonal",
+        forecast: ForecastName = "seasonal",
         hold_jobs: bool = True,
         pace_jobs: bool = False,
         tidal: bool = False,

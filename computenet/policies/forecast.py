@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator
 
 from computenet.errors import InputError, Problem, nearest
 from computenet.policies.protocol import SystemView
+from computenet.validation import one_of
 
 __all__ = [
     "Expected",
+    "ForecastName",
     "Forecaster",
     "Perfect",
     "Persistence",
@@ -145,6 +148,14 @@ def _registered() -> dict[str, EntryPoint]:
 def forecast_names() -> list[str]:
     """Return the names of all forecasts, built-in ones first."""
     return [*_BUILT_IN, *sorted(_registered())]
+
+
+def _known(name: str) -> str:
+    return one_of(name, forecast_names(), "names no forecast")
+
+
+#: A forecast by name, as a parameter of a policy.
+ForecastName = Annotated[str, AfterValidator(_known)]
 
 
 def make_forecaster(name: str) -> Forecaster:

@@ -67,7 +67,7 @@ def policy_classes(path: str | Path) -> dict[str, FilePolicy]:
     except SyntaxError as error:
         line = f"{where}: line {error.lineno}"
         raise InputError([Problem(line, None, f"is not Python: {error.msg}")], TITLE) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError([_raised(error, where, "running the file")], TITLE) from error
     kinds = {
         name: kind
@@ -121,7 +121,7 @@ def _faults(kind: type[Any], where: str) -> list[Problem]:
                         "a default for every parameter of the constructor")
             ]  # fmt: skip
         return [_raised(error, where, f"making {kind.__name__}")]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return [_raised(error, where, f"making {kind.__name__}")]
     try:
         check_policy(kind)
@@ -130,16 +130,18 @@ def _faults(kind: type[Any], where: str) -> list[Problem]:
             Problem(f"{path}: {p.path}", p.value, p.message, p.allowed, p.suggestion)
             for p in error.problems
         ]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return [_raised(error, where, f"{kind.__name__} in an example view")]
     return []
 
 
-def _raised(error: Exception, where: str, what: str) -> Problem:
+def _raised(error: Exception | SystemExit, where: str, what: str) -> Problem:
     """Tell where in the file an error came from."""
     lines = [
         frame.lineno for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename == where
     ]  # fmt: skip
     path = f"{where}: line {lines[-1]}" if lines else where
+    if isinstance(error, SystemExit):
+        return Problem(path, error.code, f"{what} ended the program (SystemExit)")
     return Problem(path, None, f"{what} raised {type(error).__name__}: {error}")

@@ -19,6 +19,7 @@ from computenet.optimization.gang import (
     place_gangs,
 )
 from computenet.optimization.solvers import SolverError
+from computenet.policies.forecast import ForecastName
 from computenet.policies.gang_costs import GangCosts, fitting_speed, gang_costs
 from computenet.policies.gang_moves import GangMoves
 from computenet.policies.matching import MatchingPolicy
@@ -79,7 +80,7 @@ class GangPolicy:
         least_accelerators: Annotated[float, Field(ge=1.0)] = 32.0,
         patience_h: Annotated[float, Field(gt=0.0)] = 0.25,
         fragment_cny_per_accelerator: Annotated[float, Field(ge=0.0)] = 0.1,
-        forecast: str = "persistence",
+        forecast: ForecastName = "persistence",
         miss_cny: Annotated[float, Field(ge=0.0)] = 0.0001,
         late_cny_per_accelerator_h: Annotated[float, Field(ge=0.0)] = 0.02,
         carbon_cny_per_t: Annotated[float, Field(ge=0.0)] = 0.0,

@@ -25,7 +25,7 @@ from computenet.policies.costs import (
     request_facility_mwh,
 )
 from computenet.policies.expected_cost import expected_cny
-from computenet.policies.forecast import make_forecaster
+from computenet.policies.forecast import ForecastName, make_forecaster
 from computenet.policies.link_limits import LinkLimits
 from computenet.policies.misses import excess_misses, idle_misses, prefill_s
 from computenet.policies.outlook import OutlookName
@@ -91,7 +91,7 @@ class MatchingPolicy:
 
     def __init__(
         self,
-        forecast: str = "persistence",
+        forecast: ForecastName = "persistence",
         miss_cny: Annotated[float, Field(ge=0.0)] = 0.0001,
         late_cny_per_accelerator_h: Annotated[float, Field(ge=0.0)] = 0.02,
         carbon_cny_per_t: Annotated[float, Field(ge=0.0)] = 0.0,

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from computenet.errors import InputError, Problem, nearest
 from computenet.policies.protocol import Policy
+from computenet.validation import problems_of
 
 __all__ = ["make_policy", "policy_names", "policy_parameters"]
 
@@ -95,15 +96,7 @@ def make_policy(name: str, parameters: Mapping[str, object]) -> Policy:
     try:
         checked = model.model_validate(given)
     except ValidationError as error:
-        problems += [
-            Problem(
-                "policy.parameters." + ".".join(str(part) for part in item["loc"]),
-                item["input"],
-                "cannot be used",
-                item["msg"].removeprefix("Input should be "),
-            )
-            for item in error.errors(include_url=False)
-        ]
+        problems += problems_of(error, given, model, prefix="policy.parameters")
         raise InputError(problems, "policy cannot be used") from error
     if problems:
         raise InputError(problems, "policy cannot be used")

@@ -20,14 +20,15 @@ _EN = {
     "read": "How to read it",
     "read_note": (
         "Figures are means over seeds, ± half of the {level} % confidence interval (Student's t). "
-        "“Against” is the difference of cost from the first policy over the same seeds; ~ marks a "
+        "“Against” is the difference of cost from {baseline} over the same seeds; ~ marks a "
         "difference that cannot be told from 0 (paired t). “Gap” is cost above the least that the "
         "work a run did can cost, even with perfect foresight; nothing says that it can be "
         "reached. “Above idle” is the same without what a network pays that does no work. "
         "Read cost together with completed work: a policy that leaves work undone pays less for "
         "energy. Decision times are wall time on the machine that ran."
     ),
-    "overview": "Cost by suite, against the first policy",
+    "overview": "Cost by suite, against {baseline}",
+    "first": "the first policy of each suite",
     "policy": "policy",
     "cost_cny": "cost, CNY",
     "against": "against {baseline}",
@@ -54,11 +55,12 @@ _ZH = {
     "read": "如何阅读",
     "read_note": (
         "各数值为多个随机种子的均值，± 为 {level}% 置信区间的半宽（t 分布）。“相对”为同一组种子下与"
-        "首个策略的成本差；~ 表示该差异与 0 无法区分（配对 t 检验）。“差距”为成本高出下界的比例："
+        "{baseline}的成本差；~ 表示该差异与 0 无法区分（配对 t 检验）。“差距”为成本高出下界的比例："
         "即使完全预知需求，完成该次运行同样的工作，成本也不会低于下界，但下界未必可达。“空载以上差距”"
         "不计网络空载也要支付的部分。成本应与作业完成率一并阅读：少完成工作，用电自然少。决策时间为运行机器上的实际耗时。"
     ),
-    "overview": "各套件相对首个策略的成本",
+    "overview": "各测试集相对{baseline}的成本",
+    "first": "各测试集首个策略",
     "policy": "策略",
     "cost_cny": "成本（元）",
     "against": "相对 {baseline}",
@@ -108,9 +110,13 @@ def render_bench(details: Mapping[str, Any], lang: Lang = "en") -> str:
     text = _TEXT[lang]
     suites: Mapping[str, Any] = details["suites"]
     level = f"{100.0 * details['confidence']:.0f}"
+    names = {suite["baseline"] for suite in suites.values()}
+    baseline = names.pop() if len(names) == 1 else text["first"]
+    note = text["read_note"].format(level=level, baseline=baseline)
+    overview = text["overview"].format(baseline=baseline)
     parts = [
-        section("read", text["read"], "", note=text["read_note"].format(level=level)),
-        section("overview", text["overview"], _overview(suites, lang)),
+        section("read", text["read"], "", note=note),
+        section("overview", overview, _overview(suites, lang)),
     ]
     parts += [_suite(number, name, suite, lang) for number, (name, suite) in _numbered(suites)]
     if details["skipped"]:

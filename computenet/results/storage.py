@@ -19,7 +19,14 @@ from computenet.results.streamed import StreamedTable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["complete_directory", "load_run", "require_free", "save_run", "write_text"]
+__all__ = [
+    "complete_directory",
+    "load_run",
+    "require_free",
+    "require_run",
+    "save_run",
+    "write_text",
+]
 
 #: A directory is a run when it holds this file, which is written last.
 MARK = "summary.json"
@@ -148,6 +155,33 @@ def save_run(
     return directory
 
 
+def require_run(directory: str | Path) -> Path:
+    """Return the path of a run directory.
+
+    Raises
+    ------
+    InputError
+        It is none, or files of it are missing.
+    """
+    root = Path(directory)
+    wanted = ["scenario.yaml", "manifest.json", MARK, *(f"{name}.parquet" for name in TABLES)]
+    if not root.is_dir():
+        what = "is a file, not a directory" if root.exists() else "is no directory"
+        raise InputError([Problem(str(root), None, what, "a run directory")], "run cannot be read")
+    missing = [name for name in wanted if not (root / name).is_file()]
+    if len(missing) == len(wanted):
+        raise InputError(
+            [Problem(str(root), None, "holds no run", "what simulate --out writes")],
+            "run cannot be read",
+        )
+    if missing:
+        raise InputError(
+            [Problem(str(root / name), None, "is missing") for name in missing],
+            f"{root} is not a run directory",
+        )
+    return root
+
+
 def load_run(directory: str | Path) -> Results:
     """Read a run directory back.
 
@@ -158,14 +192,7 @@ def load_run(directory: str | Path) -> Results:
     """
     from computenet.scenario import load_scenario
 
-    root = Path(directory)
-    wanted = ["scenario.yaml", "manifest.json", MARK, *(f"{name}.parquet" for name in TABLES)]
-    missing = [name for name in wanted if not (root / name).is_file()]
-    if missing:
-        raise InputError(
-            [Problem(str(root / name), None, "is missing") for name in missing],
-            f"{root} is not a run directory",
-        )
+    root = require_run(directory)
     try:
         summary = json.loads((root / MARK).read_text(encoding="utf-8"))
         manifest = json.loads((root / "manifest.json").read_text(encoding="utf-8"))

@@ -23,6 +23,7 @@ from computenet.scenario.problems import spec_problems
 from computenet.scenario.references import reference_problems
 from computenet.scenario.scenario import PolicySpec, Scenario
 from computenet.scenario.yaml_text import read_yaml
+from computenet.validation import find_item
 
 __all__ = ["dump_scenario", "load_scenario"]
 
@@ -44,11 +45,11 @@ def load_scenario(
         run with the workload ``national-week``. A layout alone is run as the built-in scenario of
         the topology it comes from, if that is built in, and like a topology alone otherwise.
     overrides
-        Values by dotted path; items of lists are named by their id, e.g.
-        ``topology.sites.zhongwei.pue``; what holds other fields is set before them. ``policy`` may
-        be a name alone: its parameters are those given here and, if it is the scenario's own, the
-        scenario's. A ``topology`` or ``workload`` given here may be a path relative to the working
-        directory.
+        Values by dotted path; items of lists are named by their id, name, accelerator or year, or
+        by their index, e.g. ``topology.sites.zhongwei.pue``; what holds other fields is set before
+        them. ``policy`` may be a name alone: its parameters are those given here and, if it is the
+        scenario's own, the scenario's. A ``topology`` or ``workload`` given here may be a path
+        relative to the working directory.
 
     Raises
     ------
@@ -64,35 +65,46 @@ def load_scenario(
             raw[part] = changes.pop(part)
             folders[part] = [Path(), folder]
     problems: list[Problem] = []
+    absent: list[str] = []
     for part, files in (
         ("topology", {**layout_files(), **topology_files()}),
         ("workload", workload_files()),
         ("planning", planning_files()),
     ):
         if part in raw:
+            before = len(problems)
             raw[part] = _resolve(part, raw[part], files, folders[part], problems, told)
+            if len(problems) > before:
+                absent.append(part)
     if isinstance(raw.get("policy"), str):
         raw["policy"] = {"name": raw["policy"]}
     # What holds other fields comes before them, whatever the order in which they were given.
     for path, value in sorted(changes.items(), key=lambda change: change[0].count(".")):
         if path == "policy" and isinstance(value, str):
             _name_policy(raw, value)
-        else:
+        elif path.partition(".")[0] not in absent:
             _override(raw, path, value, problems)
-    if problems:
-        raise InputError([*told, *problems], TITLE)
-    return _validated(raw, told)
+    return _validated(raw, [*told, *problems], absent)
 
 
-def _validated(raw: dict[str, Any], told: list[Problem]) -> Scenario:
-    """Return the scenario unless it, or a layout in it, has problems."""
+def _validated(raw: dict[str, Any], told: list[Problem], absent: list[str]) -> Scenario:
+    """Return the scenario unless it has problems, or some have been found before.
+
+    Parameters
+    ----------
+    absent
+        Parts that could not be read, of which nothing more is said.
+    """
     scenario: Scenario | None = None
     problems: list[Problem] = list(told)
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
-        problems += spec_problems(error, raw)
-    problems += reference_problems(raw)
+        problems += [
+            one for one in spec_problems(error, raw) if one.path.partition(".")[0] not in absent
+        ]
+    if not absent:
+        problems += reference_problems(raw)
     if problems or scenario is None:
         raise InputError(problems, TITLE)
     return scenario
@@ -193,14 +205,6 @@ def _resolve(
     return value
 
 
-def _key(item: Any) -> str | None:
-    if isinstance(item, dict):
-        for field in ("id", "name"):
-            if isinstance(item.get(field), str):
-                return str(item[field])
-    return None
-
-
 def _name_policy(raw: dict[str, Any], name: str) -> None:
     """Name the policy; it keeps its parameters if it is the scenario's own."""
     own = raw.get("policy")
@@ -216,15 +220,10 @@ def _override(raw: dict[str, Any], path: str, value: object, problems: list[Prob
         last = index == len(parts) - 1
         done = ".".join(parts[: index + 1])
         if isinstance(here, list):
-            keys = [_key(item) for item in here]
-            if part in keys:
-                at = keys.index(part)
-            elif part.isdigit() and int(part) < len(here):
-                at = int(part)
-            else:
-                named = [key for key in keys if key]
-                allowed = ", ".join(named) if named else f"0 to {len(here) - 1}"
-                problems.append(Problem(done, None, "names no item", allowed, nearest(part, named)))
+            at = find_item(here, part)
+            if not isinstance(at, int):
+                allowed = ", ".join(at) if at else f"0 to {len(here) - 1}"
+                problems.append(Problem(done, None, "names no item", allowed, nearest(part, at)))
                 return
             if last:
                 here[at] = value

@@ -7,6 +7,7 @@ from typing import Any
 
 from computenet.errors import Problem, nearest
 from computenet.scenario.topology import PARAMETERS
+from computenet.validation import item_key
 
 __all__ = ["reference_problems"]
 
@@ -272,7 +273,7 @@ def _planning(
         return out
     kinds = _names(_records(topology, "accelerators"))
     for index, chip in enumerate(_records(planning, "chips")):
-        path = f"planning.chips.{index}.accelerator"
+        path = f"planning.chips.{item_key(chip) or index}.accelerator"
         out += _unknown(path, chip.get("accelerator"), kinds, "accelerator of the topology")
     services = _names(_records(workload, "service_classes"), "name")
     jobs = _names(_records(workload, "job_classes"), "name")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from computenet.errors import InputError, Problem, nearest
+from computenet.errors import InputError, Problem, nearest, without_repeats
 from computenet.policies import Policy, policy_names
 from computenet.policies.from_file import FilePolicy, policy_classes
 from computenet.scenario.catalogue import suite_files
@@ -17,7 +17,7 @@ from computenet.study.bench_runs import Entrant, Task
 from computenet.study.comparing import check_policies
 from computenet.study.replays import Replay
 from computenet.study.runs import validate
-from computenet.study.suites import Suite, load_suite
+from computenet.study.suites import Suite, read_suite
 
 __all__ = ["Policies", "Preparation", "SuiteSource", "prepare_bench"]
 
@@ -70,33 +70,31 @@ def prepare_bench(
     problems: list[Problem] = []
     found: list[Suite] = []
     for source in chosen:
-        try:
-            found.append(load_suite(source))
-        except InputError as error:
-            problems += error.problems
+        suite, wrong = read_suite(source)
+        problems += wrong
+        if suite is not None:
+            found.append(suite)
     names = [suite.spec.name for suite in found]
     problems += [
         Problem("suite", name, "is named twice") for name in sorted(set(names))
-        if names.count(name) > 1
+        if names.count(name) > 1 and name != "-"
     ]  # fmt: skip
     if not chosen:
         problems.append(Problem("suite", None, "names no suite", ", ".join(suite_files())))
     if seeds is not None and seeds < 1:
         problems.append(Problem("seeds", seeds, "is out of range", "at least 1"))
     given, joining = _entrants(policies, policy_files, problems)
-    if problems:
-        raise InputError(problems, "nothing was run")
+    if given:
+        problems += _named(given, joining, "policies")
     skipped = {suite.spec.name: reason for suite in found if (reason := suite.missing())}
     if suites is not None and len(skipped) == len(found):
-        raise InputError(
-            [Problem(f"suite {name}", None, reason) for name, reason in skipped.items()],
-            "nothing was run",
-        )
+        problems += [Problem(f"suite {name}", None, reason) for name, reason in skipped.items()]
     kept = tuple(suite for suite in found if suite.spec.name not in skipped)
     entrants: dict[str, tuple[Entrant, ...]] = {}
     for suite in kept:
-        own = given or [Entrant(name, name) for name in suite.spec.policies]
-        problems += _named(own, joining, f"suite {suite.spec.name}: policies")
+        own = given or [Entrant(name, name) for name in dict.fromkeys(suite.spec.policies)]
+        if not given:
+            problems += _named(own, joining, f"{suite.where}: policies")
         entrants[suite.spec.name] = (*own, *joining)
         names = [entrant.name for entrant in entrants[suite.spec.name]]
         if baseline is not None and baseline not in names:
@@ -106,7 +104,7 @@ def prepare_bench(
             )  # fmt: skip
         problems += _scenarios(suite, [one.source for one in entrants[suite.spec.name]])
     if problems:
-        raise InputError(list(dict.fromkeys(problems)), "nothing was run")
+        raise InputError(without_repeats(problems), "nothing was run")
     return Preparation(
         suites=kept,
         seeds={suite.spec.name: _seeds(suite.spec.seeds, seeds) for suite in kept},
@@ -143,7 +141,7 @@ def _scenarios(suite: Suite, policies: Sequence[str | FilePolicy | Policy]) -> l
                 check_policies(list(dict.fromkeys(names)), parameters)
             except InputError as error:
                 found += error.problems
-        at = f"suite {suite.spec.name}" + (f", case {case.name}" if suite.spec.cases else "")
+        at = suite.where + (f", case {case.name}" if suite.spec.cases else "")
         problems += [replace(problem, path=f"{at}: {problem.path}") for problem in found]
     return problems
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from computenet.study.replays import Replay, prepare_replay
 from computenet.study.runs import load
 from computenet.workload.replay import ReplayOptions
 
-__all__ = ["TRACES", "CaseSpec", "Suite", "SuiteSpec", "load_suite"]
+__all__ = ["TRACES", "CaseSpec", "Suite", "SuiteSpec", "load_suite", "read_suite"]
 
 #: Names the folder that holds recorded traces.
 TRACES = "COMPUTENET_TRACES"
@@ -79,18 +79,6 @@ class SuiteSpec(Spec):
         default_factory=list, description="figures of a seed are means over them"
     )
 
-    @model_validator(mode="after")
-    def _once(self) -> SuiteSpec:
-        for field, names in (
-            ("seeds", [str(seed) for seed in self.seeds]),
-            ("policies", self.policies),
-            ("cases", [case.name for case in self.cases]),
-        ):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"{field}: {', '.join(twice)} stands there twice")
-        return self
-
 
 @dataclass(frozen=True, slots=True)
 class Suite:
@@ -102,10 +90,13 @@ class Suite:
         What the file says.
     folder
         Where its own files are looked for.
+    where
+        What problems call it: its file, or its name.
     """
 
     spec: SuiteSpec
     folder: Path
+    where: str
 
     @property
     def cases(self) -> list[CaseSpec]:
@@ -186,20 +177,72 @@ def load_suite(source: str | Path | Mapping[str, Any]) -> Suite:
     InputError
         With every problem found in the suite's own fields.
     """
+    suite, problems = read_suite(source)
+    if problems or suite is None:
+        raise InputError(problems, _TITLE)
+    return suite
+
+
+def read_suite(source: str | Path | Mapping[str, Any]) -> tuple[Suite | None, list[Problem]]:
+    """Return a suite and every problem of its own fields.
+
+    With problems the suite is only good for finding more of them: fields at fault are left out. It
+    is ``None`` where too little is left.
+    """
     folder = Path()
     if isinstance(source, Mapping):
         raw: Any = dict(source)
-        where = "suite"
+        where = f"suite {raw['name']}" if isinstance(raw.get("name"), str) else "suite"
     else:
-        path = _file(source)
-        raw, folder, where = read_yaml(path), path.parent, str(path)
+        try:
+            path = _file(source)
+            raw = read_yaml(path)
+        except InputError as error:
+            return None, list(error.problems)
+        built_in = str(source) in suite_files()
+        folder, where = path.parent, f"suite {source}" if built_in else str(path)
     if not isinstance(raw, dict) or any(not isinstance(key, str) for key in raw):
-        raise InputError([Problem(where, None, "holds no mapping of fields")], _TITLE)
+        return None, [Problem(where, None, "holds no mapping of fields")]
+    problems = _twice(raw)
     try:
-        spec = SuiteSpec.model_validate(raw)
+        spec: SuiteSpec | None = SuiteSpec.model_validate(raw)
     except ValidationError as error:
-        raise InputError(spec_problems(error, raw, SuiteSpec), f"{_TITLE}: {where}") from error
-    return Suite(spec, folder)
+        problems = [*spec_problems(error, raw, SuiteSpec), *problems]
+        spec = _what_is_left(raw, error)
+    told = [replace(one, path=f"{where}: {one.path}" if one.path else where) for one in problems]
+    return None if spec is None else Suite(spec, folder, where), told
+
+
+def _twice(raw: Mapping[str, Any]) -> list[Problem]:
+    """Return what stands twice in lists whose items are unique."""
+    problems: list[Problem] = []
+    for field in ("seeds", "policies", "cases"):
+        items = raw.get(field)
+        names = [
+            item.get("name") if isinstance(item, Mapping) else item
+            for item in (items if isinstance(items, list) else [])
+        ]
+        for name in dict.fromkeys(str(one) for one in names if isinstance(one, str | int)):
+            if [str(one) for one in names].count(name) > 1:
+                value = int(name) if field == "seeds" and name.isdigit() else name
+                problems.append(Problem(field, value, "stands there twice"))
+    return problems
+
+
+def _what_is_left(raw: Mapping[str, Any], error: ValidationError) -> SuiteSpec | None:
+    """Return a suite without its fields and cases at fault; what it must have is made up."""
+    wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
+    locs = [item["loc"] for item in error.errors() if len(item["loc"]) > 1]
+    cases = {loc[1] for loc in locs if loc[0] == "cases"}
+    left: dict[str, Any] = {"name": "-", "seeds": [0]}
+    left |= {field: {"en": "-", "zh": "-"} for field in ("title", "stresses")}
+    left |= {field: value for field, value in raw.items() if field not in wrong}
+    if isinstance(raw.get("cases"), list) and cases:
+        left["cases"] = [one for index, one in enumerate(raw["cases"]) if index not in cases]
+    try:
+        return SuiteSpec.model_validate(left)
+    except ValidationError:
+        return None
 
 
 PARAMETERS = "policy.parameters."

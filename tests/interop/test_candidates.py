@@ -116,6 +116,61 @@ def test_every_bad_row_is_told_at_once(tmp_path: Path) -> None:
         assert words in told, words
 
 
+def test_wrong_values_and_wrong_names_are_told_together(tmp_path: Path) -> None:
+    text = (
+        "id,latitude,longitude,it_capacity_mw,accelerator,count\n"
+        "a,101.8,36.6,10,,\nb,36.6,101.8,-0.2,unitt,8\nb,36.5,101.8,5,,\neast,36.6,101.7,5,,\n"
+    )
+    with pytest.raises(InputError) as caught:
+        layout_from_sites(write(tmp_path / "bad.csv", text), topology="two-hubs")
+    told = {one.path.partition(": ")[2]: one.message for one in caught.value.problems}
+    assert told == {
+        "line 2: latitude": "cannot be used",
+        "line 3: it_capacity_mw": "cannot be used",
+        "line 3: accelerator": "names no accelerator of the topology",
+        "line 4: id": "stands in an earlier row",
+        "line 5: id": "is in the topology already",
+    }
+
+
+def test_places_that_can_hardly_be_meant(tmp_path: Path) -> None:
+    """Swapped coordinates are an error; far sites and two at one point are worth a note."""
+    head = "id,latitude,longitude,it_capacity_mw\n"
+    path = write(tmp_path / "swapped.csv", head + "urumqi,87.6,43.8,10\n")
+    with pytest.raises(InputError, match="swapped") as caught:
+        layout_from_sites(path)
+    assert caught.value.problems[0].suggestion == "latitude 43.8, longitude 87.6"
+    notes: list[str] = []
+    path = write(tmp_path / "odd.csv", head + "null,0,0,10\na,43.8,87.6,10\nb,43.8,87.6,10\n")
+    layout_from_sites(path, notes=notes)
+    assert len(notes) == 2
+    assert "line 2: is" in notes[0]
+    assert "same point as site a" in notes[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("urn:ogc:def:crs:OGC:1.3:CRS84", True),
+        ("EPSG:4326", True),
+        ("urn:ogc:def:crs:EPSG::4490", False),
+        ("EPSG:3857", False),
+    ],
+)
+def test_a_foreign_reference_system_is_refused(tmp_path: Path, name: str, right: bool) -> None:
+    point = {"type": "Point", "coordinates": [87.6, 43.8]}
+    one = {"type": "Feature", "geometry": point, "properties": {"id": "a", "it_capacity_mw": 9}}
+    content = {"type": "FeatureCollection", "features": [one],
+               "crs": {"type": "name", "properties": {"name": name}}}  # fmt: skip
+    path = write(tmp_path / "x.geojson", json.dumps(content))
+    if right:
+        layout_from_sites(path)
+        return
+    with pytest.raises(InputError, match="CRS84") as caught:
+        layout_from_sites(path)
+    assert caught.value.problems[0].value == name
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("", "holds no candidate"), ("{]", "not valid JSON"), ('{"type": "Point"}', "no GeoJSON")],

@@ -87,6 +87,42 @@ def test_unknown_names_and_parameters_are_all_reported() -> None:
         make_policy("random", {"seed": 1})
 
 
+@pytest.mark.parametrize(
+    ("name", "parameter", "value", "said"),
+    [
+        ("fair", "measure", "maxmin", ("max-min, proportional, drf, or a number", "mean: max-min")),
+        ("fair", "measure", -3, ("max-min, proportional, drf, or a number",)),
+        ("fair", "headroom", 2, ("at most 1",)),
+        ("fair", "respect_circle", "maybe", ("yes or no",)),
+        ("gang", "moves", "tru", ("yes or no", "did you mean: true")),
+        ("dispatch", "forecast", None, ("is empty", "a text")),
+        ("dispatch", "window_h", "long", ("a whole number from 2 to 168",)),
+    ],
+)
+def test_a_wrong_parameter_is_one_problem_in_words_of_the_user(
+    name: str, parameter: str, value: object, said: tuple[str, ...]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        make_policy(name, {parameter: value})
+    (problem,) = caught.value.problems
+    assert problem.path == f"policy.parameters.{parameter}"
+    text = "\n".join(problem.lines())
+    assert all(words in text for words in said), text
+    assert "valid" not in text
+
+
+def test_an_unknown_forecast_is_told_beside_other_parameters() -> None:
+    for name in ("dispatch", "matching", "gang"):
+        with pytest.raises(InputError) as caught:
+            make_policy(name, {"forecast": "perfct", "miss_cny": -1, "peek_hours": 2})
+        told = {problem.path: problem.suggestion for problem in caught.value.problems}
+        assert told == {
+            "policy.parameters.forecast": "perfect",
+            "policy.parameters.miss_cny": None,
+            "policy.parameters.peek_hours": "peak_hours",
+        }
+
+
 def test_greedy_fills_the_best_and_goes_on() -> None:
     score = np.asarray([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
     shares = greedy_shares(

@@ -153,3 +153,69 @@ def test_overrides_reach_items_by_name() -> None:
     assert changed.topology.sites[1].pue == 1.1
     assert changed.policy.name == "cheapest"
     assert changed.days == 2
+
+
+def test_every_mistake_is_told_once_and_in_words_of_the_user() -> None:
+    """Branches of a type are one problem; no word of the library that checks types."""
+    found = problems_of(
+        {
+            "policy.parameters.forecast": None,
+            "workload.vouchers": [1],
+            "workload.job_classes.short.sizes": {"a": None},
+            "planning.targets.budget_cny": [1e6, "abc"],
+            "planning.targets.carbon_cap_kt": "abc",
+            "planning.pv.capx_cny_per_kw": 1.0,
+            "run.on_outage": "mve",
+            "events": [{}],
+        }
+    )
+    assert set(found) == {
+        "policy.parameters.forecast",
+        "workload.vouchers",
+        "workload.job_classes.short.sizes.a",
+        "planning.targets.budget_cny.1",
+        "planning.targets.carbon_cap_kt",
+        "planning.pv.capx_cny_per_kw",
+        "run.on_outage",
+        "events.0.kind",
+    }
+    assert "yes or no, a number, or a text" in found["policy.parameters.forecast"]
+    assert "a mapping with the fields share, budget_cny" in found["workload.vouchers"]
+    assert "a whole number" in found["workload.job_classes.short.sizes.a"]
+    assert "a number of at least 0" in found["planning.targets.budget_cny.1"]
+    assert "a number of at least 0 or a list" in found["planning.targets.carbon_cap_kt"]
+    assert "did you mean: move" in found["run.on_outage"]
+    assert "site-outage, link-cut" in found["events.0.kind"]
+    for words in found.values():
+        assert not any(bad in words for bad in ("valid", "constrained", "instance", "literal["))
+
+
+def test_a_misspelt_field_is_not_missing_as_well() -> None:
+    event = {"kind": "link-cut", "link": "east-west", "at_h": 1, "duration": 1}
+    found = problems_of({"events": [event]})
+    assert set(found) == {"events.0.duration"}
+    assert "did you mean: duration_h" in found["events.0.duration"]
+
+
+def test_items_of_planning_lists_have_names_and_other_faults_are_told_beside() -> None:
+    found = problems_of(
+        {
+            "planning.chips.unit.price_cny": -5,
+            "planning.chips.untt.price_cny": 5,
+            "planning.days": -3,
+            "topology": "two-hbs",
+            "run.sampling": 0,
+        }
+    )
+    assert set(found) == {
+        "planning.chips.unit.price_cny", "planning.chips.untt", "planning.days", "topology",
+        "run.sampling",
+    }  # fmt: skip
+    assert "did you mean: unit" in found["planning.chips.untt"]
+    scenario = load_scenario("two-hubs", {"planning.chips.unit.price_cny": 5})
+    assert scenario.planning is not None
+    assert scenario.planning.chips[0].price_cny == 5
+    year = scenario.planning.stages[0].year
+    changed = load_scenario("two-hubs", {f"planning.stages.{year}.years": 0.5})
+    assert changed.planning is not None
+    assert changed.planning.stages[0].years == 0.5

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import yaml
 
 import computenet as cn
 from computenet.compiled import CompiledScenario
@@ -244,6 +245,57 @@ def test_parameters_of_a_suite_are_for_the_policies_that_have_them() -> None:
     assert cn.simulate(scenario).summary["cost"]["total_cny"] == costs[1]["nearest"]
 
 
+def test_problems_of_all_suites_are_told_at_once_and_name_their_file(tmp_path: Path) -> None:
+    bad = {
+        **TINY,
+        "dayz": 1,
+        "seeds": [1, 1, -2],
+        "policies": ["nearst", "cheapest", "cheapest"],
+        "overrides": {"run.smpling": 3},
+        "cases": [{"name": "usual"}, {"name": "usual"}, {"name": "c", "job_class": "x"}],
+    }
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(bad), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        prepare_bench([path, "diurnl"], seeds=0)
+    told = [(problem.path, problem.value) for problem in caught.value.problems]
+    assert len(told) == len(set(told))
+    assert set(told) == {
+        (f"{path}: dayz", 1),
+        (f"{path}: seeds.2", -2),
+        (f"{path}: cases.c", None),
+        (f"{path}: seeds", 1),
+        (f"{path}: policies", "cheapest"),
+        (f"{path}: cases", "usual"),
+        (f"{path}: policies", "nearst"),
+        (f"{path}, case usual: run.smpling", 3),
+        ("suite", "diurnl"),
+        ("seeds", 0),
+    }
+    with pytest.raises(InputError) as caught:
+        prepare_bench("diurnl", policies=["foo"])
+    assert {problem.value for problem in caught.value.problems} == {"diurnl", "foo"}
+
+
+def test_page_and_table_name_the_baseline(
+    done: cn.Benchmark, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from computenet.cli.bench import _print
+
+    details = done.details()
+    details["suites"]["tiny"]["baseline"] = "cheapest"
+    assert "Cost by suite, against cheapest" in render_bench(details)
+    assert "difference of cost from cheapest" in render_bench(details)
+    assert "首个策略" not in render_bench(details, "zh")
+    assert "相对cheapest的成本" in render_bench(details, "zh")
+    one = replace(done.suites["tiny"], baseline="cheapest")
+    _print(replace(done, suites={"tiny": one}), None)
+    told = capsys.readouterr().out
+    assert "against cheapest" in told
+    assert "the difference from cheapest" in told
+    assert "first" not in told
+
+
 def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
     code = "from computenet.cli.main import run\nif __name__ == '__main__': run()"
     return subprocess.run(
@@ -284,6 +336,37 @@ def test_broken_policy_file_is_told(text: str, words: str, tmp_path: Path) -> No
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=words):
         cn.bench(TINY, policy_files=[path])
+
+
+EXITS = """
+class P:
+    def __init__(self): {made}
+    def reset(self, compiled, draw): {reset}
+    def plan(self, view): {plan}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('import sys\nprint("hello")\nsys.exit(3)\n', 3),
+        (EXITS.format(made="raise SystemExit(7)", reset="pass", plan="pass"), 3),
+        (EXITS.format(made="pass", reset="raise SystemExit(7)", plan="pass"), 4),
+        (EXITS.format(made="pass", reset="pass", plan="raise SystemExit(7)"), 5),
+    ],
+)
+def test_a_policy_file_that_ends_the_program_is_told_with_its_line(
+    tmp_path: Path, text: str, line: int
+) -> None:
+    path = tmp_path / "ends.py"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="ended the program") as caught:
+        prepare_bench(TINY, policy_files=[path])
+    (problem,) = caught.value.problems
+    assert f"line {line}" in problem.path
+    path.write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        prepare_bench(TINY, policy_files=[path])
 
 
 def test_broken_policy_file_is_one_block_and_exit_2(tmp_path: Path) -> None:

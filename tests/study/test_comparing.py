@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import computenet as cn
+from computenet.cli.main import app
 from computenet.errors import InputError
 from computenet.study.comparison import _millions, _sized
+from computenet.study.sweeps.sweeping import _check_engine
 
 
 @pytest.mark.parametrize(
@@ -97,3 +101,33 @@ def test_parameters_that_no_policy_has_or_can_take_are_told_together() -> None:
 def test_what_is_no_policy_is_told(policies: Any) -> None:
     with pytest.raises(InputError, match="polic"):
         cn.compare("two-hubs", policies)
+
+
+def test_policies_and_fields_at_fault_are_told_at_once() -> None:
+    words = ["compare", "two-hubs", "--policies", "neerest", "--days", "-1"]
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert {problem.path for problem in caught.value.problems} == {"days", "policy.name"}
+
+
+def test_a_directory_that_does_not_exist_is_one_problem(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    words = ["compare", str(tmp_path / "nodir"), str(tmp_path / "empty")]
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert [(one.path, one.message) for one in caught.value.problems] == [
+        (str(tmp_path / "nodir"), "is no directory"),
+        (str(tmp_path / "empty"), "holds no run"),
+    ]
+
+
+def test_options_and_fields_of_a_plan_at_fault_are_told_at_once() -> None:
+    words = ["plan", "two-hubs", "--gap", "-1", "--stages", "0", "--set", "planning.days=-3"]
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert {one.path for one in caught.value.problems} == {"gap", "stages", "planning.days"}
+
+
+def test_workers_of_a_sweep_may_be_none() -> None:
+    with pytest.raises(InputError, match="0 = in this process"):
+        _check_engine("local", None, -2)

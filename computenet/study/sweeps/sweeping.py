@@ -218,8 +218,10 @@ def _check_engine(engine: str, address: str | None, workers: int | None) -> None
         )
     if address is not None and engine != "ray":
         problems.append(Problem("--address", address, "is used with --engine ray only"))
-    if workers is not None and workers < (0 if engine == "local" else 1):
-        problems.append(Problem("--workers", workers, "is out of range", "at least 1"))
+    least = 0 if engine == "local" else 1
+    if workers is not None and workers < least:
+        allowed = "at least 1" if least else "0 = in this process, or at least 1"
+        problems.append(Problem("--workers", workers, "is out of range", allowed))
     if problems:
         raise InputError(problems, "nothing was run")
     if engine == "ray":
