@@ -37,7 +37,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         load_scenario(
             "china-2025",
             {
-                "planning.chips.ascend_910x": "ascend_910x",
+                "planning.chips.0.accelerator": "ascend_910x",
                 "planning.demand.by_class": {"chatt": 0.5},
                 "planning.targets.latency_coverage_min": {"realtme": 0.5},
                 "planning.sites.closed": ["nowhere"],
@@ -45,7 +45,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
             },
         )
     assert paths_of(caught.value) == {
-        "planning.chips.ascend_910x", "planning.demand.by_class.chatt",
+        "planning.chips.ascend_910x.accelerator", "planning.demand.by_class.chatt",
         "planning.targets.latency_coverage_min.realtme", "planning.sites.closed.nowhere",
         "planning.discount_rate",
     }  # fmt: skip
