@@ -25,6 +25,9 @@ __all__ = [
     "targets_table",
 ]
 
+#: The target that is no decision of a plan: it follows from the data.
+PUE = "PUE"
+
 #: Alternatives whose IT differs by less than this part of all IT are the same layout.
 SAME = 1e-4
 
@@ -86,7 +89,12 @@ def cards(view: PlanView, word: PlanWords) -> str:
     year = energy[energy["stage"] == last]
     used = float(year[["import_gwh", "own_gwh", "today_gwh"]].to_numpy().sum())
     targets = view.tables["targets"]
+    given = targets[targets["target"] == PUE]
+    targets = targets[targets["target"] != PUE]
     met = int(targets["met"].sum())
+    pue = ""
+    if len(given):
+        pue = word("met_pue", met=int(given["met"].sum()), of=len(given))
     status = word.or_own("status_", view.status)
     return deck([
         (word("cost"), amount(view.objective_cny, word),
@@ -104,7 +112,7 @@ def cards(view: PlanView, word: PlanWords) -> str:
         (word("carbon", stage=last),
          word("tonnes", value=compact(1e3 * float(year["emissions_kt"].sum()), lang)),
          word("carbon_sub", power=compact((1e3 if lang == "en" else 1e6) * used, lang)), ""),
-        (word("met"), f"{met} / {len(targets)}", word("met_sub"),
+        (word("met"), f"{met} / {len(targets)}", word("met_sub") + pue,
          "" if met == len(targets) else "bad"),
     ])  # fmt: skip
 
@@ -185,7 +193,7 @@ def _value(target: str, value: float, word: PlanWords) -> str:
         return money(value, word.lang)
     if target == "emissions, kt":
         return plain(value, decimals([value]))
-    if target == "PUE":
+    if target == PUE:
         return plain(value, 3)
     return share(value)
 
@@ -214,7 +222,7 @@ def targets_table(view: PlanView, names: Names, titles: dict[str, str], word: Pl
         if abs(points) < 5e-5:
             points = 0.0
         sign = "+" if points > 0.0 else ""
-        margin = plain(points, 3) if name == "PUE" else share(points)
+        margin = plain(points, 3) if name == PUE else share(points)
         return [
             escape(word.or_own("target_", name)), escape(str(row["stage"])),
             _place(str(row["where"]), names, titles, word), _value(name, row["limit"], word),
@@ -223,7 +231,7 @@ def targets_table(view: PlanView, names: Names, titles: dict[str, str], word: Pl
         ]  # fmt: skip
 
     worst = table.loc[table.groupby("target", sort=False)["margin"].idxmin()]
-    missed = table[~table["met"] & ~table.index.isin(worst.index)]
+    missed = table[~table["met"] & ~table.index.isin(worst.index) & (table["target"] != PUE)]
     first = [*worst.to_dict("records"), *missed.to_dict("records")]
     every = view.rows("targets")
     fold = escape(word("targets_all", n=len(every)))

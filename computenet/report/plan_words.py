@@ -55,6 +55,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "met": ("Targets met", "达标项"),
     "met_sub": ("in the plan's own figures, each site and stage",
                 "按规划数值，逐站点、逐阶段"),
+    "met_pue": ("; besides, PUE caps {met} of {of}, which follow from the data",
+                "；另有 PUE 上限 {met} / {of}（由数据决定）"),
     "status_optimal": ("the gap asked for", "达到要求的间隙"),
     "status_time limit": ("time limit", "到达时限"),
     "status_search ended": ("search ended", "搜索结束"),
