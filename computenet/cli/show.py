@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["print_comparison", "print_facts", "print_listing", "print_summary", "progress"]
 
+#: Space that a table without lines has around each column.
+GAP = 2
+
 
 def print_listing(listing: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
     """Print what is built in, a table a kind."""
@@ -233,12 +236,27 @@ def _percentiles(values: Mapping[str, float | None]) -> str:
 
 
 def print_comparison(comparison: Comparison, out: Path | None) -> None:
-    """Print runs side by side."""
-    console = Console(highlight=False)
-    table = Table("", *[escape(name) for name in comparison.runs], box=None)
-    for row in comparison.rows():
-        table.add_row(row.name, *row.values)
-    console.print(table)
+    """Print runs side by side; below each other where a terminal is too narrow for all of them."""
+    names, rows = list(comparison.runs), comparison.rows()
+    widths = [
+        max(len(name), *(len(row.values[at]) for row in rows)) + GAP
+        for at, name in enumerate(names)
+    ]
+    first = max(len(row.name) for row in rows) + GAP
+    wide = first + sum(widths)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else max(wide, 80))
+    at = 0
+    while at < len(names):
+        end = at + 1
+        while end < len(names) and first + sum(widths[at : end + 1]) <= console.width:
+            end += 1
+        table = Table("", *[escape(name) for name in names[at:end]], box=None)
+        for row in rows:
+            table.add_row(row.name, *row.values[at:end])
+        if at:
+            console.print()
+        console.print(table)
+        at = end
     console.print(escape(comparison.bound_line()))
     if out is not None:
         console.print(f"comparison: {escape(str(out))}")

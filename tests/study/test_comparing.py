@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,26 @@ def test_options_and_fields_of_a_plan_at_fault_are_told_at_once() -> None:
 def test_workers_of_a_sweep_may_be_none() -> None:
     with pytest.raises(InputError, match="0 = in this process"):
         _check_engine("local", None, -2)
+
+
+@pytest.mark.parametrize("columns", [0, 60, 80, 200])
+def test_a_comparison_can_be_read_whatever_the_width(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`columns`: of a terminal; 0 = a file, which gets all in one table."""
+    from computenet.cli.show import print_comparison
+
+    base = cn.compare("two-hubs", ["nearest", "cheapest"], bound=False)
+    names = [f"policy-number-{at}" for at in range(9)]
+    many = cn.Comparison(dict.fromkeys(names, base.runs["nearest"]))
+    if columns:
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
+    print_comparison(many, None)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    (row,) = [one for one in base.rows() if one.name == "cost, million CNY"]
+    assert shown.count(row.values[0]) >= len(names)
+    assert all(name in shown for name in names)
+    tables = shown.count("cost, million CNY")
+    assert tables == 1 if columns in (0, 200) else tables > 1
+    assert max(map(len, shown.splitlines())) <= (columns or 999)
