@@ -244,7 +244,9 @@ def print_comparison(comparison: Comparison, out: Path | None) -> None:
     ]
     first = max(len(row.name) for row in rows) + GAP
     wide = first + sum(widths)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else max(wide, 80))
+    said = comparison.bound_line()
+    # A file is not wrapped at all.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else max(wide, len(said)))
     at = 0
     while at < len(names):
         end = at + 1
@@ -257,7 +259,7 @@ def print_comparison(comparison: Comparison, out: Path | None) -> None:
             console.print()
         console.print(table)
         at = end
-    console.print(escape(comparison.bound_line()))
+    console.print(escape(said))
     if out is not None:
         console.print(f"comparison: {escape(str(out))}")
 
