@@ -73,10 +73,11 @@ def given_policies(policies: str | Policy | Sequence[str | Policy]) -> list[str 
     Raises
     ------
     InputError
-        Something is neither a name nor a policy, or there is nothing.
+        Something is neither a name nor a policy.
     """
-    listed = isinstance(policies, Sequence) and not isinstance(policies, str)
-    every: Sequence[Any] = policies if listed else [policies]  # type: ignore[assignment]
+    every: list[Any] = [policies]
+    if isinstance(policies, Sequence) and not isinstance(policies, str):
+        every = list(policies)
     out: list[str | Policy] = []
     problems: list[Problem] = []
     for one in every:

@@ -105,11 +105,15 @@ def test_whole_openings_need_more_than_openings_in_part() -> None:
     assert whole.excess > 1.1 * part.excess
 
 
-def test_a_solve_without_an_answer_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def kept_relaxation() -> tuple[HotModel, float]:
+    """Return a kept model without whole numbers, and its optimum."""
     model = whole_model(random_problem(0)).model
     model = replace(model, integer=np.zeros(model.n, dtype=np.bool_))
-    right = solve(model, "highs").objective
-    hot = HotModel(model, method="simplex")
+    return HotModel(model, method="simplex"), solve(model, "highs").objective
+
+
+def test_a_solve_without_an_answer_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    hot, right = kept_relaxation()
     real, lost = hot._highs.getModelStatus, [0]
 
     def unsure() -> object:
@@ -128,10 +132,7 @@ def test_a_solve_without_an_answer_is_tried_again(monkeypatch: pytest.MonkeyPatc
 def test_a_solution_that_does_not_keep_to_the_model_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = whole_model(random_problem(0)).model
-    model = replace(model, integer=np.zeros(model.n, dtype=np.bool_))
-    right = solve(model, "highs").objective
-    hot = HotModel(model, method="simplex")
+    hot, right = kept_relaxation()
     real, wrong = hot._highs.getSolution, [1]
 
     def off() -> object:
