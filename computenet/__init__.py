@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from computenet.errors import ComputenetError, InputError, RunError
     from computenet.interop import export, layout_from_sites
     from computenet.policies import Plan, Policy, SystemView, check_policy
     from computenet.results import Results, load_run
@@ -52,12 +53,15 @@ __version__ = "0.1.0"
 _HOME = {
     "Benchmark": "computenet.study",
     "Comparison": "computenet.study",
+    "ComputenetError": "computenet.errors",
+    "InputError": "computenet.errors",
     "LayoutSpec": "computenet.scenario",
     "MatchOutcome": "computenet.study",
     "Plan": "computenet.policies",
     "PlanOutcome": "computenet.study",
     "Policy": "computenet.policies",
     "Results": "computenet.results",
+    "RunError": "computenet.errors",
     "Scenario": "computenet.scenario",
     "StudyOutcome": "computenet.study",
     "SystemView": "computenet.policies",
@@ -89,12 +93,15 @@ _HOME = {
 __all__ = [
     "Benchmark",
     "Comparison",
+    "ComputenetError",
+    "InputError",
     "LayoutSpec",
     "MatchOutcome",
     "Plan",
     "PlanOutcome",
     "Policy",
     "Results",
+    "RunError",
     "Scenario",
     "StudyOutcome",
     "SystemView",

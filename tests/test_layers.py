@@ -12,6 +12,7 @@ ROOT = Path(computenet.__file__).parent
 #: What each part may import, besides itself. A name not listed here may not exist.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "arguments": {"errors"},
     "wording": set(),
     "validation": {"wording", "errors"},
     "streams": set(),
@@ -41,8 +42,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     "report": {"results", "scenario", "units", "errors"},
     "study": {
-        "simulation", "optimization", "policies", "results", "report", "scenario", "workload",
-        "compilation", "compiled", "energy", "network", "engines", "streams", "units", "errors",
+        "arguments", "simulation", "optimization", "policies", "results", "report", "scenario",
+        "workload", "compilation", "compiled", "energy", "network", "engines", "streams", "units",
+        "errors",
     },
     "interop": {
         "results", "scenario", "compilation", "compiled", "network", "units", "errors",

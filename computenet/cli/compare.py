@@ -137,6 +137,10 @@ def _run(
             changes, parameters = _apart(changes)
         with faults.gathered():
             study.check_policies(policies, parameters)
+    with faults.gathered():
+        study.check_shocks(shocks or [])
+    with faults.gathered():
+        study.check_layouts(layouts or [])
     changes |= {"days": days} if days is not None else {}
     changes |= {"seed": seed} if seed is not None else {}
     with faults.gathered():

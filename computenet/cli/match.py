@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from computenet.cli.options import Faults, JsonOpt, OverwriteOpt, language, print_json
 from computenet.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from computenet.scenario import Scenario
 
 __all__ = ["match"]
 
@@ -84,7 +88,7 @@ def match(
     facts = None
     if topology is not None:
         with faults.gathered():
-            facts = study.load(topology)
+            facts = _facts(topology)
     if out is not None:
         with faults.gathered():
             require_free(out, overwrite=overwrite)
@@ -113,6 +117,20 @@ def match(
     print_match(outcome, out, tongue)
 
 
+def _facts(topology: str) -> Scenario:
+    """Return the scenario behind ``--topology``, which is what is said to be wrong with it."""
+    from computenet import study
+
+    try:
+        return study.load(topology)
+    except InputError as error:
+        problems = [
+            replace(one, path="--topology") if one.path == "scenario" else one
+            for one in error.problems
+        ]
+        raise InputError(problems, error.title) from error
+
+
 def _table_problems(given: list[Path | None], paths: Path | None) -> list[Problem]:
     """Return what is wrong with the tables one by one, whatever they say of each other."""
     from computenet.study.clearing import DEMAND, PATHS, SUPPLY
@@ -139,7 +157,7 @@ def _template(given: list[Path], topology: str | None, overwrite: bool, unused: 
         raise InputError(problems, "nothing was written")
     from computenet import study
 
-    made = study.match_template(topology)
+    made = study.match_template(None if topology is None else _facts(topology))
     if given:
         for path in made.save(given[0], overwrite=overwrite):
             typer.echo(str(path))

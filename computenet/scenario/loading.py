@@ -114,6 +114,11 @@ def _raw(source: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], Path, 
     """Return a raw scenario, the folder its paths are relative to, and problems of its layout."""
     if isinstance(source, Mapping):
         return _whole(copy.deepcopy(dict(source)), "scenario", Path())
+    if not isinstance(source, (str, Path)):
+        raise InputError(
+            [Problem("scenario", source, "has the wrong form", "a name, a file or a mapping")],
+            TITLE,
+        )
     files = {**layout_files(), **scenario_files()}
     path = _file(source, "scenario", files, [Path()])
     content = read_yaml(path)

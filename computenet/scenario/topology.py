@@ -139,7 +139,9 @@ class SiteSpec(Sourced):
         description="side of the east-west programme, or a metro site near its users"
     )
     role_text: str = Field(default="", description="what the site is for, in words")
-    it_capacity_mw: Positive = Field(description="IT power that halls hold, MW")
+    it_capacity_mw: Annotated[float, Field(gt=0, le=100_000)] = Field(
+        description="IT power that halls hold, MW"
+    )
     pue: Pue = Field(description="annual mean facility energy over IT energy")
     water_l_per_kwh: NonNegative = Field(description="water use effectiveness, L per kWh of IT")
     green_contract_share: Share = Field(

@@ -86,11 +86,12 @@ def demand_of(
     recorded: ReplayDemand | None,
     stream_over: int = STREAM_OVER,
     shared: bool = False,
+    one_core: bool = False,
 ) -> Demand:
     """Return the demand of a run.
 
     Over so many jobs expected, they come in chunks of time; requests of a run that is `shared` are
-    left to its workers.
+    left to its workers. With `one_core` nothing is drawn ahead in another thread.
     """
     if recorded is not None:
         if shared:
@@ -154,16 +155,22 @@ def demand_of(
         )
 
     make = request_maker(scenario, compiled)
-    arrivals = None if shared else SourceAhead(make())
+    arrivals: Source | None = None
+    if not shared:
+        arrivals = make() if one_core else SourceAhead(make())
     a_day = sum(law.rate_per_day for law in laws)
     if a_day * scenario.days <= stream_over or not _may_stream(compiled):
         table = _job_table(jobs().before(np.inf), names, 0)
         return Demand(table, arrivals, expected, make_requests=make)
     length_s = 3600.0 * max(round(24.0 * JOBS_A_CHUNK / a_day), 1)
-    chunks = ahead(lambda: _job_tables(jobs(), names, length_s))
+
+    def tables() -> Iterator[tuple[JobTable, float]]:
+        return _job_tables(jobs(), names, length_s)
+
+    chunks = tables() if one_core else ahead(tables)
     return Demand(
         JobTable.empty(names), arrivals, expected, chunks,
-        lambda: (table for table, _ in _job_tables(jobs(), names, length_s)), make,
+        lambda: (table for table, _ in tables()), make,
     )  # fmt: skip
 
 

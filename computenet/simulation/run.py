@@ -45,6 +45,7 @@ def run_scenario(
     workers: int = 1,
     engine: str = "local",
     address: str | None = None,
+    one_core: bool = False,
 ) -> Results:
     """Simulate a scenario under a policy.
 
@@ -69,6 +70,9 @@ def run_scenario(
         Who share the request queues; changes no result. One = this process alone, unless by Ray.
     engine, address
         What the workers are, and a Ray cluster's address: see `computenet.sharding.hire`.
+    one_core
+        Draw nothing ahead on a second core, for runs of which there are many at a time; changes no
+        result.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def run_scenario(
     try:
         compiled = compile_scenario(scenario)
         lap("compile")
-        work = demand_of(scenario, compiled, demand, stream_over, transport is not None)
+        work = demand_of(scenario, compiled, demand, stream_over, transport is not None, one_core)
         lap("demand")
         sink = None if work.later_jobs is None else JobSink(compiled, scratch)
         take = None if sink is None else sink.take

@@ -7,13 +7,13 @@ from computenet.study.clearing import MatchOutcome, Template, match, match_templ
 from computenet.study.comparing import check_policies, compare, compare_runs
 from computenet.study.comparison import Comparison, Row, load_comparison
 from computenet.study.fits import draw, fit
-from computenet.study.layouts import compare_layouts, layout_names, with_layouts
+from computenet.study.layouts import check_layouts, compare_layouts, layout_names, with_layouts
 from computenet.study.pages import Page, page_of
 from computenet.study.planning import PlanOutcome, PlanProgress, plan
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
 from computenet.study.runs import listing, load, save, simulate, validate
 from computenet.study.serving import serve
-from computenet.study.shocks import compare_shocks, with_shock
+from computenet.study.shocks import check_shocks, compare_shocks, with_shock
 from computenet.study.sweeps import (
     StudyOutcome,
     prepare_study,
@@ -39,7 +39,9 @@ __all__ = [
     "Template",
     "bench",
     "bound_runs",
+    "check_layouts",
     "check_policies",
+    "check_shocks",
     "compare",
     "compare_layouts",
     "compare_runs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def prepare_bench(
     if suites is None:
         chosen: list[SuiteSource] = list(suite_files())
     else:
-        single = isinstance(suites, (str, Path, Mapping))
+        single = isinstance(suites, (str, Path, Mapping)) or not isinstance(suites, Iterable)
         chosen = [suites] if single else list(suites)  # type: ignore[list-item, arg-type]
     problems: list[Problem] = []
     found: list[Suite] = []

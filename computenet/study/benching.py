@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import computenet
+from computenet.arguments import checked
 from computenet.errors import InputError, Problem
 from computenet.results.storage import complete_directory
 from computenet.study.bench_runs import FIGURES, Run, run_tasks
@@ -181,6 +182,7 @@ class Benchmark:
         return root
 
 
+@checked("nothing was run")
 def bench(
     suites: SuiteSource | Sequence[SuiteSource] | None = None,
     *,

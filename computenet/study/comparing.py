@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from computenet.arguments import checked
 from computenet.errors import InputError, Problem, nearest
 from computenet.policies import Policy, make_policy, policy_names, policy_parameters
 from computenet.results import Results, load_run
@@ -104,6 +105,7 @@ def named_policy(scenario: Scenario, name: str, parameters: Mapping[str, object]
     return load(scenario, overrides={"policy": name, **changes})
 
 
+@checked("nothing was run")
 def compare(
     scenario: Source,
     policies: str | Policy | Sequence[str | Policy] | None = None,

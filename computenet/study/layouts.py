@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from computenet.errors import InputError, Problem
+from computenet.errors import InputError, Problem, nearest
 from computenet.policies import Policy
 from computenet.results import Results
 from computenet.scenario import LayoutSpec, Scenario
+from computenet.scenario.catalogue import layout_files, topology_files
 from computenet.study.bounds import RunBound, bound_runs, note
 from computenet.study.comparing import check_named, given_policies, run_under
 from computenet.study.comparison import Comparison
@@ -20,7 +21,14 @@ from computenet.study.runs import Source, load
 if TYPE_CHECKING:
     from computenet.simulation import Progress
 
-__all__ = ["BASE", "LayoutSource", "compare_layouts", "layout_names", "with_layouts"]
+__all__ = [
+    "BASE",
+    "LayoutSource",
+    "check_layouts",
+    "compare_layouts",
+    "layout_names",
+    "with_layouts",
+]
 
 LayoutSource = str | Path | Mapping[str, Any] | LayoutSpec
 
@@ -43,6 +51,28 @@ def _name(layout: LayoutSource) -> str:
         path = Path(layout)
         name = path.stem if path.suffix in (".yaml", ".yml") else str(layout)
     return re.sub(r"[^\w.-]", "-", name).strip(".") or "layout"
+
+
+def check_layouts(layouts: Sequence[LayoutSource]) -> None:
+    """Check that layouts given by name are built in or files, whatever is in them.
+
+    Raises
+    ------
+    InputError
+        With every layout at fault.
+    """
+    files = {**layout_files(), **topology_files()}
+    problems = [
+        Problem("--layouts", str(layout), "is neither built in nor a file",
+                f"{', '.join([BASE, *files])}, or a file", nearest(str(layout), [BASE, *files]))
+        for layout in layouts
+        if isinstance(layout, (str, Path))
+        and layout != BASE
+        and str(layout) not in files
+        and not Path(layout).exists()
+    ]  # fmt: skip
+    if problems:
+        raise InputError(problems, NOTHING)
 
 
 def with_layouts(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from computenet.arguments import checked
 from computenet.errors import InputError, Problem
 from computenet.policies import Policy, make_policy
 from computenet.results import Results
@@ -119,6 +120,7 @@ def run_replay(
     return run_scenario(scenario, policy, demand=prepared.demand, progress=progress)
 
 
+@checked("nothing was run")
 def replay(
     traces: str | Path | Sequence[str | Path],
     *,

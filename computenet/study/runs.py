@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from computenet.arguments import checked
 from computenet.policies import Policy, make_policy, policy_names
 from computenet.results import Results
 from computenet.results.storage import save_run
@@ -46,6 +47,7 @@ def load(
     return load_scenario(source, changes)
 
 
+@checked("nothing was run")
 def simulate(
     scenario: Source,
     *,

@@ -19,7 +19,7 @@ from computenet.study.runs import Source, load, simulate
 if TYPE_CHECKING:
     from computenet.simulation import Progress
 
-__all__ = ["compare_shocks", "with_shock"]
+__all__ = ["check_shocks", "compare_shocks", "with_shock"]
 
 #: The run without any.
 NONE = "none"
@@ -39,6 +39,25 @@ def _events(name: str) -> list[Mapping[str, Any]]:
     if not isinstance(events, list) or not events:
         raise InputError([Problem(str(path), None, "holds no events")], "nothing was run")
     return events
+
+
+def check_shocks(names: Sequence[str]) -> None:
+    """Check that shocks are built in or files that hold events.
+
+    Raises
+    ------
+    InputError
+        With every shock at fault.
+    """
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            if name != NONE:
+                _events(name)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems, "nothing was run")
 
 
 def with_shock(scenario: Source, name: str) -> Scenario:

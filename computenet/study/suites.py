@@ -253,6 +253,9 @@ def _file(source: str | Path) -> Path:
     files = suite_files()
     if str(source) in files:
         return files[str(source)]
+    if not isinstance(source, (str, Path)):
+        problem = Problem("suite", source, "has the wrong form", "a name, a file or a mapping")
+        raise InputError([problem], "suite not found")
     path = Path(source)
     if not path.is_file():
         raise InputError(

@@ -68,7 +68,11 @@ def test_what_cannot_be_combined(layout: Path) -> None:
         "compare", "two-hubs", "--layouts", "base", "--shocks", "none"
     )
     assert "takes one scenario" in refused("compare", "a", "b", "--layouts", "base")
-    assert "is neither built in nor a file" in refused("compare", "two-hubs", "--layouts", "moer")
+    for option, name in (("--layouts", "moer"), ("--shocks", "drougt")):
+        told = refused("compare", "two-hubs", option, name, "--set", "run.slott=1")
+        assert f"{option} = '{name}'" in told
+        assert "is neither built in nor a file" in told
+        assert "did you mean: slot_s" in told
     assert "did you mean: png" in refused("report", "run", "--figures", "x", "--format", "pgn")
     assert "not used without --figures" in refused("report", "run", "--format", "csv")
 

@@ -174,6 +174,6 @@ def test_options_topology_and_tables_at_fault_are_told_at_once(tmp_path: Path) -
         CliRunner().invoke(app, words, catch_exceptions=False)
     told = [problem.path for problem in caught.value.problems]
     assert sorted(told) == sorted(
-        ["--carbon-price", "--max-price", "--time-limit", "scenario", str(tmp_path / "s.csv"),
+        ["--carbon-price", "--max-price", "--time-limit", "--topology", str(tmp_path / "s.csv"),
          str(tmp_path / "d.csv"), "no.csv"]
     )  # fmt: skip

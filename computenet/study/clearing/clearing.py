@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from computenet.arguments import checked
 from computenet.errors import InputError, Problem, RunError
 from computenet.optimization.clearing import Cleared, clear
 from computenet.optimization.solvers import Status
@@ -36,6 +37,7 @@ __all__ = ["match"]
 RELIEF_ARCS = 50_000
 
 
+@checked("nothing was cleared")
 def match(
     supply: TableSource,
     demand: TableSource,

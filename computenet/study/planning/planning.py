@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from computenet.arguments import checked
 from computenet.errors import InputError, Problem
 from computenet.optimization.expansion import ExpansionProgress as PlanProgress
 from computenet.optimization.expansion import Planner, chosen_method, expand
@@ -22,6 +23,7 @@ from computenet.study.runs import Source, load
 __all__ = ["PlanProgress", "plan", "with_variants"]
 
 
+@checked("nothing was planned")
 def plan(
     scenario: Source,
     *,
@@ -90,6 +92,7 @@ def plan(
     return replace(outcome, seconds=time.perf_counter() - began)
 
 
+@checked("nothing was planned")
 def with_variants(
     outcome: PlanOutcome,
     *,

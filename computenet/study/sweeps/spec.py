@@ -306,6 +306,9 @@ def _file(source: str | Path) -> Path:
     files = study_files()
     if str(source) in files:
         return files[str(source)]
+    if not isinstance(source, (str, Path)):
+        problem = Problem("study", source, "has the wrong form", "a name, a file or a mapping")
+        raise InputError([problem], "study not found")
     path = Path(source)
     if not path.is_file():
         raise InputError(

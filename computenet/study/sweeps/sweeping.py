@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pandas as pd
 import yaml
 
 import computenet
+from computenet.arguments import checked
 from computenet.errors import InputError, Problem, RunError, nearest
 from computenet.results.storage import write_text
 from computenet.study.intervals import CONFIDENCE
@@ -22,8 +22,9 @@ from computenet.study.sweeps.analysis import Analysis, analyse
 from computenet.study.sweeps.dataset import Dataset, opened
 from computenet.study.sweeps.local import run_here, run_local
 from computenet.study.sweeps.on_ray import require_ray, run_on_ray
+from computenet.study.sweeps.outcomes import Outcomes
 from computenet.study.sweeps.preparing import Prepared, prepare
-from computenet.study.sweeps.spec import TITLE, load_study
+from computenet.study.sweeps.spec import load_study
 from computenet.study.sweeps.tasks import Record, Task
 
 __all__ = ["StudyOutcome", "StudySource", "prepare_study", "run_study", "sweep"]
@@ -109,6 +110,7 @@ class StudyOutcome:
         }
 
 
+@checked("nothing was run")
 def sweep(
     study: StudySource,
     *,
@@ -190,6 +192,9 @@ def run_study(
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         else:
             directory = kept
+        named = Outcomes(prepared)
+        if not resume:
+            named.try_out()
         facts = _facts(prepared, engine)
         data = stack.enter_context(
             opened(directory, prepared.work.key, facts, overwrite=overwrite, resume=resume)
@@ -197,7 +202,8 @@ def run_study(
         known = data.records()
         records = {run: record for run, record in known.items() if record.status != "lost"}
         missing = [task for task in prepared.tasks if task.run not in records]
-        _collect(prepared, missing, records, data, _engine(engine, address, workers), progress)
+        where = _engine(engine, address, workers)
+        _collect(prepared, missing, records, data, where, named, progress)
         table = data.complete(prepared, records)
         outcome = StudyOutcome(prepared, engine, table, analyse(prepared, table), kept)
         if kept is not None:
@@ -254,10 +260,10 @@ def _collect(
     records: dict[int, Record],
     data: Dataset,
     engine: Engine,
+    named: Outcomes,
     progress: Progress | None,
 ) -> None:
     """Run tasks and keep their records; whatever stops them, what is done is on disk."""
-    named = _Outcomes(prepared)
     for record in records.values():
         named.check(record)
     failed = sum(record.status != "done" for record in records.values())
@@ -290,33 +296,6 @@ def _left(prepared: Prepared, records: Mapping[int, Record], data: Dataset) -> s
         f"{len(records):,} of {len(prepared.tasks):,} runs are kept in {data.directory}; "
         f"{len(missing):,} are missing ({shown}): --resume goes on with them"
     )
-
-
-class _Outcomes:
-    """Sees to it that the outcomes a study names are figures of its runs."""
-
-    def __init__(self, prepared: Prepared) -> None:
-        spec = prepared.study.spec
-        goals = [f"pareto.{g}" for g in range(len(spec.pareto))]
-        names = [f"outcomes.{n}" for n in range(len(spec.outcomes))]
-        self._wanted = dict(
-            zip([*names, *goals], [*spec.outcomes, *(g.outcome for g in spec.pareto)], strict=True)
-        )
-        self._checked = False
-
-    def check(self, record: Record) -> None:
-        """Raise `InputError` at the first run that is done without one of the outcomes."""
-        if self._checked or record.status != "done":
-            return
-        self._checked = True
-        problems = [
-            Problem(where, name, "names no figure of summary.json",
-                    suggestion=next(iter(get_close_matches(name, record.figures, 1)), None))
-            for where, name in self._wanted.items()
-            if name not in record.figures
-        ]  # fmt: skip
-        if problems:
-            raise InputError(problems, TITLE)
 
 
 def _facts(prepared: Prepared, engine: str) -> dict[str, Any]:

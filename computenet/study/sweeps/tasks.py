@@ -14,11 +14,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from computenet.errors import ComputenetError
+from computenet.policies import make_policy
 from computenet.scenario import Scenario, load_scenario
 from computenet.scenario.references import reference_problems
 from computenet.study.sweeps.fields import Move, changed
 
-__all__ = ["Record", "Task", "Work", "figures_of", "run_task", "scenario_of"]
+__all__ = ["Record", "Task", "Work", "figures_of", "run_task", "scenario_of", "simulated"]
 
 Figures = dict[str, float | None]
 
@@ -79,15 +80,13 @@ class Record:
 
 
 def run_task(work: Work, task: Task) -> Record:
-    """Run a task; whatever a run raises is in its record, but `MemoryError`."""
-    from computenet.study.runs import simulate
-
+    """Run a task on one core; whatever a run raises is in its record, but `MemoryError`."""
     begin = time.perf_counter()
     figures: Figures = {}
     error: str | None = None
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            figures = figures_of(simulate(scenario_of(work, task)).summary)
+            figures = simulated(scenario_of(work, task))
     except MemoryError:
         raise
     except ComputenetError as problem:
@@ -140,6 +139,14 @@ def _mixed(model: Any, old: Any, new: Any) -> Any:
     if lists and len(new) == len(old) == len(model):
         return [_mixed(m, o, n) for m, o, n in zip(model, old, new, strict=True)]
     return new
+
+
+def simulated(scenario: Scenario) -> Figures:
+    """Return the figures of a run, which keeps to one core: others are for other runs."""
+    from computenet.simulation import run_scenario
+
+    policy = make_policy(scenario.policy.name, dict(scenario.policy.parameters))
+    return figures_of(run_scenario(scenario, policy, one_core=True).summary)
 
 
 def figures_of(summary: Mapping[str, Any]) -> Figures:

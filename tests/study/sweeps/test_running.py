@@ -15,12 +15,13 @@ import pandas as pd
 import pytest
 
 import computenet as cn
+from computenet import simulation
 from computenet.errors import InputError, RunError
 from computenet.study.sweeps import local, prepare_study, query_study, run_study, study_state
 from computenet.study.sweeps.dataset import Dataset
 from computenet.study.sweeps.local import _why as why
 from computenet.study.sweeps.local import run_local
-from computenet.study.sweeps.tasks import Record, Work, run_task
+from computenet.study.sweeps.tasks import Record, Work, run_task, simulated
 
 STUDY: dict[str, Any] = {
     "name": "small",
@@ -137,18 +138,16 @@ def test_ends_of_workers_in_words() -> None:
 def test_a_run_that_fails_is_kept_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from computenet.study import runs
+    run_scenario = simulation.run_scenario
 
-    simulate = runs.simulate
-
-    def fails(scenario: Any, **more: Any) -> Any:
+    def fails(scenario: Any, policy: Any, **more: Any) -> Any:
         if scenario.seed == 2:
             raise RunError("the audit found a hole")
         if scenario.policy.name == "cheapest":
             raise MemoryError
-        return simulate(scenario, **more)
+        return run_scenario(scenario, policy, **more)
 
-    monkeypatch.setattr(runs, "simulate", fails)
+    monkeypatch.setattr(simulation, "run_scenario", fails)
     outcome = cn.sweep(STUDY, workers=0, out=tmp_path / "s")
     assert outcome.as_dict() == {
         "runs": 8, "failed": 6, "engine": "local", "dataset": str(tmp_path / "s" / "runs.parquet"),
@@ -160,13 +159,14 @@ def test_a_run_that_fails_is_kept_with_its_reason(
     page = (tmp_path / "s" / "report.html").read_text(encoding="utf-8")
     assert "the audit found a hole" in page
     # Runs that were lost are tried again; those that failed would fail again.
-    monkeypatch.setattr(runs, "simulate", simulate)
+    monkeypatch.setattr(simulation, "run_scenario", run_scenario)
     assert cn.sweep(STUDY, workers=0, out=tmp_path / "s", resume=True).failed == 4
 
 
 KILLED = """
 import os, signal, sys
 import computenet as cn
+from computenet import simulation
 from computenet.study.sweeps import dataset
 at, out = sys.argv[1], sys.argv[2]
 dataset.WAIT_S = 0.0
@@ -250,13 +250,31 @@ def test_two_processes_do_not_write_one_study(plain: Path) -> None:
             cn.sweep(STUDY, workers=0, out=plain, resume=True)
 
 
-def test_an_outcome_that_is_no_figure_is_told_and_nothing_lost(tmp_path: Path) -> None:
-    wrong = {**STUDY, "outcomes": ["cost.totl_cny"]}
-    with pytest.raises(InputError, match=r"did you mean: cost\.total_cny"):
+def test_an_outcome_that_is_no_figure_is_told_before_anything_runs(tmp_path: Path) -> None:
+    wrong = {**STUDY, "outcomes": ["cost.totl_cny"], "pareto": ["carbon.kg", "carbon.kgs"]}
+    with pytest.raises(InputError, match=r"did you mean: cost\.total_cny") as told:
         cn.sweep(wrong, workers=0, out=tmp_path / "s")
+    assert [problem.path for problem in told.value.problems] == ["outcomes.0", "pareto.1"]
+    assert not (tmp_path / "s").exists()
+
+
+def test_one_slot_has_the_figures_of_a_run() -> None:
+    changes = {"policy": "dispatch", "energy.model": "full", "days": 0.3}
+    scenario = cn.load("two-hubs", overrides=changes)
+    slot = scenario.model_copy(update={"days": scenario.run.slot_s / 86400.0})
+    assert set(simulated(slot)) == set(simulated(scenario))
+
+
+def test_one_that_cannot_be_tried_before_is_told_and_nothing_lost(tmp_path: Path) -> None:
+    surge = {
+        "kind": "demand-surge", "regions": ["RE"], "at_h": 0.5, "duration_h": 0.5, "factor": 2.0,
+    }  # fmt: skip
+    events = {**STUDY, "overrides": {"days": 0.05, "events": [surge]}}
+    with pytest.raises(InputError, match=r"did you mean: cost\.total_cny"):
+        cn.sweep({**events, "outcomes": ["cost.totl_cny"]}, workers=0, out=tmp_path / "s")
     counts: list[int] = []
     cn.sweep(
-        STUDY, workers=0, out=tmp_path / "s", resume=True,
+        events, workers=0, out=tmp_path / "s", resume=True,
         progress=lambda runs, failed: counts.append(runs),
     )  # fmt: skip
     assert counts[0] == 1
@@ -283,12 +301,10 @@ def test_many_parts_become_one(tmp_path: Path) -> None:
 
 
 def test_a_study_of_failures_has_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from computenet.study import runs
-
-    def fails(scenario: Any, **more: Any) -> Any:
+    def fails(scenario: Any, policy: Any, **more: Any) -> Any:
         raise ValueError("<no way>")
 
-    monkeypatch.setattr(runs, "simulate", fails)
+    monkeypatch.setattr(simulation, "run_scenario", fails)
     outcome = cn.sweep(STUDY, workers=0, out=tmp_path / "s")
     assert outcome.failed == len(outcome.runs) == 8
     assert outcome.runs["error"].str.startswith("ValueError: <no way> (test_running.py").all()
