@@ -163,6 +163,8 @@ class NetworkArrays:
     capacity_gbps: F8
     price_cny_per_gb: F8
     n_nodes: int
+    paths: int = 1  # ways that transfers of a pair are spread over
+    stretch: float = 1.5  # longest latency of a way over that of the best
 
 
 @dataclass(frozen=True, slots=True)

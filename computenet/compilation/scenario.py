@@ -212,6 +212,8 @@ def _network(scenario: Scenario) -> NetworkArrays:
         capacity_gbps=_array([link.capacity_gbps for link in links]),
         price_cny_per_gb=_array([link.price_cny_per_gb for link in links]),
         n_nodes=len(node),
+        paths=scenario.network.paths,
+        stretch=scenario.network.stretch,
     )
 
 

@@ -73,7 +73,7 @@ class ArcPricing:
         if p.traffic is not None:
             hop = path_of_hop(p.traffic)
             self._over = csr_array(
-                (np.ones(len(hop)), (hop, p.traffic.path_link)),
+                (p.traffic.hop_share, (hop, p.traffic.path_link)),
                 shape=(len(p.traffic.path_pair), self._links),
             )
         self.must_cny = must_cny

@@ -75,7 +75,7 @@ def matching_loads(problem: MatchingProblem, matching: Matching) -> Loads:
         site = p.power.pool_site[p.arc_pool]
         mw = _sums(site, x * p.power.arc_mw, len(p.power.site_mw))
     if p.traffic is not None:
-        over = matching.path_gb_s[path_of_hop(p.traffic)]
+        over = matching.path_gb_s[path_of_hop(p.traffic)] * p.traffic.hop_share
         gb_s = _sums(p.traffic.path_link, over, len(p.traffic.link_gb_s))
     return Loads(use, mw, gb_s)
 

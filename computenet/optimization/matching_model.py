@@ -8,11 +8,11 @@
          site power sum_(a to pools of i) m_a x_a - sum_e o_ie <= P_i   (no o without a price)
          steps      o_ie <= O_ie
          pairs      sum_(a in q) b_a x_a - sum_(h of q) f_h = 0
-         links      sum_(h over l) f_h <= B_l
+         links      sum_(h over l) s_hl f_h <= B_l
          arcs       0 <= x_a <= X_a;   u, f, w, o >= 0;   u_d = 0 where v_d is infinite
 
-`x` flow, `u` unmet demand, `f` traffic of a path, `w` use of a segment of a pool, `o` power of a
-site beyond its limit, in steps.
+`x` flow, `u` unmet demand, `f` traffic of a path, of which the share `s_hl` goes over a link, `w`
+use of a segment of a pool, `o` power of a site beyond its limit, in steps.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def _add_traffic(
     builder.add_terms(pair.index(of_pair[over]), flow.index(over), traffic.arc_gb_s[take][over])
     builder.add_terms(pair.index(traffic.path_pair), path.index(), -1.0)
     hop = path_of_hop(traffic)
-    builder.add_terms(link.index(traffic.path_link), path.index(hop), 1.0)
+    builder.add_terms(link.index(traffic.path_link), path.index(hop), traffic.hop_share)
     return path, pair, link
 
 

@@ -95,11 +95,14 @@ class LinkTraffic:
     path_pair
         ``(H,)`` pair that each path serves. Arcs of a pair without paths carry nothing.
     path_start, path_link
-        Links of each path, compressed: ``path_link[path_start[h]:path_start[h + 1]]``.
+        Links of each path, compressed: ``path_link[path_start[h]:path_start[h + 1]]``. A path may
+        be several ways with a fixed split between them.
     path_cny
         ``(H,)`` cost of a GB/s on the path, in the objective's unit.
     link_gb_s
         ``(L,)`` most traffic; infinite = no limit.
+    path_share
+        Share of the path's traffic that goes over each entry of `path_link`; ``None`` = all of it.
     """
 
     arc_pair: I4
@@ -109,13 +112,19 @@ class LinkTraffic:
     path_link: I4
     path_cny: F8
     link_gb_s: F8
+    path_share: F8 | None = None
 
     def __post_init__(self) -> None:
         _store(
             self,
-            numbers=("arc_gb_s", "path_cny", "link_gb_s"),
+            numbers=("arc_gb_s", "path_cny", "link_gb_s", "path_share"),
             indices=("arc_pair", "path_pair", "path_start", "path_link"),
         )
+
+    @property
+    def hop_share(self) -> F8:
+        """Share of its path's traffic of each entry of `path_link`."""
+        return np.ones(len(self.path_link)) if self.path_share is None else self.path_share
 
     @property
     def n_pairs(self) -> int:
@@ -300,6 +309,9 @@ class MatchingProblem:
         checks.numbers("traffic.path_cny", traffic.path_cny, (paths,), infinite=False)
         checks.numbers("traffic.link_gb_s", traffic.link_gb_s, (links,), self.link_names)
         checks.indices("traffic.path_link", traffic.path_link, traffic.path_link.shape, links)
+        share = traffic.path_share
+        if share is not None:
+            checks.numbers("traffic.path_share", share, traffic.path_link.shape, infinite=False)
         start = traffic.path_start
         if start.shape != (paths + 1,):
             checks.add("traffic.path_start", start.shape, "has the wrong shape", f"({paths + 1},)")

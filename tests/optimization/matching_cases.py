@@ -13,7 +13,7 @@ from computenet.optimization.matching import (
 )
 
 #: Parts that a problem may have besides demand and capacity.
-PARTS = ("upper", "power", "excess", "steps", "traffic", "congestion")
+PARTS = ("upper", "power", "excess", "steps", "traffic", "split", "congestion")
 
 
 def small(**changes: object) -> MatchingProblem:
@@ -58,7 +58,7 @@ def drawn(seed: int, parts: tuple[str, ...] = PARTS, demands: int = 8) -> Matchi
             width[:2, 2] = np.inf
             price[2, 2] = np.inf
         power = SitePower(np.arange(pools) % sites, rng.uniform(0.3, 1.5, n), limit, price, width)
-    if "traffic" in parts:
+    if "traffic" in parts or "split" in parts:
         # Four pairs; the last has no path, the third has two.
         traffic = LinkTraffic(
             arc_pair=rng.choice([-1, 0, 1, 2, 3], n, p=[0.3, 0.2, 0.2, 0.2, 0.1]),
@@ -68,6 +68,7 @@ def drawn(seed: int, parts: tuple[str, ...] = PARTS, demands: int = 8) -> Matchi
             path_link=np.asarray([0, 1, 2, 2, 0, 3]),
             path_cny=rng.uniform(0.0, 0.2, 4),
             link_gb_s=rng.uniform(0.0, 0.25, links) * demand.sum(),
+            path_share=rng.uniform(0.2, 1.0, 6) if "split" in parts else None,
         )
     if "congestion" in parts:
         share = rng.dirichlet(np.ones(3), pools)
@@ -153,8 +154,9 @@ def optimum(problem: MatchingProblem) -> float:
         for link in range(len(t.link_gb_s)):
             terms = np.zeros(n)
             for h in range(paths):
-                hops = t.path_link[t.path_start[h] : t.path_start[h + 1]]
-                terms[first_path + h] = (hops == link).sum()
+                for at in range(t.path_start[h], t.path_start[h + 1]):
+                    if t.path_link[at] == link:
+                        terms[first_path + h] += 1.0 if t.path_share is None else t.path_share[at]
             less.append(terms)
             less_to.append(t.link_gb_s[link])
     limits = list(zip(np.zeros(n), np.where(np.isinf(upper), None, upper), strict=True))

@@ -165,6 +165,21 @@ def test_two_paths_are_filled_cheapest_first(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["glop", "columns"])
+def test_a_path_may_be_split_over_ways(method: str) -> None:
+    """Three quarters go over one link, which is full at 8 units; the other has room."""
+    traffic = LinkTraffic([0, -1, 0, -1], np.ones(4), [0], [0, 2], [0, 1], [0.0], [6.0, 3.0],
+                          [0.75, 0.25])  # fmt: skip
+    answer = solve_matching(small(traffic=traffic, capacity=[20.0, 20.0]), method)
+    assert answer.objective == pytest.approx(8 * 1.0 + 7 * 2.0)
+    np.testing.assert_allclose(answer.prices.link_cny_per_gb_s, [1.0 / 0.75, 0.0], atol=1e-7)
+    problem = small(traffic=traffic, capacity=[20.0, 20.0])
+    np.testing.assert_allclose(matching_loads(problem, answer).link_gb_s, [6.0, 2.0], atol=1e-7)
+    wrong = replace(traffic, path_share=[0.75, np.nan])
+    with pytest.raises(InputError, match="path_share"):
+        solve_matching(small(traffic=wrong))
+
+
+@pytest.mark.parametrize("method", ["glop", "columns"])
 def test_power_beyond_the_limit_has_its_price(method: str) -> None:
     for price, cost in ((0.5, 15.0 + 0.5 * 0.5 * 11.0), (4.0, 4.0 + 22.0)):
         power = SitePower([0, 1], np.full(4, 0.5), [2.0, np.inf], [price, np.inf])

@@ -9,7 +9,7 @@ import pytest
 
 import computenet as cn
 from computenet.compiled import CompiledScenario
-from computenet.network import shortest_routes
+from computenet.network import alternative_routes, shortest_routes
 from computenet.optimization.matching import solve_matching
 from computenet.policies import SystemView
 from computenet.policies.matching import MatchingPolicy
@@ -52,10 +52,13 @@ LONG = long_link()
 
 def traffic_gbps(view: SystemView, plan: Plan) -> np.ndarray:
     """Return the planned traffic of every link, worked out arc by arc."""
-    compiled = view.compiled
+    compiled, network = view.compiled, view.compiled.network
     regions, sites = len(compiled.regions), len(compiled.sites.ids)
-    routes = shortest_routes(compiled.network, view.link_up, regions)
-    total = np.zeros(len(compiled.network.link_ids))
+    routes = shortest_routes(network, view.link_up, regions)
+    ways = alternative_routes(
+        network, network.capacity_gbps, view.link_up, regions, network.paths, network.stretch
+    )
+    total = np.zeros(len(network.link_ids))
     pools, groups = compiled.pools, compiled.groups
     flows = (
         (plan.request_shares, view.request_rate_per_s, compiled.requests.gb_per_request,
@@ -63,12 +66,19 @@ def traffic_gbps(view: SystemView, plan: Plan) -> np.ndarray:
         (plan.job_shares, view.job_load_accelerators,
          np.tile(compiled.jobs.data_gb_per_accelerator_s, regions), pools.site),
     )  # fmt: skip
-    for shares, amount, gb, site in flows:
+    for number, (shares, amount, gb, site) in enumerate(flows):
         classes = len(shares) // regions
         for demand, target in zip(*np.nonzero(shares), strict=True):
             route = demand // classes * sites + site[target]
+            gbps = 8.0 * amount[demand] * gb[demand] * shares[demand, target]
             links = routes.path_link[routes.path_start[route] : routes.path_start[route + 1]]
-            total[links] += 8.0 * amount[demand] * gb[demand] * shares[demand, target]
+            if number == 0 or network.paths == 1:
+                total[links] += gbps
+                continue
+            before = 0.0
+            for until, hops in zip(ways.until[route], ways.paths[route], strict=False):
+                total[hops] += (until - before) * gbps
+                before = until
     return total
 
 
@@ -148,3 +158,42 @@ def test_a_link_that_may_bind_and_does_not_has_no_rent() -> None:
     answer = solve_matching(problem)
     assert answer.objective == pytest.approx(plan.objective_cny / 0.25, rel=1e-9)
     assert answer.prices.link_cny_per_gb_s == pytest.approx(0.0, abs=1e-9)
+
+
+def test_data_that_is_spread_over_ways_keeps_to_every_link() -> None:
+    def four(**limits: float) -> Watched:
+        policy = Watched()
+        changes = {
+            "days": 0.125, "run.warmup_h": 0, "run.sampling": 50, "policy": "matching",
+            "network.paths": 3, "network.stretch": 4.0,
+            **{f"topology.links.{name}.capacity_gbps": gbps for name, gbps in limits.items()},
+        }  # fmt: skip
+        scenario = cn.load("four-hubs", overrides=changes)
+        run_scenario(scenario, policy)
+        return policy
+
+    view, plan = _last(four())
+    names = view.compiled.network.link_ids
+    used = traffic_gbps(view, plan)
+    shortest = traffic_gbps(
+        replace(
+            view, compiled=replace(view.compiled, network=replace(view.compiled.network, paths=1))
+        ),
+        plan,
+    )
+    # A link that spreading fills, as the shortest ways alone would not; all trunks made as narrow.
+    at = int(np.argmax(used - shortest))
+    assert used[at] > 1.2 * shortest[at]
+    trunks = [name for name in names if not name.startswith("R")]
+    limited = four(**dict.fromkeys(trunks, 0.8 * used[at]))
+    seen = 0
+    for view, plan in zip(limited.views, limited.plans, strict=True):
+        problem = _fresh(view).problem(view, view.request_rate_per_s)
+        if problem.traffic is None:
+            continue
+        answer = solve_matching(problem)
+        free = solve_matching(replace(problem, traffic=None))
+        if answer.unmet.sum() <= free.unmet.sum() + 1e-9:  # nothing is spread for want of a way
+            seen += bool(answer.prices.link_cny_per_gb_s.any())
+            assert (traffic_gbps(view, plan) <= view.link_gbps * (1.0 + 1e-6)).all()
+    assert seen >= 3

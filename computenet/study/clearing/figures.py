@@ -204,7 +204,10 @@ def binding(supply: Supply, ways: Ways, arcs: Arcs, cleared: Cleared) -> list[di
             minlength=len(traffic.path_pair),
         )  # fmt: skip
         hop = np.repeat(np.arange(len(traffic.path_pair)), np.diff(traffic.path_start))
-        gb_s = np.bincount(traffic.path_link, weights=pair[hop], minlength=len(traffic.link_gb_s))
+        gb_s = np.bincount(
+            traffic.path_link, weights=pair[hop] * traffic.hop_share,
+            minlength=len(traffic.link_gb_s),
+        )  # fmt: skip
         add(
             "link", ways.link_names, gb_s * BITS_PER_BYTE, traffic.link_gb_s * BITS_PER_BYTE,
             cleared.prices.link_cny_per_gb_s / SECONDS_PER_HOUR, "GB",
