@@ -78,8 +78,8 @@ class Driver:
             raise RunError(f"a Ray worker failed: {what}") from error
         except errors.RayActorError as error:
             raise RunError(
-                "a Ray worker ended, so the run was stopped; one that is killed most often asked "
-                "for more memory than there is"
+                "a Ray worker ended or its machine went away, so the run was stopped; one that is "
+                "killed most often asked for more memory than there is"
             ) from error
         except errors.RayError as error:
             raise RunError(

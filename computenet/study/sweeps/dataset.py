@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,10 +43,14 @@ class Dataset:
     ----------
     directory
         The study's.
+    begin
+        Called once, before anything is written: clears and marks the directory. Until then nothing
+        that was there is read or lost.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, begin: Callable[[], None] | None = None) -> None:
         self.directory = directory
+        self._before = begin
         self._parts = directory / "runs"
         self._waiting: list[Record] = []
         self._written = time.monotonic()
@@ -54,9 +58,15 @@ class Dataset:
 
     def add(self, record: Record) -> None:
         """Keep a row; it is on disk within `WAIT_S` of the next one, or when flushed."""
+        self._begin()
         self._waiting.append(record)
         if len(self._waiting) >= MOST_ROWS or time.monotonic() - self._written >= WAIT_S:
             self.flush()
+
+    def _begin(self) -> None:
+        before, self._before = self._before, None
+        if before is not None:
+            before()
 
     def flush(self) -> None:
         """Write the rows that wait as one part, whole or not at all."""
@@ -89,6 +99,8 @@ class Dataset:
             A file is damaged.
         """
         found: dict[int, Record] = {}
+        if self._before is not None:
+            return found
         whole = self.directory / "runs.parquet"
         walls: dict[int, float] = {}
         timings = self.directory / "timings.parquet"
@@ -105,6 +117,7 @@ class Dataset:
 
     def complete(self, prepared: Prepared, records: dict[int, Record]) -> pd.DataFrame:
         """Write the whole table, remove the parts, and return the table."""
+        self._begin()
         table = table_of(prepared, records)
         walls = pd.DataFrame(
             [(run, records[run].wall_s) for run in sorted(records)], columns=["run", "wall_s"]
@@ -237,12 +250,15 @@ def opened(
 ) -> Iterator[Dataset]:
     """Give the data set of a study, new or resumed, to this process alone.
 
+    A study that ends before its first row leaves no directory, and the one it was to overwrite.
+
     Raises
     ------
     InputError
         The directory is something else, another study's, or in use.
     """
     _check(directory, key, overwrite=overwrite, resume=resume)
+    new = not directory.exists()
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / ".lock").open("a+b")
@@ -250,14 +266,22 @@ def opened(
         raise RunError(f"cannot write to {directory}: {error.strerror}") from error
     with lock:
         _lock(lock, directory)
-        data = Dataset(directory)
-        if overwrite:
+
+        def begin() -> None:
             for entry in directory.iterdir():
                 if entry.name != ".lock":
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        if not (directory / MARK).is_file():
             data.mark(**facts)
-        yield data
+
+        known = (directory / MARK).is_file() and not overwrite
+        data = Dataset(directory, None if known else begin)
+        try:
+            yield data
+        finally:
+            if new and not (directory / MARK).is_file():
+                (directory / ".lock").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
 
 
 def _lock(lock: IO[bytes], directory: Path) -> None:

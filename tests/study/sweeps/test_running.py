@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,19 @@ import pytest
 
 import computenet as cn
 from computenet import simulation
-from computenet.errors import InputError, RunError
-from computenet.study.sweeps import local, prepare_study, query_study, run_study, study_state
+from computenet.errors import InputError, Problem, RunError
+from computenet.study.sweeps import (
+    local,
+    prepare_study,
+    query_study,
+    run_study,
+    study_state,
+    sweeping,
+)
 from computenet.study.sweeps.dataset import Dataset
 from computenet.study.sweeps.local import _why as why
 from computenet.study.sweeps.local import run_local
-from computenet.study.sweeps.tasks import Record, Work, run_task, simulated
+from computenet.study.sweeps.tasks import Record, Task, Work, run_task, simulated
 
 STUDY: dict[str, Any] = {
     "name": "small",
@@ -278,6 +286,28 @@ def test_one_that_cannot_be_tried_before_is_told_and_nothing_lost(tmp_path: Path
         progress=lambda runs, failed: counts.append(runs),
     )  # fmt: skip
     assert counts[0] == 1
+
+
+def test_a_study_that_cannot_begin_leaves_what_was_there(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(plain, old)
+
+    def nowhere(work: Work, tasks: Sequence[Task]) -> Iterator[Record]:
+        raise InputError([Problem("--address", "x", "is no cluster")])
+        yield
+
+    monkeypatch.setattr(sweeping, "run_here", nowhere)
+    for out, overwrite in ((tmp_path / "new", False), (old, True)):
+        with pytest.raises(InputError, match="is no cluster"):
+            cn.sweep(STUDY, workers=0, out=out, overwrite=overwrite)
+    assert not (tmp_path / "new").exists()
+    assert same(plain, old)
+    assert study_state(old)["state"] == "complete"
+    monkeypatch.undo()
+    cn.sweep(STUDY, workers=0, out=old, overwrite=True, overrides={"seeds": [5]})
+    assert study_state(old)["seeds"] == [5]
 
 
 def test_a_damaged_part_is_told(tmp_path: Path) -> None:
