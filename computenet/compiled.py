@@ -185,6 +185,7 @@ class CompiledScenario:
     restart_s: float  # overhead of restarting an interrupted job
     month_of_slot: I4  # (S,) running month number, for demand charges
     month_share: F8  # (months,) share of the calendar month that the run covers
+    day_of_slot: I4  # (S,) running day, local time of the tariffs
     regions: tuple[str, ...]
     sites: SiteArrays
     energy: EnergyArrays

@@ -20,7 +20,7 @@ from computenet.compiled import (
     SiteArrays,
 )
 from computenet.energy.power import capped
-from computenet.energy.tariff import hourly_to_slots, month_index
+from computenet.energy.tariff import day_index, hourly_to_slots, month_index
 from computenet.errors import InputError, Problem
 from computenet.kernels.job_state import (
     CONSERVATIVE,
@@ -121,6 +121,9 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
         restart_s=scenario.run.restart_s,
         month_of_slot=month_of_slot,
         month_share=month_share,
+        day_of_slot=day_index(
+            scenario.start, scenario.run.slot_s, n_slots, scenario.topology.utc_offset_h
+        ),
         regions=tuple(region.id for region in scenario.topology.regions),
         sites=sites,
         energy=energy,

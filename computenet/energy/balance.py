@@ -6,6 +6,7 @@ holds in every slot; losses stay in the store.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -131,6 +132,7 @@ def balance_sites(
     limit_mw: F8,
     setpoint_mw: F8 | None = None,
     stored_mwh: F8 | None = None,
+    day_of_slot: NDArray[np.integer] | None = None,
 ) -> Balance:
     """Return how each site's load was met.
 
@@ -141,8 +143,8 @@ def balance_sites(
     hours
         ``(S,)`` length of the slots.
     price_cny_per_mwh
-        ``(I, S)``; arbitrage fills in slots at the site's lowest price and gives back at its
-        highest.
+        ``(I, S)``; arbitrage fills in slots at the site's lowest price of the day and gives back
+        at its highest.
     battery
         Storage; power 0 = none.
     limit_mw
@@ -151,10 +153,11 @@ def balance_sites(
         ``(I, S)`` discharge, negative = charge; rule ``plan`` only.
     stored_mwh
         ``(I,)`` energy stored at the start; ``None`` = as `battery` says.
+    day_of_slot
+        ``(S,)`` day that each slot is in, rising; ``None`` = all are one day.
     """
     sites, slots = load_mwh.shape
-    low = price_cny_per_mwh.min(axis=1, keepdims=True)
-    high = price_cny_per_mwh.max(axis=1, keepdims=True)
+    low, high = _extremes(price_cny_per_mwh, hours, day_of_slot)
     differ = high > low * (1.0 + 1e-9)
     fill = (price_cny_per_mwh <= low * (1.0 + 1e-9)) & differ
     give = (price_cny_per_mwh >= high * (1.0 - 1e-9)) & differ
@@ -167,6 +170,22 @@ def balance_sites(
         battery.initial * battery.energy_mwh if stored_mwh is None else stored_mwh, out,
     )  # fmt: skip
     return Balance(*out)
+
+
+def _extremes(price: F8, hours: F8, day_of_slot: NDArray[np.integer] | None) -> tuple[F8, F8]:
+    """Return the lowest and highest price of the day of each slot, ``(I, S)``.
+
+    Of a day that the slots hold a part of, it is the 24 hours beside it that count too.
+    """
+    slots = price.shape[1]
+    low, high = np.empty_like(price), np.empty_like(price)
+    first = [0] if day_of_slot is None else np.flatnonzero(np.diff(day_of_slot, prepend=-1))
+    whole = slots if day_of_slot is None else max(round(24.0 / float(hours[0])), 1)
+    for begin, end in pairwise([*map(int, first), slots]):
+        day = slice(min(begin, max(end - whole, 0)), max(end, min(begin + whole, slots)))
+        low[:, begin:end] = price[:, day].min(axis=1, keepdims=True)
+        high[:, begin:end] = price[:, day].max(axis=1, keepdims=True)
+    return low, high
 
 
 def settled_balance(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from computenet.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
-__all__ = ["demand_charge_cny", "energy_cost_cny", "hourly_to_slots", "month_index"]
+__all__ = ["day_index", "demand_charge_cny", "energy_cost_cny", "hourly_to_slots", "month_index"]
 
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
@@ -91,6 +91,14 @@ def month_index(
     starts_s = np.arange(n_slots) * slot_s
     index = np.searchsorted(np.asarray(bounds_s), starts_s, side="right")
     return np.minimum(index, len(shares) - 1).astype(np.int32), np.asarray(shares)
+
+
+def day_index(start: datetime, slot_s: float, n_slots: int, utc_offset_h: float) -> I4:
+    """Return the running day of each slot's beginning, local time, ``(S,)``."""
+    local = _local(start, utc_offset_h)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    since_s = (local - midnight).total_seconds() + np.arange(n_slots) * slot_s
+    return (since_s // SECONDS_PER_DAY).astype(np.int32)
 
 
 def energy_cost_cny(facility_mwh: F8, price_cny_per_mwh: F8) -> F8:

@@ -125,7 +125,7 @@ def bound_model(case: BoundCase, objective: str, periods: Periods) -> SparseMode
     add_serving(builder, case, periods, up_h, facility.slope, rows, arcs.taken)
     offset = 0.0
     if not carbon:
-        offset = case.work.network_cny
+        offset = case.work.network_cny + case.work.bulk_cny
         add_parcels(builder, case, periods, arcs)
         if case.charges.voucher_share > 0.0:
             add_vouchers(builder, case.charges, meters.bill)

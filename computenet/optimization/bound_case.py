@@ -52,6 +52,8 @@ class Work:
         then, and what had arrived.
     network_cny
         Least cost of the data that every run moved.
+    bulk_cny
+        Least cost of the bulk moves, which are made whatever work is done.
     parcels
         What more it costs to work elsewhere; ``None`` = nothing.
     """
@@ -63,15 +65,17 @@ class Work:
     decode_least: F8
     decode_most: F8
     network_cny: float = 0.0
+    bulk_cny: float = 0.0
     parcels: Parcels | None = None
 
     def without(self) -> Work:
-        """Return no work at all."""
+        """Return no work at all, beside the bulk moves."""
         parcels = self.parcels
         return Work(
             np.zeros_like(self.jobs_h), np.zeros_like(self.jobs_most_h),
             np.zeros_like(self.prefill_least), np.zeros_like(self.prefill_most),
             np.zeros_like(self.decode_least), np.zeros_like(self.decode_most),
+            bulk_cny=self.bulk_cny,
             parcels=None if parcels is None else replace(parcels, work_h=0.0 * parcels.work_h),
         )  # fmt: skip
 

@@ -182,6 +182,7 @@ def _example_compiled() -> CompiledScenario:
         restart_s=900.0,
         month_of_slot=np.zeros(8, dtype=np.int32),
         month_share=_row(7200.0 / (31 * 86400.0)),
+        day_of_slot=np.zeros(8, dtype=np.int32),
         regions=("A", "B"),
         sites=SiteArrays(
             ids=("a", "b"),

@@ -26,6 +26,7 @@ from computenet.policies.outlook import (
     limit_ahead,
     price_ahead,
     slots_ahead,
+    within_run,
 )
 from computenet.policies.protocol import SystemView
 from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
@@ -152,7 +153,8 @@ def own_power_mw(view: SystemView, outlook: OutlookName) -> F8 | None:
     hours = np.full(len(ahead), compiled.slot_s / SECONDS_PER_HOUR)
     load = np.tile(view.site_load_mw[:, None], (1, len(ahead)))
     balance = settled_balance(
-        load * hours, own * hours, hours, price_ahead(view, ahead, outlook),
+        load * hours, own * hours, hours,
+        compiled.sites.tariff_cny_per_mwh[:, within_run(compiled, ahead)],
         physical.battery, np.ascontiguousarray(limit_ahead(view, ahead, outlook)),
     )  # fmt: skip
     net: F8 = np.maximum(own + (balance.discharged - balance.charged) / hours, 0.0)

@@ -37,17 +37,43 @@ class NumberSource:
     grade: str | None
 
 
-_UNITS = (
-    ("cny_per_kw_month", "CNY/kW/month"), ("cny_per_mwh", "CNY/MWh"), ("cny_per_gb", "CNY/GB"),
-    ("kg_per_mwh", "kg/MWh"), ("l_per_kwh", "L/kWh"), ("per_day", "1/day"),
-    ("bandwidth_tb_s", "TB/s"), ("tflops", "TFLOPS"), ("_gbps", "Gbps"), ("_kb_per_token", "kB"),
-    ("gb_per_request", "GB"), ("_gb", "GB"), ("_mw", "MW"), ("_km", "km"), ("_ms", "ms"),
-    ("_w", "W"), ("_s", "s"), ("_h", "h"), ("_b", "10^9"), ("latitude", "°"), ("longitude", "°"),
-)  # fmt: skip
+#: Units by the words that end a field's name.
+_UNITS = {
+    "cny": "CNY", "kg": "kg", "l": "L", "t": "t", "kb": "kB", "gb": "GB", "tb": "TB", "w": "W",
+    "kw": "kW", "mw": "MW", "kwh": "kWh", "mwh": "MWh", "gbps": "Gbps", "tb_s": "TB/s",
+    "tflops": "TFLOPS", "km": "km", "ms": "ms", "s": "s", "h": "h", "day": "day", "days": "days",
+    "year": "year", "years": "years", "month": "month", "c": "°C", "b": "10^9", "wave": "wave",
+    "token": "token", "request": "request", "accelerator_h": "accelerator·h",
+    "latitude": "°", "longitude": "°",
+}  # fmt: skip
+#: Fields whose names end like a unit and are none: calendar years, and a number of days.
+_NO_UNIT = ("base_year", "first_year", "last_year", "year", "days")
+_LARGEST = max(ending.count("_") for ending in _UNITS) + 1
+
+
+def _ending(words: list[str]) -> tuple[str, list[str]]:
+    """Return the unit that a name ends with, the longest, and the words before it."""
+    for count in range(min(_LARGEST, len(words)), 0, -1):
+        unit = _UNITS.get("_".join(words[-count:]))
+        if unit is not None:
+            return unit, words[:-count]
+    return "", words
 
 
 def _unit(field: str) -> str:
-    return next((unit for ending, unit in _UNITS if field.endswith(ending)), "")
+    """Return the unit that a field's name says: ``demand_charge_cny_per_kw_month``."""
+    if field in _NO_UNIT:
+        return ""
+    before, per, after = field.rpartition("_per_")
+    if not per:
+        return _ending(field.split("_"))[0]
+    below, rest = _ending(after.split("_"))
+    while rest:
+        unit, rest = _ending(rest)
+        if not unit:
+            return ""
+        below = f"{unit}/{below}"
+    return f"{_ending(before.split('_'))[0] or 1}/{below}"
 
 
 def _is_number(value: Any) -> bool:

@@ -117,11 +117,10 @@ def settle_accounts(
         load = np.divide(it_mwh, most_mwh, out=np.zeros_like(it_mwh), where=most_mwh > 0.0)
         pue = np.maximum(pue + load_penalty(load), 1.0)
     facility_mwh = facility_energy_mwh(it_mwh, pue)
-    price = sites.price_cny_per_mwh
     generation_mw = physical.onsite_mw + physical.direct_mw
     balance = balance_sites(
-        facility_mwh, generation_mw * hours, hours, price, physical.battery, physical.limit_mw,
-        setpoint_mw,
+        facility_mwh, generation_mw * hours, hours, sites.tariff_cny_per_mwh, physical.battery,
+        physical.limit_mw, setpoint_mw, day_of_slot=compiled.day_of_slot,
     )  # fmt: skip
     part = np.divide(
         physical.onsite_mw, generation_mw, out=np.zeros_like(generation_mw),

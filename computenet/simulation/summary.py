@@ -36,6 +36,9 @@ from computenet.units import SECONDS_PER_HOUR, TFLOPS_PER_EFLOPS
 
 __all__ = ["summarise"]
 
+#: A result this close to its target, relative to it, has met it: sums round.
+TARGET_ROUNDING = 1e-9
+
 
 def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0.0 else None
@@ -335,7 +338,7 @@ def _targets(
                 "limit": limit,
                 "result": result,
                 "margin": margin,
-                "met": bool(margin >= 0.0),
+                "met": bool(margin >= -TARGET_ROUNDING * max(abs(limit), 1.0)),
             }
         )
 

@@ -48,8 +48,8 @@ def bound_case(every: Sequence[Results]) -> BoundCase:
         prefill_most=before["prefill_tokens"],
         decode_least=np.maximum(decode_least, 0.0),
         decode_most=np.maximum(before["tokens_out"] - before["requests"], 0.0),
-        network_cny=_request_network_cny(compiled, every, prices)
-        + min(float(run.summary["network"]["bulk_moves_cny"]) for run in every),
+        network_cny=_request_network_cny(compiled, every, prices),
+        bulk_cny=min(float(run.summary["network"]["bulk_moves_cny"]) for run in every),
     )  # fmt: skip
     moved_cny, parcels = _parcels(scenario, compiled, every, prices)
     work = replace(work, network_cny=work.network_cny + moved_cny, parcels=parcels)

@@ -72,6 +72,31 @@ def test_arbitrage_fills_in_the_valley_and_gives_back_at_the_peak() -> None:
     assert cost == pytest.approx(3 * 1800.0 + 2.0 * 200.0 - 1.62 * 800.0)
 
 
+def test_arbitrage_knows_the_tariff_of_the_day_alone() -> None:
+    """Dearer days to come change nothing; of a part of a day the hours beside it count."""
+    day = [200.0] * 8 + [400.0] * 8 + [800.0] * 8
+    dear = [price + (500.0 if hour == 20 else 0.0) for hour, price in enumerate(day)]
+    prices, load = np.asarray([day + day + dear + day[:6]]), np.full((1, 78), 3.0)
+    values = (2.0, 4.0, 0.81, 0.0, RULES["arbitrage"], 0.0)
+    battery = Battery(*(np.asarray([value]) for value in values))
+
+    def stored(hours: int) -> Balance:
+        return balance_sites(
+            load[:, :hours], np.zeros((1, hours)), np.ones(hours), prices[:, :hours], battery,
+            np.full((1, hours), np.inf), day_of_slot=np.arange(hours) // 24,
+        )  # fmt: skip
+
+    usual, longer = stored(48), stored(78)
+    first, second = usual.discharged[0, :24], usual.discharged[0, 24:]
+    np.testing.assert_allclose(first, second, atol=1e-12)
+    assert first.sum() == pytest.approx(4.0 * 0.9)
+    np.testing.assert_array_equal(longer.discharged[0, :48], usual.discharged[0])
+    # On the dear day it gives in the dearest hour alone, at its power; it fills at night.
+    assert np.flatnonzero(longer.discharged[0, 48:]).tolist() == [20]
+    assert longer.discharged[0, 68] == 2.0
+    assert longer.charged[0, 72:].sum() > 0.0
+
+
 def test_peak_shaving_keeps_import_at_its_target() -> None:
     found = run([1.0, 4.0, 1.0], [0.0] * 3, "peak-shaving", target=2.5, initial=0.5)
     np.testing.assert_allclose(found.imported, [[2.5, 2.5, 2.5]])

@@ -9,6 +9,7 @@ import pytest
 from computenet.errors import InputError
 from computenet.scenario import load_scenario
 from computenet.scenario.catalogue import planning_files
+from computenet.scenario.provenance import _unit as unit_of
 from computenet.scenario.provenance import planning_sources
 
 #: What the files leave at its neutral default.
@@ -80,3 +81,18 @@ def test_planning_data_by_name_path_and_mapping(tmp_path: Any) -> None:
     with pytest.raises(InputError) as caught:
         load_scenario("two-hubs", {"planning": "teachin"})
     assert caught.value.problems[0].suggestion == "teaching"
+
+
+@pytest.mark.parametrize(
+    ("field", "unit"),
+    [
+        ("demand_charge_cny_per_kw_month", "CNY/kW/month"), ("cny_per_km", "CNY/km"),
+        ("price_cny_per_accelerator_h", "CNY/accelerator·h"), ("hall_cny_per_mw", "CNY/MW"),
+        ("price_cny", "CNY"), ("supply_per_year", "1/year"), ("memory_bandwidth_tb_s", "TB/s"),
+        ("energy_mwh", "MWh"), ("july_c", "°C"), ("run_time_most_s", "s"), ("first_year", ""),
+        ("bytes_per_parameter", ""), ("share", ""), ("gb_per_request", "GB/request"),
+    ],
+)  # fmt: skip
+def test_units_are_those_that_names_say(field: str, unit: str) -> None:
+
+    assert unit_of(field) == unit

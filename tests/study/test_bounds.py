@@ -193,6 +193,14 @@ def test_nothing_to_do_costs_what_idling_does() -> None:
     assert with_bound(run).summary["bound"]["gap_above_idle"] is None
 
 
+def test_bulk_moves_are_paid_for_idle_or_not() -> None:
+    move = {"name": "m", "region": "RE", "site": "west", "size_tb": 40, "by": "shipped"}
+    moves = {"network.bulk_moves": [{**move, "cny_per_tb": 5.0}]}
+    plain, moved = (bound_runs(runs_of(days=0.1, **more)) for more in ({}, moves))
+    assert moved.cost_cny == pytest.approx(plain.cost_cny + 200.0, rel=1e-9)
+    assert moved.idle_cost_cny == pytest.approx(plain.idle_cost_cny + 200.0, rel=1e-9)
+
+
 def test_runs_of_different_scenarios_have_no_common_bound() -> None:
     scenario = cn.load("two-hubs", days=0.1)
     one, other = cn.simulate(scenario), cn.simulate(scenario, seed=9)

@@ -61,7 +61,8 @@ def closed_day(
     own_mwh = (physical.onsite_mw + physical.direct_mw)[:, slots] * hours
     free_mwh = np.maximum(own_mwh - paid_mwh, 0.0)
     found = settled_balance(
-        facility_mwh, free_mwh, hours, price, physical.battery,
+        facility_mwh, free_mwh, hours, compiled.sites.tariff_cny_per_mwh[:, slots],
+        physical.battery,
         np.ascontiguousarray(physical.limit_mw[:, slots]), setpoint_mw,
     )  # fmt: skip
     wanted = found.imported * (price > paid_cny[:, None]) + found.unserved
