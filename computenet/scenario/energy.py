@@ -64,7 +64,9 @@ class BatterySpec(Sourced):
     )
     initial: Share = Field(default=0.5, description="state of charge at the start")
     rule: Literal["self-consumption", "arbitrage", "peak-shaving", "plan"] = Field(
-        default="arbitrage", description="plan: the policy's set-points"
+        default="arbitrage",
+        description="arbitrage: fills in the cheapest slots of the tariff's day, gives in the "
+        "dearest; plan: the policy's set-points",
     )
     target_mw: Positive | None = Field(
         default=None, description="import aimed at; peak shaving only"
