@@ -172,15 +172,26 @@ def _static(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> dict
     }
 
 
+def _imports(compiled: CompiledScenario, side: _Side) -> tuple[F8, F8]:
+    """Return nominal power of imports ``(I,)``, MW, and the part of it to be had ``(I, S)``.
+
+    The part is the limit where there is one, and 1 elsewhere: all that the site can draw.
+    """
+    limit = _whole(compiled.energy.limit_mw, side.load.shape)
+    bound = np.isfinite(limit)
+    most = np.where(bound, limit, 0.0).max(axis=1)
+    needed = np.maximum(most, side.load.max(axis=1) + compiled.energy.battery.power_mw)
+    nominal = np.maximum(np.where(bound.all(axis=1), most, needed), 1e-6)
+    return nominal, np.where(bound, limit / nominal[:, None], 1.0)
+
+
 def _generators(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    limit = _whole(compiled.energy.limit_mw, side.load.shape)
+    nominal, _ = _imports(compiled, side)
     for i, site in enumerate(scenario.topology.sites):
-        most = float(limit[i].max())
-        needed = float(side.load[i].max() + compiled.energy.battery.power_mw[i])
         rows.append(
             {"name": f"{site.id} grid", "bus": site.id, "carrier": f"grid {site.grid}",
-             "p_nom": most if np.isfinite(most) else max(needed, 1e-6), "marginal_cost": 0.0}
+             "p_nom": float(nominal[i]), "marginal_cost": 0.0}
         )  # fmt: skip
         for kind, profile in (("pv", side.pv), ("wind", side.wind)):
             installed = sum(g.capacity_mw for g in site.generators if g.kind == kind)
@@ -225,14 +236,16 @@ def _series(
     def frame(columns: dict[str, F8]) -> pd.DataFrame:
         return pd.DataFrame(columns, index=clock)
 
-    limit = _whole(compiled.energy.limit_mw, side.load.shape)
     nominal = dict(zip(generators.index, generators["p_nom"].astype(float), strict=True))
+    _, part = _imports(compiled, side)
     available: dict[str, F8] = {}
     for i, name in enumerate(ids):
-        for kind, profile in (("pv", side.pv), ("wind", side.wind), ("grid", limit)):
+        for kind, profile in (("pv", side.pv), ("wind", side.wind)):
             unit = f"{name} {kind}"
-            if unit in nominal and np.isfinite(profile[i]).all():
+            if unit in nominal:
                 available[unit] = profile[i] / nominal[unit]
+        if np.isfinite(compiled.energy.limit_mw[i]).any():
+            available[f"{name} grid"] = part[i]
     out = {
         "loads-p_set": frame({f"{name} load": side.load[i] for i, name in enumerate(ids)}),
         "generators-p_max_pu": frame(available),
