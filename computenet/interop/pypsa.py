@@ -296,7 +296,8 @@ def _csv(tables: PypsaTables, folder: Path) -> None:
     for name, table in {**tables.static, **tables.series}.items():
         if len(table):
             table.to_csv(folder / f"{name}.csv")
-    tables.snapshots.to_csv(folder / "snapshots.csv")
+    # PyPSA takes only a column "snapshot", not an index, for dates
+    tables.snapshots.reset_index().to_csv(folder / "snapshots.csv")
     pd.DataFrame(
         {"name": [tables.name], "pypsa_version": [SCHEMA], "srid": [4326]}
     ).to_csv(folder / "network.csv", index=False)  # fmt: skip

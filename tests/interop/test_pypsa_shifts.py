@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import computenet as cn
@@ -44,3 +48,34 @@ def test_an_import_limit_for_part_of_the_run_holds_then(source: cn.Results | cn.
     assert (part["west grid"].iloc[free] == 1.0).all()
     assert (most.to_numpy()[free] >= load[free]).all()
     assert "east grid" not in part
+
+
+@pytest.fixture(scope="module")
+def network(results: cn.Results, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    pypsa = pytest.importorskip("pypsa")
+    folder = tmp_path_factory.mktemp("net") / "fixed"
+    network = pypsa.Network()
+    network.import_from_csv_folder(str(cn.export("pypsa", results, folder)))
+    return network
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_snapshots_are_read_as_times_with_their_hours(
+    network: Any, results: cn.Results, tmp_path: Path
+) -> None:
+    clock = network.snapshots
+    assert isinstance(clock, pd.DatetimeIndex)
+    start = results.scenario.start.replace(tzinfo=None)  # Beijing's time, as the topology's
+    assert clock.equals(pd.date_range(start, periods=19, freq="15min", name="snapshot"))
+    weights = network.snapshot_weightings
+    assert sorted(weights) == ["generators", "objective", "stores"]
+    for column in weights:
+        assert weights[column].tolist() == pytest.approx([0.25] * 18 + [1.0 / 6.0])
+    assert network.loads_t.p_set.index.equals(clock)
+    # PyPSA's own form
+    native = tmp_path / "native"
+    network.export_to_csv_folder(str(native))
+    ours = tmp_path / "ours"
+    cn.export("pypsa", results, ours)
+    heads = [(p / "snapshots.csv").read_text().splitlines()[0] for p in (native, ours)]
+    assert heads[0] == heads[1]
