@@ -65,6 +65,7 @@ class _Side:
     price: F8
     pv: F8
     wind: F8
+    co2: F8  # of imports, t/MWh
     dispatch: dict[str, F8] | None
 
 
@@ -94,7 +95,7 @@ def pypsa_tables(
     )
     weights = dict.fromkeys(("objective", "stores", "generators"), hours)
     snapshots = pd.DataFrame(weights, index=clock)
-    static = _static(scenario, compiled, side)
+    static = _static(scenario, compiled, side, hours)
     series = _series(compiled, side, static, clock, fixed=dispatch == "fixed")
     return PypsaTables(static, series, snapshots, scenario.name)
 
@@ -113,7 +114,7 @@ def _of_scenario(compiled: CompiledScenario) -> _Side:
     load = np.broadcast_to(sites.it_capacity_mw[:, None] * pue, shape)
     return _Side(
         np.asarray(load), sites.price_cny_per_mwh, _whole(energy.pv_mw, shape),
-        _whole(energy.wind_mw, shape), None,
+        _whole(energy.wind_mw, shape), energy.emission_kg_per_mwh / 1000.0, None,
     )  # fmt: skip
 
 
@@ -140,10 +141,15 @@ def _of_run(run: Results, compiled: CompiledScenario) -> _Side:
         "battery": wide("discharge_mw") - wide("charge_mw"),
         "stored": wide("stored_mwh"),
     }
-    return _Side(wide("facility_mw"), wide("price_cny_per_mwh"), pv, wind, dispatch)
+    return _Side(
+        wide("facility_mw"), wide("price_cny_per_mwh"), pv, wind,
+        wide("carbon_kg_per_mwh") / 1000.0, dispatch,
+    )  # fmt: skip
 
 
-def _static(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> dict[str, pd.DataFrame]:
+def _static(
+    scenario: Scenario, compiled: CompiledScenario, side: _Side, hours: F8
+) -> dict[str, pd.DataFrame]:
     sites = scenario.topology.sites
     buses = pd.DataFrame(
         {
@@ -156,10 +162,9 @@ def _static(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> dict
         {"bus": buses.index, "carrier": "compute"},
         index=pd.Index([f"{name} load" for name in buses.index], name="name"),
     )
-    grids = {f"grid {g.id}": g.emission_kg_per_mwh / 1000.0 for g in scenario.topology.grids}
     carriers = {
         "AC": 0.0, "compute": 0.0, "pv": 0.0, "wind": 0.0, "battery": 0.0, "unserved": 0.0,
-        **grids,
+        **_grids(scenario, side, hours),
     }  # fmt: skip
     return {
         "carriers": pd.DataFrame(
@@ -170,6 +175,30 @@ def _static(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> dict
         "generators": _generators(scenario, compiled, side),
         "storage_units": _storage(compiled),
     }
+
+
+def _grids(scenario: Scenario, side: _Side, hours: F8) -> dict[str, float]:
+    """Return t of CO2 per MWh by carrier of a grid, which PyPSA takes one number of.
+
+    It is the mean over sites and slots by imported energy (by load, where there is no run), so
+    that the sum over imports is the run's; a grid without imports has the mean by time, one
+    without sites its own figure.
+    """
+    energy = (side.load if side.dispatch is None else side.dispatch["grid"]) * hours
+    out: dict[str, float] = {}
+    for grid in scenario.topology.grids:
+        rows = [i for i, site in enumerate(scenario.topology.sites) if site.grid == grid.id]
+        factor, weight = side.co2[rows], energy[rows]
+        if not rows:
+            mean = grid.emission_kg_per_mwh / 1000.0
+        elif np.ptp(factor) == 0.0:
+            mean = float(factor[0, 0])
+        elif weight.sum() > 0.0:
+            mean = float(np.average(factor, weights=weight))
+        else:
+            mean = float(np.average(factor.mean(axis=0), weights=hours))
+        out[f"grid {grid.id}"] = mean
+    return out
 
 
 def _imports(compiled: CompiledScenario, side: _Side) -> tuple[F8, F8]:
@@ -251,6 +280,10 @@ def _series(
         "generators-p_max_pu": frame(available),
         "generators-marginal_cost": frame(
             {f"{name} grid": side.price[i] for i, name in enumerate(ids)}
+        ),
+        # not PyPSA's own: it reads the table beside the others
+        "generators-co2_t_per_mwh": frame(
+            {f"{name} grid": side.co2[i] for i, name in enumerate(ids)}
         ),
     }
     if side.dispatch is None:

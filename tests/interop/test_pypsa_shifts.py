@@ -20,9 +20,16 @@ SHIFT = {
 
 
 @pytest.fixture(scope="module")
-def scenario() -> cn.Scenario:
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> cn.Scenario:
     """Fifteen minutes a slot; the last has ten, so that its weight is its own."""
-    return cn.load("two-hubs", overrides={"days": 4.6666666667 / 24.0, "events": [SHIFT]})
+    found = cn.load("two-hubs", overrides={"days": 4.6666666667 / 24.0, "events": [SHIFT]})
+    stamps = pd.date_range(found.start, periods=6, freq="h")
+    rows = {"time": [t.isoformat() for t in stamps], "kg_per_mwh": [300, 500, 900, 700, 400, 200]}
+    file = tmp_path_factory.mktemp("series") / "east.csv"
+    pd.DataFrame(rows).to_csv(file, index=False)
+    return found.model_copy(
+        update={"energy": found.energy.model_copy(update={"series_files": {"east": str(file)}})}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +86,38 @@ def test_snapshots_are_read_as_times_with_their_hours(
     cn.export("pypsa", results, ours)
     heads = [(p / "snapshots.csv").read_text().splitlines()[0] for p in (native, ours)]
     assert heads[0] == heads[1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_emissions_that_move_add_up_to_the_run(network: Any, results: cn.Results) -> None:
+    status, condition = network.optimize(solver_name="highs", log_to_console=False)
+    assert (status, condition) == ("ok", "optimal")
+    hours = network.snapshot_weightings.generators
+    made = network.generators_t.p.mul(hours, axis=0)
+    carrier = network.generators["carrier"]
+    kg = 1000.0 * made.sum() * carrier.map(network.carriers["co2_emissions"])
+    assert kg.sum() == pytest.approx(results.summary["carbon"]["kg"], rel=1e-7)
+    by_site = results.summary["by_site"]
+    factor = network.generators_t.co2_t_per_mwh
+    for site in ("east", "west"):
+        assert kg[f"{site} grid"] == pytest.approx(by_site[site]["carbon_kg"], rel=1e-7)
+        slots = 1000.0 * made[f"{site} grid"] * factor[f"{site} grid"]
+        table = results.sites[results.sites["site"] == site]["carbon_kg"]
+        assert slots.to_numpy() == pytest.approx(table.to_numpy(), rel=1e-6)
+    # as the events and the file have it
+    assert factor["east grid"].iloc[[0, 4, 8, 18]].tolist() == pytest.approx([0.3, 0.5, 0.9, 0.4])
+    west = factor["west grid"]
+    assert west.iloc[4:12].to_numpy() == pytest.approx(1.5 * west.iloc[0])
+
+
+def test_carriers_of_a_scenario_weigh_by_load(scenario: cn.Scenario) -> None:
+    tables = pypsa_tables(scenario)
+    co2 = tables.static["carriers"]["co2_emissions"]
+    hours = tables.snapshots["generators"]
+    spec = {site.id: f"grid {site.grid}" for site in scenario.topology.sites}
+    assert spec["east"] != spec["west"]
+    hourly = tables.series["generators-co2_t_per_mwh"]["east grid"]
+    assert co2[spec["east"]] == pytest.approx((hourly * hours).sum() / hours.sum())  # even load
+    plain = pypsa_tables(cn.load("two-hubs", days=0.1))
+    known = {f"grid {g.id}": g.emission_kg_per_mwh / 1000.0 for g in scenario.topology.grids}
+    assert plain.static["carriers"]["co2_emissions"][list(known)].to_dict() == known
