@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import computenet as cn
+from computenet.cli.main import app
 from computenet.interop.pypsa import pypsa_tables
 
 #: From slot 4 to slot 12 of 19; the west may import 40 % of 0.2 MW x PUE 1.2.
@@ -104,6 +105,12 @@ def test_emissions_that_move_add_up_to_the_run(network: Any, results: cn.Results
         slots = 1000.0 * made[f"{site} grid"] * factor[f"{site} grid"]
         table = results.sites[results.sites["site"] == site]["carbon_kg"]
         assert slots.to_numpy() == pytest.approx(table.to_numpy(), rel=1e-6)
+    told = network.meta["computenet"]
+    assert kg.sum() == pytest.approx(told["run_carbon_kg"], rel=1e-7)
+    assert told["unserved_mwh"] == results.summary["energy"]["unserved_mwh"] == 0.0
+    assert network.objective == pytest.approx(told["run_objective_cny"], rel=1e-7)
+    (note,) = told["notes"]
+    assert "the mean by the run's imports" in note
     # as the events and the file have it
     assert factor["east grid"].iloc[[0, 4, 8, 18]].tolist() == pytest.approx([0.3, 0.5, 0.9, 0.4])
     west = factor["west grid"]
@@ -121,3 +128,29 @@ def test_carriers_of_a_scenario_weigh_by_load(scenario: cn.Scenario) -> None:
     plain = pypsa_tables(cn.load("two-hubs", days=0.1))
     known = {f"grid {g.id}": g.emission_kg_per_mwh / 1000.0 for g in scenario.topology.grids}
     assert plain.static["carriers"]["co2_emissions"][list(known)].to_dict() == known
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_unserved_load_is_told_with_its_price(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tight = {"kind": "grid-shift", "sites": ["west"], "at_h": 0.5, "duration_h": 1.0,
+             "import_limit_share": 0.1}  # fmt: skip
+    run = cn.simulate(cn.load("two-hubs", overrides={"days": 0.1, "events": [tight]}))
+    missing = run.summary["energy"]["unserved_mwh"]
+    assert missing > 0.0
+    run.save(tmp_path / "run")
+    notes: list[str] = []
+    cn.export("pypsa", run, tmp_path / "free", dispatch="free", notes=notes)
+    assert f"of the run's dispatch would have {100_000.0 * missing:,.0f} CNY" in notes[0]
+    app(["export", "pypsa", str(tmp_path / "run"), str(tmp_path / "net")], standalone_mode=False)
+    shown = capsys.readouterr()
+    assert shown.out.strip() == str(tmp_path / "net")
+    assert f"note: the run left {missing:,.4g} MWh unserved" in shown.err
+    assert "(100,000 CNY/MWh)" in shown.err
+    network = pytest.importorskip("pypsa").Network(str(tmp_path / "net"))
+    network.optimize(solver_name="highs", log_to_console=False)
+    told = network.meta["computenet"]
+    assert network.objective == pytest.approx(told["run_objective_cny"], rel=1e-7)
+    assert told["unserved_cny"] == pytest.approx(100_000.0 * missing)
+    assert told["paid_cny"] + told["unserved_cny"] == told["run_objective_cny"]
