@@ -43,7 +43,10 @@ def export(
     """Write a run, or a scenario, in another tool's format."""
     from computenet import interop
 
-    path = interop.export(format_, source, out, dispatch=dispatch, overwrite=overwrite)
+    notes: list[str] = []
+    path = interop.export(format_, source, out, dispatch=dispatch, overwrite=overwrite, notes=notes)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
     typer.echo(str(path))
 
 

@@ -31,6 +31,7 @@ def export(
     *,
     dispatch: str = "fixed",
     overwrite: bool = False,
+    notes: list[str] | None = None,
 ) -> Path:
     """Write a run or scenario in another tool's format and return where.
 
@@ -44,6 +45,9 @@ def export(
     dispatch
         For ``pypsa``: ``fixed`` holds every generator and store to what the run did, ``free``
         leaves it to PyPSA's optimisation.
+    notes
+        Takes what a reader should know of what was written: for ``pypsa`` of unserved load and of
+        emission factors that change.
 
     Raises
     ------
@@ -74,7 +78,9 @@ def export(
         raise InputError([Problem("dispatch", dispatch, "is used by pypsa only")], NOTHING)
     path = Path(out)
     _free(path, overwrite)
-    _writer(format, "free" if dispatch == "free" else "fixed")(what, path)
+    told = _writer(format, "free" if dispatch == "free" else "fixed")(what, path)
+    if notes is not None:
+        notes += told or ()
     return path
 
 
@@ -104,9 +110,9 @@ def _free(path: Path, overwrite: bool) -> None:
     )
 
 
-def _writer(format: str, dispatch: Dispatch) -> Callable[[Any, Path], None]:
+def _writer(format: str, dispatch: Dispatch) -> Callable[[Any, Path], tuple[str, ...] | None]:
     if format == "pypsa":
-        from computenet.interop.pypsa import write_pypsa
+        from computenet.interop.pypsa_files import write_pypsa
 
         return lambda what, path: write_pypsa(what, path, dispatch=dispatch)
     if format == "netcdf":

@@ -28,6 +28,7 @@ class _Variable:
     units: str | None  # None = money, of which UDUNITS knows nothing
     cell: str = "mean"
     standard_name: str | None = None
+    at: str = "time"  # or time_end, of what is known at the end of the slot
 
 
 _V = _Variable
@@ -42,7 +43,7 @@ SITES = {
     "generation_used_mw": _V("solar and wind power used or stored", "MW"),
     "charge_mw": _V("power into storage, before losses", "MW"),
     "discharge_mw": _V("power out of storage, after losses", "MW"),
-    "stored_mwh": _V("energy in storage at the end of the slot", "MW h", "point"),
+    "stored_mwh": _V("energy in storage at the end of the slot", "MW h", "point", at="time_end"),
     "curtailed_mw": _V("generation without use", "MW"),
     "unserved_mw": _V("load beyond the import limit", "MW"),
     "price_cny_per_mwh": _V("energy price, CNY per MWh", None),
@@ -84,8 +85,9 @@ def to_xarray(run: Results) -> xarray.Dataset:
     """Return the tables of a run over time, site, pool, link, region and service class.
 
     Times are UTC. Variables are named ``site_…``, ``pool_…``, ``link_…`` and ``requests_…`` after
-    the tables' columns; their dimensions stand in the order time, region, site, pool. Jobs are not
-    among them: they have no place on these axes.
+    the tables' columns; their dimensions stand in the order time, region, site, pool. What is
+    stored at the end of a slot is over ``time_end``. Jobs are not among them: they have no place
+    on these axes.
 
     Raises
     ------
@@ -118,13 +120,15 @@ def to_xarray(run: Results) -> xarray.Dataset:
             values = _over_time(run.tables[table], dimension, names[dimension], column, starts)
             if table == "links":
                 values = np.nan_to_num(values)  # slots that carried nothing have no row
-            variables[f"{dimension}_{column}"] = (("time", dimension), values, _told(told, True))
+            variables[f"{dimension}_{column}"] = (
+                (told.at, dimension), values, _told(told, True),
+            )  # fmt: skip
     for column, told in REQUESTS.items():
         variables[f"requests_{column}"] = (
             ("region", "service_class"), _requests(run, column, names), _told(told, False),
         )  # fmt: skip
     variables["time_bounds"] = (("time", "bounds"), np.stack([starts, ends], axis=1), {})
-    raw = xarray.Dataset(variables, _coordinates(run, starts, names), _attributes(run))
+    raw = xarray.Dataset(variables, _coordinates(run, starts, ends, names), _attributes(run))
     return xarray.decode_cf(raw)
 
 
@@ -157,21 +161,22 @@ def _told(variable: _Variable, timed: bool) -> dict[str, str]:
     if variable.standard_name is not None:
         out["standard_name"] = variable.standard_name
     if timed:
-        out["cell_methods"] = f"time: {variable.cell}"
+        out["cell_methods"] = f"{variable.at}: {variable.cell}"
     return out
 
 
-def _coordinates(run: Results, starts: np.ndarray, names: dict[str, list[str]]) -> dict[str, Any]:
+def _coordinates(
+    run: Results, starts: np.ndarray, ends: np.ndarray, names: dict[str, list[str]]
+) -> dict[str, Any]:
     topology = run.scenario.topology
     begin = run.scenario.start.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    out: dict[str, Any] = {
-        "time": (
-            "time", starts,
-            {"standard_name": "time", "long_name": "start of the accounting slot", "axis": "T",
-             "units": f"seconds since {begin}", "calendar": "proleptic_gregorian",
-             "bounds": "time_bounds"},
-        ),
-    }  # fmt: skip
+    out: dict[str, Any] = {}
+    for name, at, edge in (("time", starts, "start"), ("time_end", ends, "end")):
+        words = {"standard_name": "time", "long_name": f"{edge} of the accounting slot",
+                 "axis": "T", "units": f"seconds since {begin}",
+                 "calendar": "proleptic_gregorian"}  # fmt: skip
+        out[name] = (name, at, words)
+    out["time"][2]["bounds"] = "time_bounds"
     for dimension, items in names.items():
         words = {"long_name": f"id of the {dimension.replace('_', ' ')}"}
         if dimension in ("site", "region"):

@@ -7,13 +7,8 @@ Sites are not joined: computenet moves work between them, not power.
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta, timezone
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,19 +17,15 @@ from numpy.typing import NDArray
 
 from computenet.compilation import compile_scenario
 from computenet.compiled import CompiledScenario
-from computenet.errors import RunError
 from computenet.results import Results
-from computenet.results.storage import complete_directory
 from computenet.scenario import Scenario
 
-__all__ = ["PypsaTables", "pypsa_tables", "write_pypsa"]
+__all__ = ["PypsaTables", "pypsa_tables"]
 
 F8 = NDArray[np.float64]
 
 #: Value of load not served, CNY/MWh: dearer than any tariff, so that it is the last resort.
 UNSERVED_CNY_PER_MWH = 100_000.0
-#: Version of the attributes that are written.
-SCHEMA = "1.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +40,21 @@ class PypsaTables:
         Attributes over time by file name (``generators-p_set``), a column an item.
     snapshots
         Weightings by local time.
+    name
+        Of the scenario.
+    meta
+        What PyPSA keeps as ``network.meta``: dispatch, notes and, of a run, the amounts in CNY,
+        MWh and kg that the network should come to.
+    notes
+        What a reader of PyPSA's results should know, in sentences.
     """
 
     static: dict[str, pd.DataFrame]
     series: dict[str, pd.DataFrame]
     snapshots: pd.DataFrame
     name: str
+    meta: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class _Side:
     price: F8
     pv: F8
     wind: F8
+    co2: F8  # of imports, t/MWh
     dispatch: dict[str, F8] | None
 
 
@@ -74,8 +75,9 @@ def pypsa_tables(
     """Return the network of a run, or of a scenario whose sites draw their full load.
 
     Solved with ``dispatch="fixed"`` its objective is what the run paid for imported energy,
-    generation and wear of storage; the demand charge, green premiums, carbon prices and the
-    network are not part of it.
+    generation and wear of storage, and `UNSERVED_CNY_PER_MWH` for load the run left unserved,
+    which computenet charges nothing for; the demand charge, green premiums, carbon prices and
+    the network are not part of it.
 
     Parameters
     ----------
@@ -94,9 +96,49 @@ def pypsa_tables(
     )
     weights = dict.fromkeys(("objective", "stores", "generators"), hours)
     snapshots = pd.DataFrame(weights, index=clock)
-    static = _static(scenario, compiled, side)
+    static = _static(scenario, compiled, side, hours)
     series = _series(compiled, side, static, clock, fixed=dispatch == "fixed")
-    return PypsaTables(static, series, snapshots, scenario.name)
+    notes = _notes(scenario, side, hours, fixed=dispatch == "fixed")
+    meta: dict[str, Any] = {"dispatch": dispatch, "notes": notes}
+    if isinstance(what, Results):
+        cost = what.summary["cost"]
+        paid = float(cost["import_cny"] + cost["generation_cny"] + cost["storage_cny"])
+        unserved = _unserved_mwh(side, hours)
+        meta |= {
+            "paid_cny": paid, "unserved_mwh": unserved,
+            "unserved_cny": UNSERVED_CNY_PER_MWH * unserved,
+            "run_objective_cny": paid + UNSERVED_CNY_PER_MWH * unserved,
+            "run_carbon_kg": float(what.summary["carbon"]["kg"]),
+        }  # fmt: skip
+    return PypsaTables(static, series, snapshots, scenario.name, {"computenet": meta}, tuple(notes))
+
+
+def _unserved_mwh(side: _Side, hours: F8) -> float:
+    return 0.0 if side.dispatch is None else float((side.dispatch["unserved"] * hours).sum())
+
+
+def _notes(scenario: Scenario, side: _Side, hours: F8, *, fixed: bool) -> list[str]:
+    notes = []
+    if (unserved := _unserved_mwh(side, hours)) > 1e-9:
+        does = "has" if fixed else "of the run's dispatch would have"
+        notes.append(
+            f"the run left {unserved:,.4g} MWh unserved, which its accounts charge nothing for: "
+            f"PyPSA's objective {does} {UNSERVED_CNY_PER_MWH * unserved:,.0f} CNY for it "
+            f"({UNSERVED_CNY_PER_MWH:,.0f} CNY/MWh) above import_cny + generation_cny + "
+            "storage_cny"
+        )
+    moving = [
+        grid.id for grid in scenario.topology.grids
+        if (rows := [i for i, s in enumerate(scenario.topology.sites) if s.grid == grid.id])
+        and np.ptp(side.co2[rows]) > 0.0
+    ]  # fmt: skip
+    if moving:
+        weight = "load" if side.dispatch is None else "the run's imports"
+        notes.append(
+            f"emission factors of {', '.join(moving)} differ by slot or site: their carriers have "
+            f"the mean by {weight}; generators_t.co2_t_per_mwh has each"
+        )
+    return notes
 
 
 def _hours(compiled: CompiledScenario) -> F8:
@@ -113,7 +155,7 @@ def _of_scenario(compiled: CompiledScenario) -> _Side:
     load = np.broadcast_to(sites.it_capacity_mw[:, None] * pue, shape)
     return _Side(
         np.asarray(load), sites.price_cny_per_mwh, _whole(energy.pv_mw, shape),
-        _whole(energy.wind_mw, shape), None,
+        _whole(energy.wind_mw, shape), energy.emission_kg_per_mwh / 1000.0, None,
     )  # fmt: skip
 
 
@@ -140,10 +182,15 @@ def _of_run(run: Results, compiled: CompiledScenario) -> _Side:
         "battery": wide("discharge_mw") - wide("charge_mw"),
         "stored": wide("stored_mwh"),
     }
-    return _Side(wide("facility_mw"), wide("price_cny_per_mwh"), pv, wind, dispatch)
+    return _Side(
+        wide("facility_mw"), wide("price_cny_per_mwh"), pv, wind,
+        wide("carbon_kg_per_mwh") / 1000.0, dispatch,
+    )  # fmt: skip
 
 
-def _static(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> dict[str, pd.DataFrame]:
+def _static(
+    scenario: Scenario, compiled: CompiledScenario, side: _Side, hours: F8
+) -> dict[str, pd.DataFrame]:
     sites = scenario.topology.sites
     buses = pd.DataFrame(
         {
@@ -156,10 +203,9 @@ def _static(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> dict
         {"bus": buses.index, "carrier": "compute"},
         index=pd.Index([f"{name} load" for name in buses.index], name="name"),
     )
-    grids = {f"grid {g.id}": g.emission_kg_per_mwh / 1000.0 for g in scenario.topology.grids}
     carriers = {
         "AC": 0.0, "compute": 0.0, "pv": 0.0, "wind": 0.0, "battery": 0.0, "unserved": 0.0,
-        **grids,
+        **_grids(scenario, side, hours),
     }  # fmt: skip
     return {
         "carriers": pd.DataFrame(
@@ -172,15 +218,50 @@ def _static(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> dict
     }
 
 
+def _grids(scenario: Scenario, side: _Side, hours: F8) -> dict[str, float]:
+    """Return t of CO2 per MWh by carrier of a grid, which PyPSA takes one number of.
+
+    It is the mean over sites and slots by imported energy (by load, where there is no run), so
+    that the sum over imports is the run's; a grid without imports has the mean by time, one
+    without sites its own figure.
+    """
+    energy = (side.load if side.dispatch is None else side.dispatch["grid"]) * hours
+    out: dict[str, float] = {}
+    for grid in scenario.topology.grids:
+        rows = [i for i, site in enumerate(scenario.topology.sites) if site.grid == grid.id]
+        factor, weight = side.co2[rows], energy[rows]
+        if not rows:
+            mean = grid.emission_kg_per_mwh / 1000.0
+        elif np.ptp(factor) == 0.0:
+            mean = float(factor[0, 0])
+        elif weight.sum() > 0.0:
+            mean = float(np.average(factor, weights=weight))
+        else:
+            mean = float(np.average(factor.mean(axis=0), weights=hours))
+        out[f"grid {grid.id}"] = mean
+    return out
+
+
+def _imports(compiled: CompiledScenario, side: _Side) -> tuple[F8, F8]:
+    """Return nominal power of imports ``(I,)``, MW, and the part of it to be had ``(I, S)``.
+
+    The part is the limit where there is one, and 1 elsewhere: all that the site can draw.
+    """
+    limit = _whole(compiled.energy.limit_mw, side.load.shape)
+    bound = np.isfinite(limit)
+    most = np.where(bound, limit, 0.0).max(axis=1)
+    needed = np.maximum(most, side.load.max(axis=1) + compiled.energy.battery.power_mw)
+    nominal = np.maximum(np.where(bound.all(axis=1), most, needed), 1e-6)
+    return nominal, np.where(bound, limit / nominal[:, None], 1.0)
+
+
 def _generators(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    limit = _whole(compiled.energy.limit_mw, side.load.shape)
+    nominal, _ = _imports(compiled, side)
     for i, site in enumerate(scenario.topology.sites):
-        most = float(limit[i].max())
-        needed = float(side.load[i].max() + compiled.energy.battery.power_mw[i])
         rows.append(
             {"name": f"{site.id} grid", "bus": site.id, "carrier": f"grid {site.grid}",
-             "p_nom": most if np.isfinite(most) else max(needed, 1e-6), "marginal_cost": 0.0}
+             "p_nom": float(nominal[i]), "marginal_cost": 0.0}
         )  # fmt: skip
         for kind, profile in (("pv", side.pv), ("wind", side.wind)):
             installed = sum(g.capacity_mw for g in site.generators if g.kind == kind)
@@ -225,19 +306,25 @@ def _series(
     def frame(columns: dict[str, F8]) -> pd.DataFrame:
         return pd.DataFrame(columns, index=clock)
 
-    limit = _whole(compiled.energy.limit_mw, side.load.shape)
     nominal = dict(zip(generators.index, generators["p_nom"].astype(float), strict=True))
+    _, part = _imports(compiled, side)
     available: dict[str, F8] = {}
     for i, name in enumerate(ids):
-        for kind, profile in (("pv", side.pv), ("wind", side.wind), ("grid", limit)):
+        for kind, profile in (("pv", side.pv), ("wind", side.wind)):
             unit = f"{name} {kind}"
-            if unit in nominal and np.isfinite(profile[i]).all():
+            if unit in nominal:
                 available[unit] = profile[i] / nominal[unit]
+        if np.isfinite(compiled.energy.limit_mw[i]).any():
+            available[f"{name} grid"] = part[i]
     out = {
         "loads-p_set": frame({f"{name} load": side.load[i] for i, name in enumerate(ids)}),
         "generators-p_max_pu": frame(available),
         "generators-marginal_cost": frame(
             {f"{name} grid": side.price[i] for i, name in enumerate(ids)}
+        ),
+        # not PyPSA's own: it reads the table beside the others
+        "generators-co2_t_per_mwh": frame(
+            {f"{name} grid": side.co2[i] for i, name in enumerate(ids)}
         ),
     }
     if side.dispatch is None:
@@ -259,66 +346,3 @@ def _series(
     if fixed:
         out |= {"generators-p_set": generated, "storage_units-p_set": moved}
     return {name: table for name, table in out.items() if table.shape[1]}
-
-
-def write_pypsa(
-    what: Results | Scenario, path: Path, *, dispatch: Literal["fixed", "free"] = "fixed"
-) -> None:
-    """Write a folder that ``pypsa.Network(path)`` reads, or, with ``.nc``, one file by PyPSA.
-
-    Raises
-    ------
-    RunError
-        A ``.nc`` is wanted and PyPSA is not installed.
-    """
-    tables = pypsa_tables(what, dispatch=dispatch)
-    if path.suffix == ".nc":
-        _netcdf(tables, path)
-        return
-    with complete_directory(path, overwrite=True, mark="network.csv") as part:
-        _csv(tables, part)
-
-
-def _csv(tables: PypsaTables, folder: Path) -> None:
-    for name, table in {**tables.static, **tables.series}.items():
-        if len(table):
-            table.to_csv(folder / f"{name}.csv")
-    tables.snapshots.to_csv(folder / "snapshots.csv")
-    pd.DataFrame(
-        {"name": [tables.name], "pypsa_version": [SCHEMA], "srid": [4326]}
-    ).to_csv(folder / "network.csv", index=False)  # fmt: skip
-
-
-def _netcdf(tables: PypsaTables, path: Path) -> None:
-    try:
-        import pypsa
-    except ImportError as error:
-        raise RunError(
-            "a PyPSA network as NetCDF is written by PyPSA itself: pip install pypsa, or export "
-            "to a folder of CSV files, which needs nothing"
-        ) from error
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        _csv(tables, Path(folder))
-        part = path.with_name(f".{path.name}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _quiet():
-            network = pypsa.Network()
-            network.import_from_csv_folder(folder)
-            network.export_to_netcdf(part)
-        part.replace(path)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what PyPSA says of its own work, its warnings of changes to come included, to errors."""
-    logger = logging.getLogger("pypsa")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -97,18 +97,20 @@ def series_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
             "x": clock, "name": escape(names.site(site)), "legendgroup": site, "mode": "lines",
         }  # fmt: skip
         figure.add_scatter(
-            **shared, y=power[site].round(3), stackgroup="power",
+            **shared, y=power[site], stackgroup="power",
             line={"width": 0.5, "color": colour}, row=1, col=1,
         )  # fmt: skip
         for row, values, shape in ((2, use, None), (3, price, "hv")):
             figure.add_scatter(
-                **shared, y=values[site].round(2), showlegend=False, row=row, col=1,
+                **shared, y=values[site], showlegend=False, row=row, col=1,
                 line={"width": 1.3, "color": colour, "shape": shape},
             )  # fmt: skip
         figure.add_scatter(
-            **shared, y=(power[site] * factor[site] / 1000.0).round(3), stackgroup="carbon",
+            **shared, y=power[site] * factor[site] / 1000.0, stackgroup="carbon",
             line={"width": 0.5, "color": colour}, showlegend=False, row=4, col=1,
         )  # fmt: skip
+    for row, shown in enumerate((",.3~f", ".2~f", ",.2~f", ",.3~f"), start=1):
+        figure.update_yaxes(hoverformat=shown, row=row, col=1)
     figure.update_annotations(font={"size": 12}, x=0, xanchor="left")
     return style(figure, 900, hovermode="x")
 
@@ -155,11 +157,13 @@ def queue_figure(run: RunView, names: Names, label: Labels) -> go.Figure:
     for number, site in enumerate(item.id for item in run.scenario.topology.sites):
         if site in drawn and float(drawn[site].max()) > 0.0:
             figure.add_scatter(
-                x=clock, y=drawn[site].round(1), name=escape(names.site(site)), mode="lines",
+                x=clock, y=drawn[site], name=escape(names.site(site)), mode="lines",
                 stackgroup="queue", line={"width": 0.5, "color": PALETTE[number % len(PALETTE)]},
             )  # fmt: skip
     style(figure, 320)
-    figure.update_yaxes(title=label("tab_waiting_accelerators"), rangemode="tozero")
+    figure.update_yaxes(
+        title=label("tab_waiting_accelerators"), rangemode="tozero", hoverformat=",.1~f"
+    )
     return figure
 
 

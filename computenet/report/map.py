@@ -186,7 +186,7 @@ def _table(run: RunView, names: Names, label: Labels) -> dict[str, list[Any]]:
         at = [label("sites"), names.site(site.id), None, site.longitude, site.latitude]
         use = sites[site.id]["utilisation"]
         rows.append([*at, site.it_capacity_mw, f"{label('it_capacity')}, MW"])
-        rows.append([*at, None if use is None else round(use, 6), label("col_utilisation")])
+        rows.append([*at, use, label("col_utilisation")])
     for region in topology.regions:
         at = [label("regions"), names.region(region.id), None, region.longitude, region.latitude]
         arrived = regions["by_region"][region.id]["requests_arrived"]
@@ -197,7 +197,7 @@ def _table(run: RunView, names: Names, label: Labels) -> dict[str, list[Any]]:
     ):
         for row in flows.to_dict("records"):
             ends = [names.region(row["region"]), names.site(row["site"])]
-            rows.append([label(name), *ends, None, None, round(float(row[column]), 6), unit])
+            rows.append([label(name), *ends, None, None, float(row[column]), unit])
     return {"columns": columns, "rows": rows}
 
 

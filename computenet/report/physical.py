@@ -52,25 +52,27 @@ def energy_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None
         ("grid", total["grid"]),
     ):  # fmt: skip
         figure.add_scatter(
-            x=clock, y=values.round(2), name=label(f"source_{name}"), stackgroup="power",
+            x=clock, y=values, name=label(f"source_{name}"), stackgroup="power",
             mode="lines", line={"width": 0.5, "color": SOURCES[name]}, row=1, col=1,
         )  # fmt: skip
     figure.add_scatter(
-        x=clock, y=total["load"].round(2), name=label("source_load"), mode="lines",
+        x=clock, y=total["load"], name=label("source_load"), mode="lines",
         line={"width": 1.5, "color": "#22313a"}, row=1, col=1,
     )  # fmt: skip
     figure.add_scatter(
-        x=clock, y=-total["curtailed"].round(2), name=label("source_curtailed"), mode="lines",
+        x=clock, y=0.0 - total["curtailed"], name=label("source_curtailed"), mode="lines",
         fill="tozeroy", line={"width": 0.5, "color": SOURCES["curtailed"]}, row=1, col=1,
     )  # fmt: skip
     for row, column in ((2, "pue"), (3, "temperature_c")):
         frame = wide(run, "sites", "site", column)
         for number, site in enumerate(run.scenario.topology.sites):
             figure.add_scatter(
-                x=clock, y=frame[site.id].round(3), name=escape(names.site(site.id)),
+                x=clock, y=frame[site.id], name=escape(names.site(site.id)),
                 legendgroup=site.id, showlegend=row == 2, mode="lines",
                 line={"width": 1, "color": PALETTE[number % len(PALETTE)]}, row=row, col=1,
             )  # fmt: skip
+    for row, shown in ((1, ",.2~f"), (2, ".3~f"), (3, ".3~f")):
+        figure.update_yaxes(hoverformat=shown, row=row, col=1)
     return style(figure, 760)
 
 
@@ -91,11 +93,11 @@ def ledger_figure(run: RunView, names: Names, label: Labels) -> go.Figure | None
     for name in shown:
         if sum(rows[name]) > 0.0:
             figure.add_bar(
-                y=[escape(names.site(site)) for site in by_site], x=np.round(rows[name], 1),
+                y=[escape(names.site(site)) for site in by_site], x=rows[name],
                 name=label(f"origin_{name}"), orientation="h", marker={"color": SOURCES[name]},
             )  # fmt: skip
     figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="MWh")
+    figure.update_xaxes(title="MWh", hoverformat=",.3~f")
     figure.update_yaxes(autorange="reversed")
     return style(figure, 120 + 30 * len(by_site))
 
@@ -111,10 +113,10 @@ def link_figure(run: RunView, label: Labels) -> go.Figure | None:
     clock = times(run, frame.index)
     for number, name in enumerate(busiest):
         figure.add_scatter(
-            x=clock, y=frame[name].round(2), name=escape(str(name)), mode="lines",
+            x=clock, y=frame[name], name=escape(str(name)), mode="lines",
             line={"width": 1.2, "color": PALETTE[number % len(PALETTE)]},
         )  # fmt: skip
-    figure.update_yaxes(title=label("axis_link"))
+    figure.update_yaxes(title=label("axis_link"), hoverformat=".2~f")
     return style(figure, 320)
 
 

@@ -42,7 +42,7 @@ def coverage_figure(view: PlanView, titles: dict[str, str], word: PlanWords) -> 
     share = (near.sum() / every).fillna(0.0)
     for number, stage in enumerate(view.stages):
         figure.add_bar(
-            x=names, y=[round(100.0 * float(share.get((stage, s), 0.0)), 3) for s in streams],
+            x=names, y=[100.0 * float(share.get((stage, s), 0.0)) for s in streams],
             name=escape(stage), marker={"color": PALETTE[number % len(PALETTE)]},
         )  # fmt: skip
     if asked:
@@ -53,7 +53,7 @@ def coverage_figure(view: PlanView, titles: dict[str, str], word: PlanWords) -> 
         )  # fmt: skip
     style(figure, 320, barmode="group", bargap=0.45)
     figure.update_layout(legend={"y": -0.18, "traceorder": "normal"})
-    figure.update_yaxes(title=word("axis_coverage"), range=[0, 105])
+    figure.update_yaxes(title=word("axis_coverage"), range=[0, 105], hoverformat=".3~f")
     return figure
 
 
@@ -70,7 +70,7 @@ def served_figure(view: PlanView, names: Names, word: PlanWords) -> go.Figure:
     sites = [s.id for s in view.scenario.topology.sites if s.id in part.columns]
     sites += [site for site in part.columns if site not in sites]
     part = part.loc[regions, sites]
-    shown = part.round(3).where(part > 1e-4)
+    shown = part.where(part > 1e-4)
     figure = go.Figure(
         go.Heatmap(
             z=[[None if v != v else v for v in row] for row in shown.to_numpy().tolist()],
@@ -104,7 +104,7 @@ def alternatives_figure(
     figure = go.Figure()
     for number, key in enumerate(kept):
         figure.add_bar(
-            x=[wrapped(names.site(site)) for site in order], y=power.loc[order, key].round(4),
+            x=[wrapped(names.site(site)) for site in order], y=power.loc[order, key],
             name=word("the_plan") if key == 0 else word("alternative_n", n=number),
             marker={"color": MARK if key == 0 else PALETTE[(number - 1) % len(PALETTE)]},
         )  # fmt: skip
@@ -138,8 +138,8 @@ def _front(
         ("bound_cny", "lower_bound", "markers", "line-ew-open", MARK),
     ):
         figure.add_scatter(
-            x=(factor * points["value"]).round(6).tolist(),
-            y=(points[key] / unit).round(6).tolist(), mode=mode, name=word(legend),
+            x=(factor * points["value"]).tolist(),
+            y=(points[key] / unit).tolist(), mode=mode, name=word(legend),
             line={"color": PALETTE[0], "width": 1.5},
             marker={"symbol": symbol, "size": 9, "color": colour},
             text=[f"{100.0 * more:+.2f} %" for more in points["cost_over_plan"]],
@@ -168,7 +168,7 @@ def simulated_figures(view: PlanView, word: PlanWords) -> dict[str, go.Figure]:
         for side, colour in (("planned", PLANNED), ("simulated", SIMULATED)):
             values = stages[f"{column}_{side}"] / scale
             figure.add_bar(
-                x=stages["stage"].tolist(), y=values.round(6).tolist(), name=word(side),
+                x=stages["stage"].tolist(), y=values.tolist(), name=word(side),
                 marker={"color": colour},
             )  # fmt: skip
         stacked(figure, 320, -0.12)

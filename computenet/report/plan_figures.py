@@ -52,6 +52,7 @@ def stacked(figure: go.Figure, height: int, legend: float = -0.1) -> go.Figure:
     style(figure, height, barmode="stack", bargap=0.45)
     figure.update_layout(legend={"y": legend, "traceorder": "normal"})
     figure.update_xaxes(type="category")
+    figure.update_yaxes(hoverformat=",.4~f")
     return figure
 
 
@@ -60,6 +61,7 @@ def by_site(figure: go.Figure, height: int) -> go.Figure:
     style(figure, height, barmode="group")
     figure.update_layout(legend={"y": 1.02, "yanchor": "bottom", "traceorder": "normal"})
     figure.update_xaxes(tickangle=-40, type="category", automargin=True)
+    figure.update_yaxes(hoverformat=",.4~f")
     return figure
 
 
@@ -71,12 +73,12 @@ def buildout_figure(view: PlanView, names: Names, word: PlanWords) -> go.Figure:
     figure = go.Figure()
     for number, site in enumerate(order[:MOST_SITES]):
         figure.add_bar(
-            x=list(view.stages), y=power.loc[site].round(4).tolist(), name=escape(names.site(site)),
+            x=list(view.stages), y=power.loc[site].tolist(), name=escape(names.site(site)),
             marker={"color": PALETTE[number % len(PALETTE)]},
         )  # fmt: skip
     if rest := order[MOST_SITES:]:
         figure.add_bar(
-            x=list(view.stages), y=power.loc[rest].sum().round(4).tolist(),
+            x=list(view.stages), y=power.loc[rest].sum().tolist(),
             name=word("others", n=len(rest)), marker={"color": REST},
         )  # fmt: skip
     stacked(figure, 380)
@@ -95,19 +97,20 @@ def chips_figure(view: PlanView, word: PlanWords) -> go.Figure:
     for number, (kind, values) in enumerate(bought.iterrows()):
         if values.sum() > 1e-6:
             figure.add_bar(
-                x=list(view.stages), y=values.round(1).tolist(),
+                x=list(view.stages), y=values.tolist(),
                 name=escape(str(titles.get(str(kind), kind))),
                 marker={"color": PALETTE[number % len(PALETTE)]},
             )  # fmt: skip
     figure.add_scatter(
-        x=list(view.stages), y=[round(view.eflops("there", stage), 5) for stage in view.stages],
+        x=list(view.stages), y=[view.eflops("there", stage) for stage in view.stages],
         name=word("installed"), mode="lines+markers", line={"color": MARK, "width": 2},
         secondary_y=True,
     )  # fmt: skip
     stacked(figure, 360)
-    figure.update_yaxes(title=word("axis_chips"), secondary_y=False, rangemode="tozero")
+    figure.update_yaxes(title=word("axis_chips"), secondary_y=False, rangemode="tozero",
+                        hoverformat=",.1~f")  # fmt: skip
     figure.update_yaxes(title=word("axis_eflops"), secondary_y=True, rangemode="tozero",
-                        tickmode="auto", showgrid=False)  # fmt: skip
+                        tickmode="auto", showgrid=False, hoverformat=",.5~f")  # fmt: skip
     figure.update_layout(margin={"r": 56})
     return figure
 
@@ -123,7 +126,7 @@ def power_figure(view: PlanView, word: PlanWords) -> go.Figure:
                         ("unserved", "unserved_gwh")):  # fmt: skip
         if float(sums[column].sum()) > 1e-6:
             figure.add_bar(
-                x=list(view.stages), y=sums[column].round(4).tolist(), name=word(f"source_{key}"),
+                x=list(view.stages), y=sums[column].tolist(), name=word(f"source_{key}"),
                 marker={"color": SOURCES[key]},
             )  # fmt: skip
     stacked(figure, 330)
@@ -164,7 +167,7 @@ def green_figure(view: PlanView, names: Names, word: PlanWords) -> go.Figure:
 def _percent(value: Any) -> float | None:
     if value is None or value != value:
         return None
-    return round(100.0 * float(value), 3)
+    return 100.0 * float(value)
 
 
 def cost_figure(view: PlanView, word: PlanWords) -> go.Figure:
@@ -176,7 +179,7 @@ def cost_figure(view: PlanView, word: PlanWords) -> go.Figure:
     figure = go.Figure(
         go.Waterfall(
             x=[*(word.or_own("part_", part) for part in shown.index), word("total")],
-            y=[*(shown / unit).round(6), 0.0], measure=["relative"] * len(shown) + ["total"],
+            y=[*(shown / unit), 0.0], measure=["relative"] * len(shown) + ["total"],
             connector={"line": {"color": "#d8d5cc", "width": 1}}, name=word("present"),
             increasing={"marker": {"color": PALETTE[0]}},
             decreasing={"marker": {"color": PALETTE[2]}}, totals={"marker": {"color": MARK}},
@@ -188,7 +191,7 @@ def cost_figure(view: PlanView, word: PlanWords) -> go.Figure:
         margin={"b": 90},
         meta={"table": {
             "columns": [word("part"), f"{word('present')}, CNY"],
-            "rows": [[word.or_own("part_", part), round(float(value), 2)]
+            "rows": [[word.or_own("part_", part), float(value)]
                      for part, value in present.items()],
         }},
     )  # fmt: skip
@@ -214,7 +217,7 @@ def yearly_figures(view: PlanView, word: PlanWords) -> dict[str, go.Figure]:
         for part in (part for part in parts if part in shown.index):
             if float(shown.loc[part].abs().sum()) > least:
                 figure.add_bar(
-                    x=list(view.stages), y=shown.loc[part].round(6).tolist(),
+                    x=list(view.stages), y=shown.loc[part].tolist(),
                     name=word.or_own("part_", part), marker={"color": colour[part]},
                 )  # fmt: skip
         stacked(figure, 360)

@@ -238,7 +238,7 @@ def _table(view: PlanView, names: Names, word: PlanWords) -> dict[str, list[Any]
         [
             row["stage"], names.site(row["site"]), spots[row["site"]].longitude,
             spots[row["site"]].latitude,
-            *(round(float(row[key]), 6)
+            *(float(row[key])
               for key in ("nameplate_mw", "halls_new_mw", "halls_old_mw", "accelerators")),
             green[row["stage"], row["site"]],
         ]

@@ -124,6 +124,41 @@ def test_netcdf_is_read_back_equal_and_names_units(results: cn.Results, tmp_path
     again.close()
 
 
+def test_what_is_stored_stands_at_the_end_of_its_slot(results: cn.Results, tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    table = results.sites[results.sites["site"] == "west"]
+    path = cn.export("netcdf", results, tmp_path / "run.nc")
+    with xarray.open_dataset(path) as data:
+        stored = data["site_stored_mwh"].sel(site="west")
+        assert stored.dims == ("time_end",)
+        assert stored.attrs["cell_methods"] == "time_end: point"
+        assert stored["time_end"].attrs["standard_name"] == "time"
+        assert np.array_equal(data["time_end"], data["time_bounds"][:, 1])
+        assert np.array_equal(stored, table["stored_mwh"])
+        # by the file alone: the change to an end is what the slot before it charged
+        west = data.sel(site="west")
+        hours = (west["time_bounds"].diff("bounds")[:, 0] / np.timedelta64(1, "h")).to_numpy()
+        (battery,) = (s.battery for s in results.scenario.topology.sites if s.id == "west")
+        assert battery is not None
+        each_way = np.sqrt(battery.efficiency)
+        moved = hours * (
+            each_way * west["site_charge_mw"].to_numpy()
+            - west["site_discharge_mw"].to_numpy() / each_way
+        )
+        assert abs(moved).max() > 0.0
+        assert np.diff(stored) == pytest.approx(moved[1:], abs=1e-9)
+        over_time = {name for name, v in data.variables.items() if v.dims[:1] == ("time_end",)}
+        assert over_time == {"time_end", "site_stored_mwh"}
+    netcdf = pytest.importorskip("netCDF4")
+    with netcdf.Dataset(path) as file:
+        variable, clock = file["site_stored_mwh"], file["time_end"]
+        assert variable.dimensions == ("time_end", "site")
+        assert clock.axis == "T"
+        ends = netcdf.num2date(clock[:], clock.units, clock.calendar)
+        assert str(ends[0]) == "2025-07-06 16:15:00"
+        assert netcdf.num2date(file["time"][0], file["time"].units).isoformat().endswith("16:00:00")
+
+
 def test_netcdf_without_xarray_says_what_is_missing(
     results: cn.Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,8 +38,8 @@ def test_tables_hold_what_is_drawn(results: cn.Results) -> None:
     power = series[series["panel"] == "Facility power, MW"]
     west = power[power["series"] == EVIL]
     sites = results.sites
-    expected = sites[sites["site"] == "west"]["facility_mw"].round(3)
-    assert west["value"].to_numpy() == pytest.approx(expected.to_numpy())
+    expected = sites[sites["site"] == "west"]["facility_mw"]
+    assert np.array_equal(west["value"], expected)  # unrounded
     assert series["panel"].nunique() == 4
     slo = figure_table(figures["slo"])
     known = results.requests.set_index(["region", "service_class"])["slo_attainment"]
@@ -51,6 +51,51 @@ def test_tables_hold_what_is_drawn(results: cn.Results) -> None:
     assert sorted(drawn) == sorted(routed[routed > 0])
     chinese = figure_table(figures_of(lambda: render_report(results, "zh"))["series"], "zh")
     assert list(chinese.columns)[:2] == ["分图", "系列"]
+
+
+def test_figures_data_are_not_rounded() -> None:
+    run = cn.simulate(
+        cn.load("four-hubs", overrides={"days": 0.125, "start": "2025-07-07T10:00:00+08:00",
+                                        "energy.model": "full"})
+    )  # fmt: skip
+    figures = figures_of(lambda: render_report(run, "en"))
+    names = {site.id: site.name.en for site in run.scenario.topology.sites}
+    known = run.summary["by_site"]
+    ledger = figure_table(figures["ledger"]).set_index(["series", "y"])["MWh"]
+    for site, name in names.items():
+        assert ledger["On site", name] == known[site]["onsite_mwh"]
+        assert ledger["Residual mix", name] == known[site]["residual_mwh"]
+    places = figure_table(figures["map"])
+    use = places[places["figure"] == "Utilisation"].set_index("place or from")["value"]
+    assert use.to_dict() == {names[site]: known[site]["utilisation"] for site in names}
+    moved = run.jobs.groupby(["region", "site"], observed=True)["data_gb"].sum()
+    gigabytes = places[places["figure"] == "GB"]["value"]
+    assert sorted(gigabytes) == pytest.approx(sorted(moved[moved > 0.0]), rel=1e-14)
+    series = figure_table(figures["series"]).set_index(["panel", "series"])["value"]
+    balance = figure_table(figures["balance"]).set_index(["panel", "series"])["value"]
+    flows = figure_table(figures["flows"]).set_index("series")["Use, %"]
+    queue = figure_table(figures["queue"]).set_index("series").iloc[:, -1]
+    for site, name in names.items():
+        table = run.sites[run.sites["site"] == site]
+        power, factor = table["facility_mw"], table["carbon_kg_per_mwh"]
+        for panel, values in (
+            ("Facility power, MW", power), ("Utilisation, %", 100.0 * table["utilisation"]),
+            ("Price, CNY/MWh", table["price_cny_per_mwh"]),
+            ("Carbon emitted, t/h", power * factor / 1000.0),
+        ):  # fmt: skip
+            assert np.array_equal(series[panel, name], values), panel
+        for panel, column in (("PUE", "pue"), ("Outdoor temperature, °C", "temperature_c")):
+            assert np.array_equal(balance[panel, name], table[column])
+        pools = run.pools[run.pools["site"] == site]
+        waiting = pools.groupby("slot_start_s")["waiting_accelerators"].sum()
+        if name in queue:
+            assert np.array_equal(queue[name], waiting)
+    load = run.sites.groupby("slot_start_s")["facility_mw"].sum().to_numpy()
+    assert balance["Power by source, MW", "Facilities"].to_numpy() == pytest.approx(load, rel=1e-15)
+    for link in set(flows.index):
+        table = run.links[run.links["link"] == link]
+        drawn = flows[link].to_numpy()
+        assert np.array_equal(drawn[drawn > 0.0], 100.0 * table["utilisation"])
 
 
 def test_columns_of_bars_errors_and_levels() -> None:
