@@ -225,7 +225,9 @@ def _jobs(jobs: JobTotals, samples: JobSamples) -> dict[str, Any]:
         "bounded_slowdown": samples.bounded_slowdown,
         "goodput_accelerator_h": jobs.goodput_accelerator_s / SECONDS_PER_HOUR,
         "checkpoint_accelerator_h": jobs.checkpoint_accelerator_s / SECONDS_PER_HOUR,
+        "unfinished_accelerator_h": jobs.unfinished_accelerator_s / SECONDS_PER_HOUR,
         "lost_accelerator_h": jobs.lost_accelerator_s / SECONDS_PER_HOUR,
+        "held_accelerator_h": jobs.held_accelerator_s / SECONDS_PER_HOUR,
     }
 
 
