@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from computenet.compiled import F8, I8, CompiledScenario
+from computenet.compiled import B1, F8, I8, CompiledScenario
 from computenet.simulation.job_hours import job_hours
 from computenet.simulation.revenue import billed_by_region
 from computenet.simulation.totals import (
@@ -51,8 +51,11 @@ class JobTotals:
         ``(P,)`` the same, weighted by the activity of the class.
     submitted_by_region
         ``(R,)``.
-    started_by_site, wait_s_by_site, started_by_region, wait_s_by_region
-        ``(I,)`` and ``(R,)`` jobs that started, and how long they waited in all.
+    started_by_site
+        ``(I,)`` jobs that started.
+    waits_by_site, wait_s_by_site, waits_by_region, wait_s_by_region
+        ``(I,)`` and ``(R,)`` of them those submitted after the warm-up, and how long they waited in
+        all.
     deadlines, deadlines_met
         Jobs that ended and had a deadline, and those of them that kept it.
     billed_accelerator_s
@@ -78,8 +81,9 @@ class JobTotals:
     load_by_pool: F8
     submitted_by_region: I8
     started_by_site: I8
+    waits_by_site: I8
     wait_s_by_site: F8
-    started_by_region: I8
+    waits_by_region: I8
     wait_s_by_region: F8
     deadlines: int
     deadlines_met: int
@@ -108,8 +112,10 @@ def job_totals(compiled: CompiledScenario, jobs: JobRecords) -> JobTotals:
     load += jobs.earlier_accelerator_s @ compiled.jobs.activity
     completed = jobs.state == COMPLETED
     site = np.where(placed, p.site[np.maximum(jobs.pool, 0)], -1)
-    at_site, site_wait_s = _waits(jobs, site, n_sites)
-    at_region, region_wait_s = _waits(jobs, jobs.region, n_regions)
+    started = np.isfinite(jobs.start_s)
+    counted = started & (jobs.submit_s >= compiled.warmup_s)
+    at_site, site_wait_s = _waits(jobs, counted, site, n_sites)
+    at_region, region_wait_s = _waits(jobs, counted, jobs.region, n_regions)
     submitted = np.bincount(jobs.region[jobs.state != NOT_SUBMITTED], minlength=n_regions)
     late_s = lateness_s(jobs.deadline_s, jobs.finish_s)
     work = np.where(jobs.state != NOT_SUBMITTED, jobs.work_s * jobs.held_accelerators, 0.0)
@@ -130,9 +136,10 @@ def job_totals(compiled: CompiledScenario, jobs: JobRecords) -> JobTotals:
         held_accelerator_s=float(hours.held_s.sum() + jobs.earlier_accelerator_s.sum()),
         load_by_pool=load,
         submitted_by_region=submitted.astype(np.int64),
-        started_by_site=at_site,
+        started_by_site=np.bincount(site[started], minlength=n_sites).astype(np.int64),
+        waits_by_site=at_site,
         wait_s_by_site=site_wait_s,
-        started_by_region=at_region,
+        waits_by_region=at_region,
         wait_s_by_region=region_wait_s,
         deadlines=len(late_s),
         deadlines_met=int((late_s == 0.0).sum()),
@@ -144,11 +151,10 @@ def job_totals(compiled: CompiledScenario, jobs: JobRecords) -> JobTotals:
     )
 
 
-def _waits(jobs: JobRecords, place: np.ndarray, n: int) -> tuple[I8, F8]:
-    """Return how many jobs of each place started, and how long they waited in all."""
-    started = np.flatnonzero(np.isfinite(jobs.start_s))
-    wait_s = jobs.start_s[started] - jobs.submit_s[started]
-    where = place[started]
+def _waits(jobs: JobRecords, counted: B1, place: np.ndarray, n: int) -> tuple[I8, F8]:
+    """Return how many of the jobs counted are of each place, and how long they waited in all."""
+    wait_s = jobs.start_s[counted] - jobs.submit_s[counted]
+    where = place[counted]
     count: I8 = np.bincount(where, minlength=n).astype(np.int64)
     total: F8 = np.bincount(where, weights=wait_s, minlength=n).astype(np.float64)
     return count, total

@@ -260,7 +260,7 @@ def _by_site(
     p = compiled.pools
     busy = (pools.busy_accelerator_s + pools.serving_busy_accelerator_s).sum(axis=1)
     on_s = (p.accelerators + p.serving_accelerators) * pools.available_s.sum(axis=1)
-    waits, wait_s = jobs.started_by_site, jobs.wait_s_by_site
+    waits, wait_s = jobs.waits_by_site, jobs.wait_s_by_site
     out: dict[str, Any] = {}
     ledger = accounts.ledger
     for i, site in enumerate(scenario.topology.sites):
@@ -287,7 +287,7 @@ def _by_site(
             "residual_mwh": float(ledger.residual[i]),
             "discharged_mwh": float(accounts.balance.discharged[i].sum()),
             "curtailed_mwh": float(accounts.balance.curtailed[i].sum()),
-            "jobs_started": int(waits[i]),
+            "jobs_started": int(jobs.started_by_site[i]),
             "job_wait_s_mean": _ratio(float(wait_s[i]), float(waits[i])),
             "tokens_out": float(pools.tokens_out[here].sum()),
         }
@@ -309,7 +309,7 @@ def _by_region(
     attained = fold(requests.measured.attained)
     ended = fold(requests.measured.served + requests.measured.dropped)
     submitted = jobs.submitted_by_region
-    waits, wait_s = jobs.started_by_region, jobs.wait_s_by_region
+    waits, wait_s = jobs.waits_by_region, jobs.wait_s_by_region
     out: dict[str, Any] = {}
     for r, region in enumerate(compiled.regions):
         out[region] = {
