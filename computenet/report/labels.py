@@ -244,6 +244,9 @@ LABELS: dict[str, tuple[str, str]] = {
     "rack_occupancy_min": ("Rack occupancy at least", "机柜上架率下限"),
     "no_targets": ("No site of this scenario has a target.", "本场景各站点未设政策目标。"),
     "by_site": ("By site", "分站点"),
+    "site_vouchers": ("Energy cost is before vouchers, which pay {voucher} for all sites together; "
+                      "{left} are left.",
+                      "用电成本为抵扣算力券之前的金额;算力券对全部站点合计抵扣 {voucher},余 {left}。"),
     "by_region": ("By region", "分区域"),
     "fairness": ("Jain's index, lowest and highest of regions:", "区域间 Jain 指数、最低与最高:"),
     "fair_requests_served": ("requests served {jain} ({low} to {high})",
