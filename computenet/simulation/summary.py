@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from computenet.compiled import I8, CompiledScenario
-from computenet.kernels.histogram import mean as histogram_mean
 from computenet.kernels.histogram import percentile
 from computenet.results.audit import Audit
 from computenet.scenario import Scenario
@@ -41,12 +40,13 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0.0 else None
 
 
-def histogram_spread(histogram: I8) -> dict[str, float | None]:
-    """Return mean and percentiles of a histogram, ms; ``None`` when it is empty."""
-    if histogram.sum() == 0:
+def histogram_spread(histogram: I8, sum_us: int) -> dict[str, float | None]:
+    """Return mean and percentiles of a histogram and a sum, ms; ``None`` when it is empty."""
+    count = int(histogram.sum())
+    if count == 0:
         return {"mean": None, "p50": None, "p95": None, "p99": None}
     return {
-        "mean": float(histogram_mean(histogram)),
+        "mean": sum_us / count / 1000.0,
         **{f"p{q}": float(percentile(histogram, q / 100.0)) for q in (50, 95, 99)},
     }
 
@@ -67,6 +67,7 @@ def summarise(
     """Return the summary; every figure is real (scaled by sampling) unless its name says so."""
     p = compiled.pools
     measured = requests.measured
+    sum_us = [int(value) for value in measured.latency_us.sum(axis=0)]
     bills = bill_jobs(scenario, compiled, jobs.billed_accelerator_s)
     balance, ledger, bill = accounts.balance, accounts.ledger, accounts.bill
     busy = pools.busy_accelerator_s + pools.serving_busy_accelerator_s
@@ -91,9 +92,9 @@ def summarise(
             "in_flight": int(requests.in_flight.sum()),
             "simulated": requests.simulated,
             "sampling": requests.sampling,
-            "ttft_ms": histogram_spread(measured.ttft.sum(axis=0)),
-            "tpot_ms": histogram_spread(measured.tpot.sum(axis=0)),
-            "e2e_ms": histogram_spread(measured.e2e.sum(axis=0)),
+            "ttft_ms": histogram_spread(measured.ttft.sum(axis=0), sum_us[0]),
+            "tpot_ms": histogram_spread(measured.tpot.sum(axis=0), sum_us[1]),
+            "e2e_ms": histogram_spread(measured.e2e.sum(axis=0), sum_us[2]),
             "slo_attainment": _ratio(
                 float(measured.attained.sum()),
                 float(measured.served.sum() + measured.dropped.sum()),

@@ -80,6 +80,7 @@ class Served(NamedTuple):
     ttft: I8  # (D, bins)
     tpot: I8
     e2e: I8
+    latency_us: I8  # (D, 3) sums of TTFT, TPOT, e2e
 
 
 @dataclass(frozen=True, slots=True)
