@@ -8,6 +8,7 @@ from computenet.energy.balance import RULES, Balance, Battery, balance_sites, se
 from computenet.energy.cooling import load_penalty
 from computenet.energy.footprint import location_carbon_kg, water_m3
 from computenet.energy.ledger import Ledger, green_ledger
+from computenet.energy.matched import matched_mwh
 from computenet.energy.power import capped, facility_energy_mwh, pool_it_energy_mwh, site_sum
 from computenet.energy.tariff import (
     demand_charge_cny,
@@ -36,6 +37,7 @@ __all__ = [
     "hourly_to_slots",
     "load_penalty",
     "location_carbon_kg",
+    "matched_mwh",
     "month_index",
     "pool_it_energy_mwh",
     "settled_balance",

@@ -13,14 +13,13 @@ F8 = NDArray[np.float64]
 
 
 class Ledger(NamedTuple):
-    """Energy consumed by origin, ``(I,)``, MWh; the five add up to what was consumed."""
+    """Energy by origin, ``(I,)``, MWh; the five add up to import and generation used."""
 
     onsite: F8
     direct: F8
     contract: F8  # green contracts over the grid, by annual volume
     certificate: F8
     residual: F8  # the grid's mix without what others have under contract
-    matched: F8  # of the green ones, matched slot by slot; not another origin
 
     @property
     def green(self) -> F8:
@@ -39,7 +38,7 @@ def green_ledger(
 
     A site's share of green contracts is a share of all it consumes, of which what it generates or
     gets on a direct line counts first; contracts and certificates cover import, never the same
-    megawatt-hour twice, and contracts deliver a flat profile.
+    megawatt-hour twice. What of it is matched in the hour: :mod:`computenet.energy.matched`.
 
     Parameters
     ----------
@@ -54,7 +53,4 @@ def green_ledger(
     consumed = onsite + direct + imported
     contract = np.clip(contract_share * consumed - onsite - direct, 0.0, imported)
     certificate = np.clip(certificate_share * consumed, 0.0, imported - contract)
-    slots = imported_mwh.shape[1]
-    flat = np.minimum((contract / max(slots, 1))[:, None], imported_mwh)
-    matched = onsite + direct + flat.sum(axis=1)
-    return Ledger(onsite, direct, contract, certificate, imported - contract - certificate, matched)
+    return Ledger(onsite, direct, contract, certificate, imported - contract - certificate)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from computenet.kernels._jit import njit_inline
 
-__all__ = ["N_BINS", "bin_edges", "bin_index", "fraction_below", "mean", "percentile"]
+__all__ = ["N_BINS", "bin_edges", "bin_index", "fraction_below", "percentile"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -71,12 +71,6 @@ def percentile(histogram: I8, q: float) -> float:
     rank = max(int(np.ceil(q * total)), 1)
     index = int(np.searchsorted(np.cumsum(histogram), rank))
     return float(_middles()[index])
-
-
-def mean(histogram: I8) -> float:
-    """Return the mean, within 0.78 %; NaN when the histogram is empty."""
-    total = int(histogram.sum())
-    return float((histogram * _middles()).sum() / total) if total else float("nan")
 
 
 def fraction_below(histogram: I8, value: float) -> float:

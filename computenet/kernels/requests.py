@@ -301,6 +301,7 @@ def make_request_out(
         ttft=np.zeros((n_demands, N_BINS), dtype=np.int32),
         tpot=np.zeros((n_demands, N_BINS), dtype=np.int32),
         e2e=np.zeros((n_demands, N_BINS), dtype=np.int32),
+        latency_us=counts(n_demands, 3),
         record=np.full((record_rows, 5), np.nan),
     )
 

@@ -198,14 +198,15 @@ def bound(run: RunView, label: Labels) -> str:
 
 
 def by_site(run: RunView, names: Names, label: Labels) -> str:
-    """Return a row a site and their sum."""
+    """Return a row a site and their sum; bills are those before vouchers, which no site has."""
     head = [(label("col_site"), True)] + [
         (label(f"col_{name}"), False)
         for name in ("accelerators", "utilisation", "energy", "cost", "price", "carbon", "water",
                      "green", "jobs_started", "wait")
     ]  # fmt: skip
     s = run.summary
-    cost, energy = s["cost"]["energy_cny"], s["energy"]["facility_mwh"]
+    voucher = s["cost"]["voucher_cny"]
+    cost, energy = s["cost"]["energy_cny"] + voucher, s["energy"]["facility_mwh"]
     mwh, tonnes, cubic = (
         decimals([total]) for total in (energy, s["carbon"]["kg"] / 1000.0, s["water"]["m3"])
     )
@@ -233,7 +234,10 @@ def by_site(run: RunView, names: Names, label: Labels) -> str:
             )
         )
     )  # fmt: skip
-    return html_table(head, rows, f'<tr class="sum">{last}</tr>')
+    paid = label("site_vouchers", voucher=money(voucher, label.lang),
+                 left=money(s["cost"]["energy_cny"], label.lang))  # fmt: skip
+    note = f'<p class="note">{escape(paid)}</p>' if voucher else ""
+    return note + html_table(head, rows, f'<tr class="sum">{last}</tr>')
 
 
 def by_region(run: RunView, names: Names, label: Labels) -> str:

@@ -129,7 +129,9 @@ class EnergySpec(Spec):
         description="market-based factor of what is not green: national residual mix 2023",
     )
     green_premium_cny_per_mwh: NonNegative = Field(
-        default=15.0, description="paid on green contracts over the energy price"
+        default=15.0,
+        description="paid on green contracts over the energy price; model full only, simple "
+        "charges none",
     )
     certificate_share: Share = Field(
         default=0.0,

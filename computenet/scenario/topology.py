@@ -145,7 +145,8 @@ class SiteSpec(Sourced):
     pue: Pue = Field(description="annual mean facility energy over IT energy")
     water_l_per_kwh: NonNegative = Field(description="water use effectiveness, L per kWh of IT")
     green_contract_share: Share = Field(
-        description="share of annual electricity covered by green contracts"
+        description="share of annual electricity covered by green contracts; their premium is "
+        "charged with energy.model=full"
     )
     tariff: Identifier = Field(description="id of its tariff")
     grid: Identifier = Field(description="id of its grid")
@@ -219,7 +220,7 @@ class TariffSpec(Sourced):
     id: Identifier = Field(description="unique among tariffs")
     name: Name = Field(description="name in English and Chinese")
     demand_charge_cny_per_kw_month: NonNegative = Field(
-        description="charge on the month's highest mean power of an accounting slot"
+        description="charge on the month's highest mean import of an accounting slot"
     )
     seasons: Annotated[list[TariffSeason], Field(min_length=1)] = Field(
         description="prices by month; together they have every month once"

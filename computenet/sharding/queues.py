@@ -135,12 +135,13 @@ class Sums(NamedTuple):
     ttft: NDArray[np.int32]  # (D, bins)
     tpot: NDArray[np.int32]
     e2e: NDArray[np.int32]
+    latency_us: I8  # (D, 3) sums of TTFT, TPOT, e2e
     present: I8  # (D,) running and waiting
     arrivals: I8  # (4, M, S) `computenet.kernels.arrival_counts`
 
 
-#: Columns of `Sums` that count what ended.
-ENDED = ("served", "dropped", "attained", "ttft", "tpot", "e2e")
+#: Columns of `Sums` that count or add up what ended.
+ENDED = ("served", "dropped", "attained", "ttft", "tpot", "e2e", "latency_us")
 
 
 class ReplicaQueues:

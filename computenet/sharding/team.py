@@ -187,7 +187,8 @@ class ShardTeam:
         if not self._begun:
             count = np.zeros(len(self._rate_per_s), dtype=np.int64)
             bins = np.zeros((len(count), N_BINS), dtype=np.int64)
-            return dict(zip(ENDED, (count, count, count, bins, bins, bins), strict=True))
+            sums = np.zeros((len(count), 3), dtype=np.int64)
+            return dict(zip(ENDED, (count, count, count, bins, bins, bins, sums), strict=True))
         parts = self._transport.ask("ended")
         return {name: _total(part[name] for part in parts) for name in ENDED}
 

@@ -17,6 +17,7 @@ from computenet.energy import (
     green_ledger,
     load_penalty,
     location_carbon_kg,
+    matched_mwh,
     pool_it_energy_mwh,
     site_sum,
     water_m3,
@@ -138,6 +139,9 @@ def settle_accounts(
     bill = _bill(compiled, energy, balance, ledger, carbon, lengths_s)
     network_cny = jobs.transfer_cny + requests.transfer_cny + bulk_moves_cny
     consumed = float((ledger.green + ledger.residual).sum())
+    met_mwh = facility_mwh - balance.unserved
+    matched = matched_mwh(met_mwh, balance, physical.battery, ledger.contract, hours)
+    met = float(met_mwh.sum())
     embodied = np.zeros(len(sites.ids))
     life_s = energy.embodied_years * YEAR_S
     np.add.at(
@@ -155,7 +159,7 @@ def settle_accounts(
         market_carbon_kg=ledger.residual * energy.residual_mix_kg_per_mwh,
         embodied_kg=embodied,
         water_m3=water_m3(it_mwh, physical.water_l_per_kwh),
-        hourly_matched_share=float(ledger.matched.sum()) / consumed if consumed > 0.0 else 0.0,
+        hourly_matched_share=float(matched.sum()) / met if met > 0.0 else 0.0,
         green_share=float(ledger.green.sum()) / consumed if consumed > 0.0 else 0.0,
         network_cny=network_cny,
         total_cny=float(bill.by_site.sum()) - bill.voucher + network_cny,

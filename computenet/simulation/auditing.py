@@ -29,8 +29,9 @@ def audit_run(
     lost work included), the busy time of its replicas and the idle power of what was switched on;
     and in every slot generation, import and discharge are what load, charge and curtailment take,
     the store ends where its charges and discharges leave it, and the ledger's origins add up. Work:
-    accelerator-seconds of pools against those of jobs. Jobs: those that were given out (`submitted`
-    counts them where they come from) against those found in a state at the end.
+    accelerator-seconds of pools against those of jobs, and these against what they were held for.
+    Jobs: those that were given out (`submitted` counts them where they come from) against those
+    found in a state at the end.
     """
     p = compiled.pools
     load_by_pool = jobs.load_by_pool + pools.serving_load_accelerator_s.sum(axis=1)
@@ -44,9 +45,15 @@ def audit_run(
             relative_residual(float(accounts.it_mwh.sum()), float(pool_mwh.sum())),
             _power(compiled, accounts),
         ),
-        work_accelerator_s=relative_residual(
-            float(pools.busy_accelerator_s.sum()),
-            jobs.held_accelerator_s,
+        work_accelerator_s=max(
+            relative_residual(float(pools.busy_accelerator_s.sum()), jobs.held_accelerator_s),
+            relative_residual(
+                jobs.held_accelerator_s,
+                jobs.goodput_accelerator_s
+                + jobs.checkpoint_accelerator_s
+                + jobs.unfinished_accelerator_s
+                + jobs.lost_accelerator_s,
+            ),
         ),
         bytes_gb=relative_residual(float(links.carried_gb.sum()), links.expected_gb),
         money_cny=_money(compiled, accounts),

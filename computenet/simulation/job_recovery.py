@@ -113,8 +113,9 @@ class JobRecovery(JobRouting):
         state, table, transfers = self._state, self._table, self._transfers
         inputs, kind = self._inputs, int(table.job_class[job])
         speed = self._compiled.jobs.speed[kind]
-        held = state.saved_s[job] * inputs.accelerators[job] + state.lost_accelerator_s[job]
-        work_s = inputs.work_s[job] / speed[before]
+        held = state.saved_s[job] * inputs.accelerators[job]
+        lost, all_s = state.lost_accelerator_s[job], inputs.work_s[job]
+        work_s = all_s / speed[before]
         route, cny = transfers.route[job], self._transfer_cny[job]
         placed = self._placed[:1].copy()
         self._pool[job] = to
@@ -124,9 +125,16 @@ class JobRecovery(JobRouting):
         if self._compiled.checkpoint_cost_s > 0.0:
             self._set_checkpoints(np.asarray([job]))
         state.saved_s[job] *= inputs.work_s[job] / speed[pool] / work_s if work_s > 0.0 else 1.0
-        after = state.saved_s[job] * inputs.accelerators[job] + state.lost_accelerator_s[job]
-        self._earlier[before, kind] += held / self._units
-        self._earlier[pool, kind] -= after / self._units
+        after = state.saved_s[job] * inputs.accelerators[job]
+        self._earlier[before, kind] += (held + lost) / self._units
+        self._earlier[pool, kind] -= (after + lost) / self._units
+        if pool != before and all_s > 0.0:
+            useful = held / all_s - after / inputs.work_s[job]
+            whole, part = self._elsewhere.get(job, (0.0, 0.0))
+            self._elsewhere[job] = (
+                whole + (held - after) / self._units,
+                part + useful * self._useful_s[job] / self._units,
+            )
         region, site = divmod(pair, len(self._compiled.sites.ids))
         size_gb = float(table.data_gb[job])
         if pool == before:

@@ -134,6 +134,7 @@ class JobStore:
         self._moves: list[int] = []
         self._job_of_flow: dict[int, int] = {}  # of transfers after a job's first
         self._earlier = np.zeros((len(pools.ids), n_classes))
+        self._elsewhere: dict[int, tuple[float, float]] = {}  # of jobs that left a pool
         self._moved_s: dict[int, float] = {}
         self.resident = resident
         self._transfer_cny = np.zeros(n)
@@ -225,6 +226,9 @@ class JobStore:
         self._job_of_flow = {
             flow + shift: int(number[job]) for flow, job in self._job_of_flow.items()
         }
+        self._elsewhere = {
+            int(number[job]): held for job, held in self._elsewhere.items() if number[job] >= 0
+        }
         transfers.move_window(keep, number, table.data_gb, demand)
 
     def job_id(self, job: int) -> int:
@@ -258,6 +262,9 @@ class JobStore:
         code[submitted & (pool < 0)] = REJECTED
         held = np.zeros(table.rows, dtype=np.bool_)
         held[self._held.jobs()] = True
+        elsewhere = np.zeros((2, table.rows))
+        for job, seconds in self._elsewhere.items():
+            elsewhere[:, job] = seconds
         code[submitted & (pool >= 0) & (status == NOT_ARRIVED)] = TRANSFERRING
         code[held[rows]] = HELD
         return JobRecords(
@@ -284,5 +291,7 @@ class JobStore:
             transfer_cny=self._transfer_cny[rows],
             recorded_wait_s=table.recorded_wait_s[rows],
             deadline_s=table.deadline_s[rows],
+            elsewhere_accelerator_s=elsewhere[0, rows],
+            elsewhere_useful_accelerator_s=elsewhere[1, rows],
             earlier_accelerator_s=np.zeros_like(self._earlier),
         )

@@ -7,18 +7,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from computenet.compiled import F8, I8, CompiledScenario
+from computenet.compiled import B1, F8, I8, CompiledScenario
+from computenet.simulation.job_hours import job_hours
 from computenet.simulation.revenue import billed_by_region
 from computenet.simulation.totals import (
     COMPLETED,
-    FAILED,
-    HELD,
     JOB_STATES,
-    KILLED,
     NOT_SUBMITTED,
-    RUNNING,
-    TRANSFERRING,
-    WAITING,
     JobRecords,
 )
 from computenet.simulation.work import present_accelerator_s, work_by_class
@@ -41,18 +36,26 @@ class JobTotals:
         ``(states,)`` jobs by state, see `JOB_STATES`.
     unfinished
         Jobs said to be complete without an end; none, if all is well.
-    restarts, lost_accelerator_s, transfer_cny
+    restarts, transfer_cny
         Sums.
     goodput_accelerator_s, checkpoint_accelerator_s
-        Useful work of the jobs that completed, and what writing their checkpoints took.
+        What jobs that completed held for their work, and for the writing of checkpoints.
+    unfinished_accelerator_s
+        What brought the other jobs on.
+    lost_accelerator_s
+        What brought no job on: done since a checkpoint, and restarts.
     held_accelerator_s
-        What jobs held in all, from their own times and what they left at pools before.
+        What jobs held in all, from their own times and what they left at pools before; the sum of
+        the four above.
     load_by_pool
         ``(P,)`` the same, weighted by the activity of the class.
     submitted_by_region
         ``(R,)``.
-    started_by_site, wait_s_by_site, started_by_region, wait_s_by_region
-        ``(I,)`` and ``(R,)`` jobs that started, and how long they waited in all.
+    started_by_site
+        ``(I,)`` jobs that started.
+    waits_by_site, wait_s_by_site, waits_by_region, wait_s_by_region
+        ``(I,)`` and ``(R,)`` of them those submitted after the warm-up, and how long they waited in
+        all.
     deadlines, deadlines_met
         Jobs that ended and had a deadline, and those of them that kept it.
     billed_accelerator_s
@@ -69,16 +72,18 @@ class JobTotals:
     by_state: I8
     unfinished: int
     restarts: int
-    lost_accelerator_s: float
     transfer_cny: float
     goodput_accelerator_s: float
     checkpoint_accelerator_s: float
+    unfinished_accelerator_s: float
+    lost_accelerator_s: float
     held_accelerator_s: float
     load_by_pool: F8
     submitted_by_region: I8
     started_by_site: I8
+    waits_by_site: I8
     wait_s_by_site: F8
-    started_by_region: I8
+    waits_by_region: I8
     wait_s_by_region: F8
     deadlines: int
     deadlines_met: int
@@ -99,15 +104,18 @@ def job_totals(compiled: CompiledScenario, jobs: JobRecords) -> JobTotals:
     """Return the counts and sums of some jobs."""
     p = compiled.pools
     n_regions, n_sites = len(compiled.regions), len(compiled.sites.ids)
-    held_s = job_residence_accelerator_s(compiled, jobs)
+    hours = job_hours(compiled, jobs)
     placed = jobs.pool >= 0
     load = np.zeros(len(p.ids))
-    np.add.at(load, jobs.pool[placed], (held_s * compiled.jobs.activity[jobs.job_class])[placed])
+    activity = compiled.jobs.activity[jobs.job_class]
+    np.add.at(load, jobs.pool[placed], (hours.held_s * activity)[placed])
     load += jobs.earlier_accelerator_s @ compiled.jobs.activity
     completed = jobs.state == COMPLETED
     site = np.where(placed, p.site[np.maximum(jobs.pool, 0)], -1)
-    at_site, site_wait_s = _waits(jobs, site, n_sites)
-    at_region, region_wait_s = _waits(jobs, jobs.region, n_regions)
+    started = np.isfinite(jobs.start_s)
+    counted = started & (jobs.submit_s >= compiled.warmup_s)
+    at_site, site_wait_s = _waits(jobs, counted, site, n_sites)
+    at_region, region_wait_s = _waits(jobs, counted, jobs.region, n_regions)
     submitted = np.bincount(jobs.region[jobs.state != NOT_SUBMITTED], minlength=n_regions)
     late_s = lateness_s(jobs.deadline_s, jobs.finish_s)
     work = np.where(jobs.state != NOT_SUBMITTED, jobs.work_s * jobs.held_accelerators, 0.0)
@@ -120,20 +128,18 @@ def job_totals(compiled: CompiledScenario, jobs: JobRecords) -> JobTotals:
         by_state=np.bincount(jobs.state, minlength=len(JOB_STATES)).astype(np.int64),
         unfinished=int((completed & ~np.isfinite(jobs.finish_s)).sum()),
         restarts=int(jobs.restarts.sum()),
-        lost_accelerator_s=float(jobs.lost_accelerator_s.sum()),
         transfer_cny=float(jobs.transfer_cny.sum()),
-        goodput_accelerator_s=float(
-            (jobs.useful_s[completed] * jobs.held_accelerators[completed]).sum()
-        ),
-        checkpoint_accelerator_s=float(
-            ((jobs.work_s - jobs.useful_s)[completed] * jobs.held_accelerators[completed]).sum()
-        ),
-        held_accelerator_s=float(held_s[placed].sum() + jobs.earlier_accelerator_s.sum()),
+        goodput_accelerator_s=float(hours.useful_s[completed].sum()),
+        checkpoint_accelerator_s=float((hours.progress_s - hours.useful_s)[completed].sum()),
+        unfinished_accelerator_s=float(hours.progress_s[~completed].sum()),
+        lost_accelerator_s=float(hours.lost_s.sum()),
+        held_accelerator_s=float(hours.held_s.sum() + jobs.earlier_accelerator_s.sum()),
         load_by_pool=load,
         submitted_by_region=submitted.astype(np.int64),
-        started_by_site=at_site,
+        started_by_site=np.bincount(site[started], minlength=n_sites).astype(np.int64),
+        waits_by_site=at_site,
         wait_s_by_site=site_wait_s,
-        started_by_region=at_region,
+        waits_by_region=at_region,
         wait_s_by_region=region_wait_s,
         deadlines=len(late_s),
         deadlines_met=int((late_s == 0.0).sum()),
@@ -145,11 +151,10 @@ def job_totals(compiled: CompiledScenario, jobs: JobRecords) -> JobTotals:
     )
 
 
-def _waits(jobs: JobRecords, place: np.ndarray, n: int) -> tuple[I8, F8]:
-    """Return how many jobs of each place started, and how long they waited in all."""
-    started = np.flatnonzero(np.isfinite(jobs.start_s))
-    wait_s = jobs.start_s[started] - jobs.submit_s[started]
-    where = place[started]
+def _waits(jobs: JobRecords, counted: B1, place: np.ndarray, n: int) -> tuple[I8, F8]:
+    """Return how many of the jobs counted are of each place, and how long they waited in all."""
+    wait_s = jobs.start_s[counted] - jobs.submit_s[counted]
+    where = place[counted]
     count: I8 = np.bincount(where, minlength=n).astype(np.int64)
     total: F8 = np.bincount(where, weights=wait_s, minlength=n).astype(np.float64)
     return count, total
@@ -160,31 +165,6 @@ def lateness_s(deadline_s: F8, finish_s: F8) -> F8:
     ended = np.isfinite(deadline_s) & np.isfinite(finish_s)
     late: F8 = np.maximum(finish_s[ended] - deadline_s[ended], 0.0)
     return late
-
-
-def job_residence_accelerator_s(compiled: CompiledScenario, jobs: JobRecords) -> F8:
-    """Return the accelerator-seconds every job held, from its own times, ``(n,)``.
-
-    A finished job held its gang for its run time, for what interruptions lost it and for one
-    restart that led to the end; others for what they kept, lost and are running now.
-    """
-    placed = np.maximum(jobs.pool, 0)
-    speed = compiled.jobs.speed[jobs.job_class, placed]
-    run_s = jobs.work_s / np.where(speed > 0.0, speed, 1.0)
-    lost_s = jobs.lost_accelerator_s / jobs.held_accelerators
-    restart = np.where(jobs.restarts > 0, compiled.restart_s, 0.0)
-    ended = np.isin(jobs.state, (COMPLETED, KILLED, FAILED))
-    held_s = np.select(
-        [ended, jobs.state == RUNNING, np.isin(jobs.state, (WAITING, TRANSFERRING, HELD))],
-        [
-            run_s + lost_s + restart,
-            jobs.saved_s + lost_s + (compiled.horizon_s - jobs.segment_s),
-            jobs.saved_s + lost_s,
-        ],
-        0.0,
-    )
-    held: F8 = held_s * jobs.held_accelerators
-    return held
 
 
 #: Columns of jobs from which the samples below are taken; `state` is a code.

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from computenet.compiled import I8, CompiledScenario
-from computenet.kernels.histogram import mean as histogram_mean
 from computenet.kernels.histogram import percentile
 from computenet.results.audit import Audit
 from computenet.scenario import Scenario
@@ -44,12 +43,13 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0.0 else None
 
 
-def histogram_spread(histogram: I8) -> dict[str, float | None]:
-    """Return mean and percentiles of a histogram, ms; ``None`` when it is empty."""
-    if histogram.sum() == 0:
+def histogram_spread(histogram: I8, sum_us: int) -> dict[str, float | None]:
+    """Return mean and percentiles of a histogram and a sum, ms; ``None`` when it is empty."""
+    count = int(histogram.sum())
+    if count == 0:
         return {"mean": None, "p50": None, "p95": None, "p99": None}
     return {
-        "mean": float(histogram_mean(histogram)),
+        "mean": sum_us / count / 1000.0,
         **{f"p{q}": float(percentile(histogram, q / 100.0)) for q in (50, 95, 99)},
     }
 
@@ -70,6 +70,7 @@ def summarise(
     """Return the summary; every figure is real (scaled by sampling) unless its name says so."""
     p = compiled.pools
     measured = requests.measured
+    sum_us = [int(value) for value in measured.latency_us.sum(axis=0)]
     bills = bill_jobs(scenario, compiled, jobs.billed_accelerator_s)
     balance, ledger, bill = accounts.balance, accounts.ledger, accounts.bill
     busy = pools.busy_accelerator_s + pools.serving_busy_accelerator_s
@@ -94,9 +95,9 @@ def summarise(
             "in_flight": int(requests.in_flight.sum()),
             "simulated": requests.simulated,
             "sampling": requests.sampling,
-            "ttft_ms": histogram_spread(measured.ttft.sum(axis=0)),
-            "tpot_ms": histogram_spread(measured.tpot.sum(axis=0)),
-            "e2e_ms": histogram_spread(measured.e2e.sum(axis=0)),
+            "ttft_ms": histogram_spread(measured.ttft.sum(axis=0), sum_us[0]),
+            "tpot_ms": histogram_spread(measured.tpot.sum(axis=0), sum_us[1]),
+            "e2e_ms": histogram_spread(measured.e2e.sum(axis=0), sum_us[2]),
             "slo_attainment": _ratio(
                 float(measured.attained.sum()),
                 float(measured.served.sum() + measured.dropped.sum()),
@@ -228,7 +229,9 @@ def _jobs(jobs: JobTotals, samples: JobSamples) -> dict[str, Any]:
         "bounded_slowdown": samples.bounded_slowdown,
         "goodput_accelerator_h": jobs.goodput_accelerator_s / SECONDS_PER_HOUR,
         "checkpoint_accelerator_h": jobs.checkpoint_accelerator_s / SECONDS_PER_HOUR,
+        "unfinished_accelerator_h": jobs.unfinished_accelerator_s / SECONDS_PER_HOUR,
         "lost_accelerator_h": jobs.lost_accelerator_s / SECONDS_PER_HOUR,
+        "held_accelerator_h": jobs.held_accelerator_s / SECONDS_PER_HOUR,
     }
 
 
@@ -261,7 +264,7 @@ def _by_site(
     p = compiled.pools
     busy = (pools.busy_accelerator_s + pools.serving_busy_accelerator_s).sum(axis=1)
     on_s = (p.accelerators + p.serving_accelerators) * pools.available_s.sum(axis=1)
-    waits, wait_s = jobs.started_by_site, jobs.wait_s_by_site
+    waits, wait_s = jobs.waits_by_site, jobs.wait_s_by_site
     out: dict[str, Any] = {}
     ledger = accounts.ledger
     for i, site in enumerate(scenario.topology.sites):
@@ -288,7 +291,7 @@ def _by_site(
             "residual_mwh": float(ledger.residual[i]),
             "discharged_mwh": float(accounts.balance.discharged[i].sum()),
             "curtailed_mwh": float(accounts.balance.curtailed[i].sum()),
-            "jobs_started": int(waits[i]),
+            "jobs_started": int(jobs.started_by_site[i]),
             "job_wait_s_mean": _ratio(float(wait_s[i]), float(waits[i])),
             "tokens_out": float(pools.tokens_out[here].sum()),
         }
@@ -310,7 +313,7 @@ def _by_region(
     attained = fold(requests.measured.attained)
     ended = fold(requests.measured.served + requests.measured.dropped)
     submitted = jobs.submitted_by_region
-    waits, wait_s = jobs.started_by_region, jobs.wait_s_by_region
+    waits, wait_s = jobs.waits_by_region, jobs.wait_s_by_region
     out: dict[str, Any] = {}
     for r, region in enumerate(compiled.regions):
         out[region] = {

@@ -48,7 +48,9 @@ class JobRecords:
     transfer_cny: F8
     recorded_wait_s: F8
     deadline_s: F8  # NaN = none
-    earlier_accelerator_s: F8  # (P, C) held at pools that jobs left, less what the new one counts
+    elsewhere_accelerator_s: F8  # held at pools that it left, less what the new one counts
+    elsewhere_useful_accelerator_s: F8  # of it, without the writing of checkpoints
+    earlier_accelerator_s: F8  # (P, C) the first of these two by pool and class
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Served(NamedTuple):
     ttft: I8  # (D, bins)
     tpot: I8
     e2e: I8
+    latency_us: I8  # (D, 3) sums of TTFT, TPOT, e2e
 
 
 @dataclass(frozen=True, slots=True)

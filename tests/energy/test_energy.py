@@ -7,7 +7,11 @@ from datetime import datetime
 import numpy as np
 import pytest
 
+import computenet as cn
 from computenet.energy import (
+    RULES,
+    Battery,
+    balance_sites,
     capped,
     demand_charge_cny,
     energy_cost_cny,
@@ -15,6 +19,7 @@ from computenet.energy import (
     green_ledger,
     hourly_to_slots,
     location_carbon_kg,
+    matched_mwh,
     month_index,
     pool_it_energy_mwh,
     site_sum,
@@ -102,10 +107,8 @@ def test_the_ledger_counts_each_megawatt_hour_once() -> None:
         np.asarray([[1.0, 0.0]]), np.asarray([[0.5, 0.5]]), np.asarray([[5.5, 0.5]]),
         np.asarray([0.5]), np.asarray([0.25]),
     )  # fmt: skip
-    origins = [float(values[0]) for values in ledger[:5]]
+    origins = [float(values[0]) for values in ledger]
     assert origins == [1.0, 1.0, 2.0, 2.0, 2.0]
-    # The contract delivers 1 MWh a slot; the second slot takes 0.5 of it.
-    assert float(ledger.matched[0]) == pytest.approx(2.0 + 1.5)
     assert float(ledger.green[0]) == 6.0
 
 
@@ -116,3 +119,63 @@ def test_contracts_never_cover_more_than_is_imported() -> None:
     )  # fmt: skip
     assert float(ledger.contract[0]) == 1.0
     assert float(ledger.certificate[0]) == float(ledger.residual[0]) == 0.0
+
+
+def matched(
+    load: list[float],
+    generation: list[float],
+    contract: float,
+    hours: list[float],
+    initial: float = 0.0,
+    rule: str = "self-consumption",
+) -> np.ndarray:
+    """Return what is matched at a site with a store of 10 MW and 4 MWh, 0.9 each way."""
+    one = np.ones(1)
+    battery = Battery(10 * one, 4 * one, 0.81 * one, initial * one,
+                      np.asarray([RULES[rule]]), one)  # fmt: skip
+    sums = np.asarray([load], dtype=np.float64), np.asarray([generation], dtype=np.float64)
+    lengths = np.asarray(hours, dtype=np.float64)
+    price = np.asarray([[float(s) for s in range(len(load))]])
+    balance = balance_sites(*sums, lengths, price, battery, np.full((1, len(load)), np.inf))
+    return matched_mwh(sums[0], balance, battery, np.asarray([contract]), lengths)[0]
+
+
+def test_contracts_are_a_flat_profile_in_time() -> None:
+    """Two MWh over two hours and a half: the short slot gets half of what a whole one gets."""
+    found = matched([5.5, 0.5, 1.0], [0.0] * 3, 2.0, [1.0, 1.0, 0.5], rule="none")
+    assert found == pytest.approx([0.8, 0.5, 0.4])
+
+
+def test_what_is_stored_is_matched_when_it_is_given_back() -> None:
+    # 3 MWh of sun: 1 is used, 2 are stored as 1.8, of which 1.11 give the 1 of the next hour.
+    assert matched([1.0, 1.0], [3.0, 0.0], 0.0, [1.0, 1.0]) == pytest.approx([1.0, 1.0])
+    # More load than the store can give: losses are not matched.
+    assert matched([1.0, 5.0], [3.0, 0.0], 0.0, [1.0, 1.0]) == pytest.approx([1.0, 1.62])
+    # Half full of whatever there was before: 1.8 of 3.8 MWh are green.
+    found = matched([1.0, 1.0], [3.0, 0.0], 0.0, [1.0, 1.0], initial=0.5)
+    assert found == pytest.approx([1.0, 1.8 / 3.8])
+
+
+def test_contracts_that_fill_a_store_are_matched_when_it_gives() -> None:
+    """Import of 1 for load and 4 / 0.9 for the store; a contract of 3 an hour, 2 of it stored."""
+    found = matched([1.0, 9.0], [0.0, 0.0], 6.0, [1.0, 1.0], rule="arbitrage")
+    assert found == pytest.approx([1.0, 3.0 + 0.9 * 0.9 * 2.0])
+
+
+def test_the_hourly_share_of_a_run_is_met_consumption_over_consumption() -> None:
+    changes = {"days": 0.26, "run.slot_s": 3600, "energy.model": "full",
+               "energy.certificate_share": 0.3}  # fmt: skip
+    run = cn.simulate(cn.load("two-hubs", overrides=changes))
+    energy, sites = run.summary["energy"], run.sites
+    met = total = 0.0
+    for site, row in run.summary["by_site"].items():
+        load_mw = sites[sites["site"] == site]["facility_mw"].to_numpy()
+        hours = np.minimum(0.26 * 24.0 - np.arange(len(load_mw)), 1.0)
+        load = load_mw * hours
+        total += load.sum()
+        flat = row["contract_mwh"] * hours / hours.sum()
+        met += np.minimum(flat, load).sum()
+    assert energy["onsite_used_mwh"] == energy["direct_line_mwh"] == 0.0
+    assert energy["certificate_mwh"] > 0.0
+    assert total == pytest.approx(energy["facility_mwh"])
+    assert energy["hourly_matched_green_share"] == pytest.approx(met / total)

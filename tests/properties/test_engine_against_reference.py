@@ -107,6 +107,8 @@ def test_kernel_equals_twin(rows, blocks: int, lag: int) -> None:
     run_engine_requests(twin, ReferenceEngine(SLOTS, BUDGET, blocks, BLOCK, lag, step_s))
     record = kernel.out.record
     assert kernel.out.served[0] == len(twin)
+    whole_us = np.floor(1e6 * np.nan_to_num(record[:, 2:5]) + 0.5).astype(np.int64)
+    np.testing.assert_array_equal(kernel.out.latency_us[0], whole_us.sum(axis=0))
     wanted = np.asarray(
         [[r.arrival_s, r.first_s - r.arrival_s, r.finish_s - r.arrival_s] for r in twin]
     )

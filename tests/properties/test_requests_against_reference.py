@@ -117,6 +117,8 @@ def check_equal(rows: list[tuple[float, int, int]]) -> None:
     twin = twin_of(rows)
     record = kernel.out.record
     assert kernel.out.served[0] == len(twin)
+    whole_us = np.floor(1e6 * np.nan_to_num(record[:, 2:5]) + 0.5).astype(np.int64)
+    np.testing.assert_array_equal(kernel.out.latency_us[0], whole_us.sum(axis=0))
     order = np.lexsort((record[:, 4], record[:, 1]))
     wanted = sorted((r.arrival_s, r.finish_s - r.arrival_s, r.first_s - r.arrival_s) for r in twin)
     np.testing.assert_allclose(record[order, 1], [row[0] for row in wanted], rtol=0, atol=1e-12)

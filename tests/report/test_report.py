@@ -120,3 +120,25 @@ def test_the_physical_side_has_its_panels() -> None:
     assert '<section id="balance">' not in render_report(results, "en")
     plain = render_report(cn.simulate(cn.load("two-hubs", days=0.1)), "en")
     assert '<section id="timeline">' not in plain
+
+
+def test_bills_of_sites_add_up_to_the_total_row_with_vouchers() -> None:
+    vouchers = {"energy.model": "full", "energy.voucher_share": 0.4,
+                "energy.voucher_budget_cny": 1e9}  # fmt: skip
+    run = cn.simulate(cn.load("two-hubs", overrides={"days": 0.2, **vouchers}))
+    cost = run.summary["cost"]
+    assert cost["voucher_cny"] > 10.0
+    html = render_report(run, "en")
+    part = html[html.index('<section id="by_site">') :]
+    part = part[: part.index("</section>")]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr.*?</tr>", part)[1:]]
+    energy, bill, price = (
+        [float(row[column].replace(",", "")) for row in rows] for column in (3, 4, 5)
+    )
+    assert sum(bill[:-1]) == pytest.approx(bill[-1], abs=1.5)
+    assert bill[-1] == pytest.approx(cost["energy_cny"] + cost["voucher_cny"], abs=0.5)
+    assert min(price[:-1]) <= price[-1] <= max(price[:-1])
+    assert sum(energy[:-1]) == pytest.approx(energy[-1], rel=0.01)
+    assert "before vouchers" in part
+    plain = render_report(cn.simulate(cn.load("two-hubs", days=0.05)), "en")
+    assert "before vouchers" not in plain

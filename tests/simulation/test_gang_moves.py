@@ -81,6 +81,9 @@ def accounted(results: Results) -> None:
     taken = jobs["work_s"] * jobs["accelerators"] + jobs["lost_accelerator_s"] + once
     busy_s = results.pools["busy_accelerators"].sum() * EPOCH
     assert busy_s == pytest.approx(taken.sum())
+    parts = ("goodput", "checkpoint", "lost")
+    found = sum(results.summary["jobs"][f"{part}_accelerator_h"] for part in parts)
+    assert found * HOUR == pytest.approx(busy_s)
 
 
 def places(view: SystemView, pool: int) -> np.ndarray | None:

@@ -119,6 +119,19 @@ def test_an_object_may_be_a_policy_and_a_bad_plan_is_refused() -> None:
         cn.simulate(cn.load("two-hubs", days=0.1), policy=Broken())
 
 
+def test_waits_by_site_and_region_are_of_the_jobs_that_the_mean_counts() -> None:
+    run = cn.simulate(cn.load("two-hubs", overrides={"days": 0.5, "run.warmup_h": 6.0}))
+    jobs, s = run.jobs, run.summary
+    counted = jobs[np.isfinite(jobs["start_s"]) & (jobs["submit_s"] >= 6.0 * 3600.0)]
+    assert 0 < len(counted) < sum(row["jobs_started"] for row in s["by_site"].values())
+    for part, column in (("by_site", "site"), ("by_region", "region")):
+        groups = counted.groupby(column, observed=True)["wait_s"]
+        found = {key: row["job_wait_s_mean"] for key, row in s[part].items()}
+        assert found == pytest.approx(groups.mean().to_dict())
+        mean = sum(found[key] * n for key, n in groups.size().items()) / len(counted)
+        assert mean == pytest.approx(s["jobs"]["wait_s"]["mean"])
+
+
 def test_cut_off_region_drops_its_requests_and_stalls_its_data() -> None:
     cut = [{"kind": "link-cut", "link": "RW-west", "at_h": 2.0, "duration_h": 2.0}]
     results = cn.simulate(cn.load("two-hubs", overrides={"events": cut, "days": 0.5}))

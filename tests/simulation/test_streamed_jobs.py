@@ -27,6 +27,7 @@ ROUGH: dict[str, Any] = {
     "run.checkpoint_cost_s": 60,
     "run.checkpoints": "young-daly",
     "run.on_outage": "move",
+    "run.warmup_h": 6.0,
     "events": [
         {"kind": "site-outage", "site": SITE, "at_h": 5.1, "duration_h": 4},
         {"kind": "site-outage", "site": SITE, "at_h": 20, "duration_h": 8},
