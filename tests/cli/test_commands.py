@@ -123,6 +123,15 @@ def test_an_existing_directory_is_left_alone(tmp_path: Path) -> None:
     assert left(tmp_path) == ["taken"]
 
 
+def test_nothing_is_run_for_a_directory_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "afile").write_text("")
+    for out in (tmp_path / ("n" * 300), tmp_path / "afile" / "x"):
+        done = run("simulate", "china-2025", "--out", out)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: nothing was run (1 problem)\n  --out = ")
+    assert left(tmp_path) == ["afile"]
+
+
 def test_an_earlier_run_may_be_replaced(tmp_path: Path) -> None:
     for _ in range(2):
         words = ("simulate", "two-hubs", "--days", "0.1", "--out", tmp_path / "run", "--overwrite")

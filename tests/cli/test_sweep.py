@@ -89,6 +89,13 @@ def test_bad_studies_are_one_block(folder: Path) -> None:
         here("sweep", folder / "mine.yaml", "--resume")
 
 
+def test_no_study_is_run_for_a_directory_that_cannot_be(folder: Path) -> None:
+    for out in (folder / ("n" * 300), folder / "mine.yaml" / "below"):
+        with pytest.raises(InputError) as caught:
+            here("sweep", folder / "mine.yaml", "--out", out)
+        assert caught.value.problems[0].path == "--out"
+
+
 def test_the_interrupt_key_stops_clean(folder: Path) -> None:
     out = folder / "stopped"
     words = ["sweep", folder / "mine.yaml", "--workers", "1", "--out", out, "--set", "seeds=500"]

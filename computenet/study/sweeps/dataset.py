@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from computenet.errors import InputError, Problem, RunError
+from computenet.results.reservation import require_place
 from computenet.study.sweeps.preparing import Prepared
 from computenet.study.sweeps.tasks import Record
 
@@ -263,7 +264,11 @@ def opened(
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / ".lock").open("a+b")
     except OSError as error:
-        raise RunError(f"cannot write to {directory}: {error.strerror}") from error
+        words = f"cannot be written: {error.strerror or error}"
+        raise InputError(
+            [Problem("--out", str(directory), words, "a directory that can be made")],
+            "nothing was run",
+        ) from error
     with lock:
         _lock(lock, directory)
 
@@ -300,7 +305,8 @@ def _lock(lock: IO[bytes], directory: Path) -> None:
 
 def _check(directory: Path, key: str, *, overwrite: bool, resume: bool) -> None:
     """Refuse a directory that is not free, or not of this study."""
-    if not directory.exists():
+    if not os.path.exists(directory):
+        require_place(directory)
         return
     if directory.is_dir() and not any(e for e in directory.iterdir() if e.name != ".lock"):
         return
