@@ -103,3 +103,25 @@ def test_a_run_put_aside_by_a_killed_process_comes_back(tmp_path: Path) -> None:
         reserve(tmp_path / "run", overwrite=False)
     assert left(tmp_path) == ["run"]
     assert (tmp_path / "run" / "summary.json").read_text() == "years of work"
+
+
+def test_a_link_to_a_directory_stays_one(tmp_path: Path) -> None:
+    run_in(tmp_path / "disk" / "real", "old")
+    link = tmp_path / "ln"
+    link.symlink_to(tmp_path / "disk" / "real")
+    with complete_directory(link, overwrite=True) as part:
+        (part / "summary.json").write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "disk" / "real" / "summary.json").read_text() == "new"
+    assert left(tmp_path) == ["disk", "ln"]
+    assert left(tmp_path / "disk") == ["real"]
+
+
+def test_what_others_keep_beside_a_run_is_left_alone(tmp_path: Path) -> None:
+    run_in(tmp_path / "run", "old")
+    run_in(tmp_path / ".run.old", "mine")
+    with complete_directory(tmp_path / "run", overwrite=True) as part:
+        (part / "summary.json").write_text("new")
+    assert (tmp_path / ".run.old" / "summary.json").read_text() == "mine"
+    assert (tmp_path / "run" / "summary.json").read_text() == "new"
+    assert left(tmp_path) == [".run.old", "run"]
