@@ -23,6 +23,7 @@ __all__ = [
     "load_run",
     "require_run",
     "save_run",
+    "write_run",
     "write_text",
 ]
 
@@ -58,7 +59,9 @@ def complete_directory(
         yield held.place
         held.publish()
     except OSError as error:
-        raise RunError(f"cannot write {directory}: {error.strerror or error}") from error
+        # Libraries put words of their own around the system's.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise RunError(f"cannot write {directory}: {reason}") from error
     finally:
         held.release()
 
@@ -91,21 +94,26 @@ def save_run(
     RunError
         The disk is full or not writable; nothing is left behind.
     """
+    with complete_directory(directory, overwrite=overwrite) as part:
+        write_run(results, part, report_html)
+    return directory
+
+
+def write_run(results: Results, folder: Path, report_html: str | None = None) -> None:
+    """Write the files of a run into a directory that is there."""
     from computenet.scenario import dump_scenario
 
-    with complete_directory(directory, overwrite=overwrite) as part:
-        (part / "scenario.yaml").write_text(dump_scenario(results.scenario), encoding="utf-8")
-        for name in TABLES:
-            path = part / f"{name}.parquet"
-            if name in results.streamed:
-                results.streamed[name].place(path)
-            else:
-                _write_table(results.tables[name], path)
-        if report_html is not None:
-            (part / "report.html").write_text(report_html, encoding="utf-8")
-        _write_json(part / "manifest.json", results.manifest)
-        _write_json(part / MARK, results.summary)
-    return directory
+    (folder / "scenario.yaml").write_text(dump_scenario(results.scenario), encoding="utf-8")
+    for name in TABLES:
+        path = folder / f"{name}.parquet"
+        if name in results.streamed:
+            results.streamed[name].place(path)
+        else:
+            _write_table(results.tables[name], path)
+    if report_html is not None:
+        (folder / "report.html").write_text(report_html, encoding="utf-8")
+    _write_json(folder / "manifest.json", results.manifest)
+    _write_json(folder / MARK, results.summary)
 
 
 def require_run(directory: str | Path) -> Path:
