@@ -259,7 +259,7 @@ def opened(
         The directory is something else, another study's, or in use.
     """
     _check(directory, key, overwrite=overwrite, resume=resume)
-    new = not directory.exists()
+    made = [place for place in (directory, *directory.parents) if not os.path.lexists(place)]
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / ".lock").open("a+b")
@@ -283,10 +283,11 @@ def opened(
         try:
             yield data
         finally:
-            if new and not (directory / MARK).is_file():
+            if made and not (directory / MARK).is_file():
                 (directory / ".lock").unlink(missing_ok=True)
                 with contextlib.suppress(OSError):
-                    directory.rmdir()
+                    for place in made:
+                        place.rmdir()
 
 
 def _lock(lock: IO[bytes], directory: Path) -> None:
