@@ -63,6 +63,10 @@ class _Ordered(TyperGroup):
         """Run the command; what it holds is given back, however it ends."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:  # Typer would end without a word.
+            kept = ", ".join(map(str, give_back()))
+            typer.echo(f"stopped; {kept or 'nothing'} was written", err=True)
+            raise typer.Exit(1) from None
         finally:
             give_back()
 
