@@ -20,6 +20,7 @@ from computenet.cli.options import (
     needs_out,
     print_json,
 )
+from computenet.cli.outputs import reserve
 from computenet.errors import Problem
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ def bench(
 ) -> None:
     """Run scheduler benchmarks: policies by suites by seeds, with confidence intervals."""
     from computenet import study
-    from computenet.results.storage import require_free
     from computenet.study.benching import MARK
 
     tongue = language(lang)
@@ -82,7 +82,7 @@ def bench(
         faults.problems.append(Problem("--policies", policies, "names no policy"))
     if out is not None:
         with faults.gathered():
-            require_free(out, overwrite=overwrite, mark=MARK)
+            reserve(out, overwrite=overwrite, mark=MARK)
     with faults.gathered():
         prepared = study.prepare_bench(
             list(suites) if suites else None,

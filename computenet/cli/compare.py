@@ -21,6 +21,7 @@ from computenet.cli.options import (
     overrides,
     print_json,
 )
+from computenet.cli.outputs import reserve
 from computenet.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -121,13 +122,12 @@ def _run(
 ) -> Comparison:  # fmt: skip
     from computenet import study
     from computenet.cli.show import progress
-    from computenet.results.storage import require_free
     from computenet.study.comparison import MARK
 
     faults = Faults()
     if out is not None:
         with faults.gathered():
-            require_free(out, overwrite=overwrite, mark=MARK)
+            reserve(out, overwrite=overwrite, mark=MARK)
     changes: dict[str, object] = {}
     parameters: dict[str, object] | None = None
     with faults.gathered():

@@ -36,6 +36,7 @@ from computenet.cli.options import (
     print_json,
     yaml_table,
 )
+from computenet.cli.outputs import give_back, reserve
 from computenet.cli.plan import plan
 from computenet.cli.report import report
 from computenet.cli.sweep import study_app, sweep
@@ -52,11 +53,22 @@ ORDER = [name for names in PANELS.values() for name in names]
 
 
 class _Ordered(TyperGroup):
-    """Lists commands in `ORDER`."""
+    """Lists commands in `ORDER`, and clears up after them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands."""
         return sorted(super().list_commands(ctx), key=ORDER.index)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what it holds is given back, however it ends."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # Typer would end without a word.
+            kept = ", ".join(map(str, give_back()))
+            typer.echo(f"stopped; {kept or 'nothing'} was written", err=True)
+            raise typer.Exit(1) from None
+        finally:
+            give_back()
 
 
 def _panel(command: str) -> str:
@@ -183,13 +195,12 @@ def simulate(
     """Simulate a scenario; with --out, write its tables and its page."""
     from computenet import study
     from computenet.cli.show import print_summary, progress
-    from computenet.results.storage import require_free
 
     tongue = language(lang)
     needs_out(out, overwrite, lang)
     loaded = load(scenario, days, policy, seed, pairs)
     if out is not None:
-        require_free(out, overwrite=overwrite)
+        reserve(out, overwrite=overwrite)
     with progress(loaded, quiet=as_json) as report:
         results = study.simulate(
             loaded, progress=report, workers=workers, engine=engine, address=address
@@ -262,12 +273,11 @@ def replay(
     """Replay recorded jobs and requests on a topology; options as of simulate."""
     from computenet import study
     from computenet.cli.show import print_summary, progress
-    from computenet.results.storage import require_free
 
     tongue = language(lang)
     needs_out(out, overwrite, lang)
     if out is not None:
-        require_free(out, overwrite=overwrite)
+        reserve(out, overwrite=overwrite)
     changes = overrides(pairs)
     if warmup_h is not None:
         changes["run.warmup_h"] = warmup_h

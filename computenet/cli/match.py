@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from computenet.cli.options import Faults, JsonOpt, OverwriteOpt, language, print_json
+from computenet.cli.outputs import reserve
 from computenet.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -73,7 +74,6 @@ def match(
         _template(given, topology, overwrite, [name for name, v in unused.items() if v is not None])
         return
     from computenet import study
-    from computenet.results.storage import require_free
 
     faults = Faults()
     faults.check(len(given) == 2, "match", " ".join(map(str, given)) or None, "needs two tables",
@@ -91,7 +91,7 @@ def match(
             facts = _facts(topology)
     if out is not None:
         with faults.gathered():
-            require_free(out, overwrite=overwrite)
+            reserve(out, overwrite=overwrite)
     if faults.problems:
         faults.problems += _table_problems([*given, None, None][:2], paths)
     faults.refuse("nothing was cleared")

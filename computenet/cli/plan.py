@@ -21,6 +21,7 @@ from computenet.cli.options import (
     overrides,
     print_json,
 )
+from computenet.cli.outputs import reserve
 from computenet.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -91,7 +92,6 @@ def plan(
 ) -> None:
     """Plan sites, accelerators, links, wind, sun and storage over years, with a certified gap."""
     from computenet import study
-    from computenet.results.storage import require_free
 
     tongue = language(lang)
     problems = []
@@ -107,7 +107,7 @@ def plan(
     if problems:
         raise InputError(problems, "nothing was planned")
     if out is not None:
-        require_free(out, overwrite=overwrite, mark="plan.json")
+        reserve(out, overwrite=overwrite, mark="plan.json")
     near = 0.02 if within is None else within
     faults = Faults()
     faults.check(stages is None or stages >= 1, "stages", stages, "is out of range", "at least 1")

@@ -80,8 +80,7 @@ def sweep(
                 overwrite=overwrite, resume=resume, progress=done, lang=tongue,
             )  # fmt: skip
     except KeyboardInterrupt:
-        kept = "nothing was kept" if out is None else f"they are kept in {out}; --resume goes on"
-        typer.echo(f"stopped after {done.runs} of {done.total} runs: {kept}", err=True)
+        typer.echo(f"stopped {done.told(out)}", err=True)
         raise SystemExit(1) from None
     if as_json:
         print_json(outcome.as_dict())
@@ -104,6 +103,16 @@ class _Counter:
         self.runs = runs
         if self.bar is not None:
             self.bar(runs, failed)
+
+    def told(self, out: Path | None) -> str:
+        """Return how far a study that was stopped has come, and what is left of it."""
+        after = f"after {self.runs} of {self.total} runs"
+        if out is None:
+            return f"{after}: nothing was kept"
+        if self.runs:
+            return f"{after}: they are kept in {out}; --resume goes on"
+        left = f"{out} is as it was" if out.exists() else "nothing was written"
+        return f"before any of {self.total} runs was done: {left}"
 
 
 def _check(out: Path | None, overwrite: bool, resume: bool, lang: str | None) -> None:

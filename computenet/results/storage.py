@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from computenet.errors import InputError, Problem, RunError
 from computenet.results.audit import Audit
+from computenet.results.reservation import RUN_MARK, Reservation, reserved
 from computenet.results.run import TABLES, Results
 from computenet.results.streamed import StreamedTable
 
@@ -22,49 +21,18 @@ if TYPE_CHECKING:
 __all__ = [
     "complete_directory",
     "load_run",
-    "require_free",
     "require_run",
     "save_run",
+    "write_run",
     "write_text",
 ]
 
 #: A directory is a run when it holds this file, which is written last.
-MARK = "summary.json"
+MARK = RUN_MARK
 #: Tables of a run that is read back stay on disk if they have more rows.
 KEPT_ROWS = 10_000_000
 #: Columns by which tables that were streamed are put in order when they are read.
 ORDERS = {"jobs": "job_id"}
-
-
-def require_free(directory: Path, *, overwrite: bool, mark: str = MARK) -> None:
-    """Raise `InputError` unless a run may be written to `directory`.
-
-    With `overwrite` an existing *run* directory may be replaced, but nothing else.
-
-    Parameters
-    ----------
-    mark
-        The file that tells what may be replaced.
-    """
-    if not directory.exists():
-        return
-    if overwrite and directory.is_dir() and (directory / mark).is_file():
-        return
-    if overwrite and directory.is_dir() and not any(directory.iterdir()):
-        return
-    what = "run" if mark == MARK else mark.removesuffix(".json")
-    message = f"exists already and is not a {what}" if overwrite else "exists already"
-    raise InputError(
-        [
-            Problem(
-                "--out",
-                str(directory),
-                message,
-                allowed=f"a new directory, or --overwrite over an earlier {what}",
-            )
-        ],
-        "nothing was run",
-    )
 
 
 @contextmanager
@@ -74,40 +42,28 @@ def complete_directory(
     """Give a temporary directory that becomes `directory` when the block succeeds.
 
     On any error, the interrupt key included, the temporary directory is removed and `directory`
-    is left as it was.
+    is left as it was. A name that this process holds (`reserve`) is used, and is free then.
+
+    Raises
+    ------
+    InputError
+        There cannot be a directory of that name, or it may not be replaced.
+    RunError
+        The disk is full or not writable; or the name was taken meanwhile, and what was written is
+        kept beside it.
     """
-    require_free(directory, overwrite=overwrite, mark=mark)
+    held = reserved(directory) or Reservation(
+        directory, overwrite=overwrite, mark=mark, title="nothing was written"
+    )
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(
-            tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".part", dir=directory.parent)
-        )
+        yield held.place
+        held.publish()
     except OSError as error:
-        raise RunError(f"cannot write to {directory.parent}: {error.strerror}") from error
-    try:
-        yield temporary
-        _replace(temporary, directory)
-    except OSError as error:
-        raise RunError(f"cannot write {directory}: {error.strerror or error}") from error
+        # Libraries put words of their own around the system's.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise RunError(f"cannot write {directory}: {reason}") from error
     finally:
-        if temporary.exists():
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _replace(temporary: Path, directory: Path) -> None:
-    temporary.chmod(0o755)
-    if not directory.exists():
-        temporary.rename(directory)
-        return
-    old = directory.with_name(f".{directory.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    directory.rename(old)
-    try:
-        temporary.rename(directory)
-    except OSError:
-        old.rename(directory)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        held.release()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -138,21 +94,26 @@ def save_run(
     RunError
         The disk is full or not writable; nothing is left behind.
     """
+    with complete_directory(directory, overwrite=overwrite) as part:
+        write_run(results, part, report_html)
+    return directory
+
+
+def write_run(results: Results, folder: Path, report_html: str | None = None) -> None:
+    """Write the files of a run into a directory that is there."""
     from computenet.scenario import dump_scenario
 
-    with complete_directory(directory, overwrite=overwrite) as part:
-        (part / "scenario.yaml").write_text(dump_scenario(results.scenario), encoding="utf-8")
-        for name in TABLES:
-            path = part / f"{name}.parquet"
-            if name in results.streamed:
-                results.streamed[name].place(path)
-            else:
-                _write_table(results.tables[name], path)
-        if report_html is not None:
-            (part / "report.html").write_text(report_html, encoding="utf-8")
-        _write_json(part / "manifest.json", results.manifest)
-        _write_json(part / MARK, results.summary)
-    return directory
+    (folder / "scenario.yaml").write_text(dump_scenario(results.scenario), encoding="utf-8")
+    for name in TABLES:
+        path = folder / f"{name}.parquet"
+        if name in results.streamed:
+            results.streamed[name].place(path)
+        else:
+            _write_table(results.tables[name], path)
+    if report_html is not None:
+        (folder / "report.html").write_text(report_html, encoding="utf-8")
+    _write_json(folder / "manifest.json", results.manifest)
+    _write_json(folder / MARK, results.summary)
 
 
 def require_run(directory: str | Path) -> Path:

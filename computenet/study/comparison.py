@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from computenet.errors import InputError, Problem
 from computenet.results import Results, load_run
-from computenet.results.storage import complete_directory, save_run
+from computenet.results.storage import complete_directory, write_run
 from computenet.scenario import TopologySpec
 from computenet.scenario.layouts import Change, topology_changes
 from computenet.scenario.yaml_text import read_yaml
@@ -142,7 +142,8 @@ class Comparison:
         tongue: Lang = "zh" if lang == "zh" else "en"
         with complete_directory(root, overwrite=overwrite, mark=MARK) as part:
             for name, results in self.runs.items():
-                save_run(results, part / name, report_html=render_report(results, tongue))
+                (part / name).mkdir(parents=True)
+                write_run(results, part / name, render_report(results, tongue))
             if self.base is not None:
                 (part / BASE_FILE).write_text(_dumped(self.base), encoding="utf-8")
             page = render_comparison(self, tongue)

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,9 @@ from typer.testing import CliRunner
 
 from computenet.cli.main import app
 from computenet.errors import InputError
+from computenet.study.sweeps import sweeping
+from computenet.study.sweeps.local import run_here
+from computenet.study.sweeps.tasks import Record, Task, Work
 
 BINARY = Path(sys.executable).with_name("computenet")
 
@@ -87,6 +92,40 @@ def test_bad_studies_are_one_block(folder: Path) -> None:
     assert "Traceback" not in done.stderr
     with pytest.raises(InputError, match="not used without --out"):
         here("sweep", folder / "mine.yaml", "--resume")
+
+
+def test_no_study_is_run_for_a_directory_that_cannot_be(folder: Path) -> None:
+    for out in (folder / ("n" * 300), folder / "mine.yaml" / "below"):
+        with pytest.raises(InputError) as caught:
+            here("sweep", folder / "mine.yaml", "--out", out)
+        assert caught.value.problems[0].path == "--out"
+
+
+@pytest.mark.parametrize("runs", [0, 2])
+def test_what_is_left_of_a_stopped_study_is_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: int
+) -> None:
+    def stopped(work: Work, tasks: Sequence[Task]) -> Iterator[Record]:
+        yield from islice(run_here(work, tasks), runs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeping, "run_here", stopped)
+    new, old = tmp_path / "made" / "new", tmp_path / "old"
+    old.mkdir()
+    (old / "study.json").write_text('{"hash": "of another study"}')
+    for out, more in ((new, ()), (old, ("--overwrite",))):
+        words = ["sweep", folder / "mine.yaml", "--workers", "0", "--out", out, *more]
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        assert done.exit_code == 1
+        if runs:
+            kept = f"stopped after 2 of 8 runs: they are kept in {out}; --resume goes on\n"
+            assert done.output == kept
+            assert json.loads(here("study", "show", out, "--json"))["done"] == 2
+        else:
+            left = "nothing was written" if out is new else f"{out} is as it was"
+            assert done.output == f"stopped before any of 8 runs was done: {left}\n"
+            assert not new.parent.exists()
+            assert "of another study" in (old / "study.json").read_text()
 
 
 def test_the_interrupt_key_stops_clean(folder: Path) -> None:

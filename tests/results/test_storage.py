@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from computenet.errors import InputError, RunError
 from computenet.results.audit import Audit, relative_residual
-from computenet.results.storage import complete_directory, require_free, write_text
+from computenet.results.reservation import require_free, reserve
+from computenet.results.storage import complete_directory, write_text
 
 
 def test_directory_appears_only_when_complete(tmp_path: Path) -> None:
@@ -50,6 +52,68 @@ def test_overwrite_replaces_runs_only(tmp_path: Path) -> None:
         (part / "summary.json").write_text("new")
     assert (run / "summary.json").read_text() == "new"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "thesis"]
+
+
+def circle(folder: Path) -> Path:
+    (folder / "a").symlink_to(folder / "b")
+    (folder / "b").symlink_to(folder / "a")
+    return folder / "a"
+
+
+def dangling(folder: Path) -> Path:
+    (folder / "link").symlink_to(folder / "nowhere")
+    return folder / "link"
+
+
+def below_a_file(folder: Path) -> Path:
+    (folder / "afile").write_text("")
+    return folder / "afile" / "x"
+
+
+def below_a_link(folder: Path) -> Path:
+    return dangling(folder) / "x"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (circle, "leads nowhere"),
+        (dangling, "leads nowhere"),
+        (below_a_file, "afile is a file"),
+        (below_a_link, "link is a link that leads nowhere"),
+        (lambda folder: folder / ("n" * 256), "File name too long"),
+        (lambda folder: folder / ("n" * 5000), "File name too long"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_directory_is_refused_at_once(
+    tmp_path: Path, make: Callable[[Path], Path], words: str
+) -> None:
+    out = make(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match=words) as caught:
+            reserve(out, overwrite=overwrite)
+        assert caught.value.problems[0].path == "--out"
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_parent_that_may_not_be_written_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(InputError, match="Permission denied"):
+        reserve(tmp_path / "run", overwrite=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["n" * 250, "n" * 255, "网" * 85, "lock", ".old"])
+def test_any_name_that_a_directory_may_have(tmp_path: Path, name: str) -> None:
+    with complete_directory(tmp_path / "made" / name) as part:
+        (part / "summary.json").write_text("{}")
+    assert [p.name for p in (tmp_path / "made").iterdir()] == [name]
 
 
 def test_failed_overwrite_keeps_the_old_run(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import computenet as cn
 from computenet.cli.main import app
-from computenet.errors import InputError
+from computenet.errors import InputError, RunError
 from computenet.study.comparison import _millions, _sized
 from computenet.study.sweeps.sweeping import _check_engine
 
@@ -132,6 +132,20 @@ def test_options_and_fields_of_a_plan_at_fault_are_told_at_once() -> None:
 def test_workers_of_a_sweep_may_be_none() -> None:
     with pytest.raises(InputError, match="0 = in this process"):
         _check_engine("local", None, -2)
+
+
+def test_a_full_disk_is_told_by_the_name_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "Error writing bytes to file. Detail: [errno 28] No space left on device")
+
+    run = cn.simulate(cn.load("two-hubs", days=0.05))
+    monkeypatch.setattr("computenet.results.storage._write_table", full)
+    with pytest.raises(RunError) as caught:
+        cn.Comparison({"nearest": run}).save(tmp_path / "both")
+    assert str(caught.value) == f"cannot write {tmp_path / 'both'}: No space left on device"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("columns", [0, 60, 80, 200])

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from computenet.errors import InputError, Problem, RunError
+from computenet.results.reservation import require_place
 from computenet.study.sweeps.preparing import Prepared
 from computenet.study.sweeps.tasks import Record
 
@@ -258,12 +259,16 @@ def opened(
         The directory is something else, another study's, or in use.
     """
     _check(directory, key, overwrite=overwrite, resume=resume)
-    new = not directory.exists()
+    made = [place for place in (directory, *directory.parents) if not os.path.lexists(place)]
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / ".lock").open("a+b")
     except OSError as error:
-        raise RunError(f"cannot write to {directory}: {error.strerror}") from error
+        words = f"cannot be written: {error.strerror or error}"
+        raise InputError(
+            [Problem("--out", str(directory), words, "a directory that can be made")],
+            "nothing was run",
+        ) from error
     with lock:
         _lock(lock, directory)
 
@@ -278,10 +283,11 @@ def opened(
         try:
             yield data
         finally:
-            if new and not (directory / MARK).is_file():
+            if made and not (directory / MARK).is_file():
                 (directory / ".lock").unlink(missing_ok=True)
                 with contextlib.suppress(OSError):
-                    directory.rmdir()
+                    for place in made:
+                        place.rmdir()
 
 
 def _lock(lock: IO[bytes], directory: Path) -> None:
@@ -300,7 +306,8 @@ def _lock(lock: IO[bytes], directory: Path) -> None:
 
 def _check(directory: Path, key: str, *, overwrite: bool, resume: bool) -> None:
     """Refuse a directory that is not free, or not of this study."""
-    if not directory.exists():
+    if not os.path.exists(directory):
+        require_place(directory)
         return
     if directory.is_dir() and not any(e for e in directory.iterdir() if e.name != ".lock"):
         return
