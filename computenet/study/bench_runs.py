@@ -29,6 +29,7 @@ from computenet.study.bounds import bound_runs, gaps_of
 from computenet.study.comparing import named_policy
 from computenet.study.replays import Replay, run_replay
 from computenet.study.runs import simulate
+from computenet.study.starting import undisturbed
 from computenet.study.suites import Suite
 
 __all__ = ["FIGURES", "Entrant", "Run", "Task", "run_tasks"]
@@ -266,14 +267,8 @@ class _Worker(SpawnProcess):
     """A process that the interrupt key does not reach, not even while it starts."""
 
     def start(self) -> None:
-        if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover - not on Unix
+        with undisturbed():
             super().start()
-            return
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Context(SpawnContext):
@@ -286,7 +281,8 @@ def processes(number: int) -> Iterator[ProcessPoolExecutor]:
     context = _Context()
     before = set(multiprocessing.active_children())
     with _environment(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1"):
-        pool = ProcessPoolExecutor(number, mp_context=context, initializer=_begin)
+        with undisturbed():
+            pool = ProcessPoolExecutor(number, mp_context=context, initializer=_begin)
         try:
             yield pool
         except BaseException:

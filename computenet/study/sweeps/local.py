@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from computenet.errors import RunError
+from computenet.study.starting import undisturbed
 from computenet.study.sweeps.tasks import Record, Task, Work, run_task
 
 __all__ = ["apart", "run_here", "run_local"]
@@ -167,7 +168,7 @@ def _start(work: Work) -> _Worker:
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-    with apart():
+    with apart(), undisturbed():
         process.start()
     theirs.close()
     return _Worker(process, mine)

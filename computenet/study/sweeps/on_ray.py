@@ -16,6 +16,7 @@ from typing import Any
 
 import computenet
 from computenet.errors import InputError, Problem, RunError
+from computenet.study.starting import undisturbed
 from computenet.study.sweeps.local import OUT_OF_MEMORY, TRIES, apart
 from computenet.study.sweeps.tasks import Record, Task, Work, run_task
 
@@ -79,7 +80,7 @@ def run_on_ray(
     mine, theirs = context.Pipe()
     # Not a daemon: Ray starts processes of its own.
     driver = context.Process(target=_drive, args=(theirs, work, tasks, where, workers, PATIENCE_S))
-    with apart():
+    with apart(), undisturbed():
         driver.start()
     theirs.close()
     try:
