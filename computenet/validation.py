@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -229,6 +230,8 @@ def _without_twins(problems: list[Problem]) -> list[Problem]:
 
 
 def _shown(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
     return None if isinstance(value, dict | list | BaseModel) else value
 
 

@@ -53,7 +53,7 @@ def parse_yaml(text: str, where: str) -> Any:
         _refuse_bombs(node, where)
         _refuse_duplicates(node, where)
         return loader.construct_document(node)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise InputError([_problem(error, where)], "file is not valid YAML") from error
     finally:
         loader.dispose()

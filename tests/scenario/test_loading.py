@@ -219,3 +219,18 @@ def test_items_of_planning_lists_have_names_and_other_faults_are_told_beside() -
     changed = load_scenario("two-hubs", {f"planning.stages.{year}.years": 0.5})
     assert changed.planning is not None
     assert changed.planning.stages[0].years == 0.5
+
+
+@pytest.mark.parametrize("start", ["9999-12-31T23:00:00+08:00", "0001-01-01T00:00:00+08:00"])
+def test_starts_beyond_the_calendar_are_told(start: str, tmp_path: Path) -> None:
+    text = dump_scenario(load_scenario("two-hubs"))
+    path = tmp_path / "scenario.yaml"
+    path.write_text("\n".join(
+        f"start: {start}" if line.startswith("start:") else line for line in text.splitlines()
+    ))  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        load_scenario(path)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.value) == ("start", start)
+    assert problem.allowed is not None
+    assert "1950" in problem.allowed or "2200" in problem.allowed
