@@ -109,6 +109,8 @@ class Faults:
 def overrides(pairs: list[str] | None) -> dict[str, object]:
     import yaml
 
+    from computenet.scenario.yaml_text import parse_value
+
     out: dict[str, object] = {}
     problems: list[Problem] = []
     for pair in pairs or []:
@@ -117,8 +119,8 @@ def overrides(pairs: list[str] | None) -> dict[str, object]:
             problems.append(Problem("--set", pair, "is not PATH=VALUE", allowed="days=7"))
             continue
         try:
-            out[path] = yaml.safe_load(text)
-        except yaml.YAMLError:
+            out[path] = parse_value(text)
+        except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
             problems.append(Problem(f"--set {path}", text, "is not a YAML value"))
     if problems:
         raise InputError(problems)
@@ -189,14 +191,9 @@ def print_json(value: Any) -> None:
 
 def yaml_table(path: Path) -> dict[str, object]:
     """Return the mapping a YAML file holds."""
-    import yaml
+    from computenet.scenario.yaml_text import read_yaml
 
-    try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(
-            [Problem(str(path), None, f"cannot be read: {str(error).splitlines()[0]}")]
-        ) from error
+    table = read_yaml(path)
     if not isinstance(table, dict):
         raise InputError([Problem(str(path), None, "holds no table", "NAME: [VALUE, …] by line")])
     return {str(key): value for key, value in table.items()}

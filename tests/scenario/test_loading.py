@@ -234,3 +234,26 @@ def test_starts_beyond_the_calendar_are_told(start: str, tmp_path: Path) -> None
     assert (problem.path, problem.value) == ("start", start)
     assert problem.allowed is not None
     assert "1950" in problem.allowed or "2200" in problem.allowed
+
+
+@pytest.mark.parametrize(
+    "path", ["days", "seed", "topology.sites.west.pue", "topology.pools.west/unit.count"]
+)
+def test_switches_are_no_numbers(path: str) -> None:
+    told = problems_of({path: True})[path]
+    assert "is yes or no where a number is wanted" in told
+
+
+def test_numbers_to_the_base_of_60_are_texts(tmp_path: Path) -> None:
+    text = dump_scenario(load_scenario("two-hubs"))
+    path = tmp_path / "scenario.yaml"
+    lines = [
+        {"days:": "days: 1:30", "seed:": "seed: yes"}.get(line[:5], line)
+        for line in text.splitlines()
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_scenario(path)
+    told = {problem.path: problem for problem in caught.value.problems}
+    assert (told["days"].value, told["days"].message) == ("1:30", "has the wrong form")
+    assert told["seed"].message.startswith("is yes or no where a number is wanted")
