@@ -86,6 +86,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self._titles: set[str] = set()
 
     @contextmanager
     def gathered(self) -> Iterator[None]:
@@ -94,19 +95,53 @@ class Faults:
             yield
         except InputError as error:
             self.problems += error.problems
+            self._titles.add(error.title)
 
     def check(self, right: bool, path: str, value: object, message: str, allowed: str) -> None:
         """Note a problem unless something is right."""
         if not right:
-            self.problems.append(Problem(path, value, message, allowed))
+            self.add([Problem(path, value, message, allowed)])
 
-    def refuse(self, title: str) -> None:
-        """Raise `InputError` if there were problems."""
+    def add(self, problems: list[Problem]) -> None:
+        """Note problems."""
+        self.problems += problems
+        self._titles |= {""} if problems else set()
+
+    def language(self, lang: str | None) -> str:
+        """Return the language of ``--lang``; one that there is not is noted."""
+        with self.gathered():
+            return language(lang)
+        return "en"
+
+    def refuse(self, title: str, *, own: bool = False) -> None:
+        """Raise `InputError` if there were problems.
+
+        Parameters
+        ----------
+        own
+            Keep the title of the problems where all have the same one.
+        """
         if self.problems:
-            raise InputError(without_repeats(self.problems), title)
+            same = next(iter(self._titles)) if own and len(self._titles) == 1 else ""
+            raise InputError(without_repeats(self.problems), same or title)
 
 
 def overrides(pairs: list[str] | None) -> dict[str, object]:
+    """Return values by dotted path.
+
+    Raises
+    ------
+    InputError
+        With every pair that is none.
+    """
+    out, problems = _parsed(pairs)
+    if problems:
+        raise InputError(problems)
+    return out
+
+
+def _parsed(pairs: list[str] | None) -> tuple[dict[str, object], list[Problem]]:
+    """Return values by dotted path, and what is wrong with the other pairs."""
     import yaml
 
     from computenet.scenario.yaml_text import parse_value
@@ -122,9 +157,7 @@ def overrides(pairs: list[str] | None) -> dict[str, object]:
             out[path] = parse_value(text)
         except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
             problems.append(Problem(f"--set {path}", text, "is not a YAML value"))
-    if problems:
-        raise InputError(problems)
-    return out
+    return out, problems
 
 
 def load(
@@ -134,16 +167,29 @@ def load(
     seed: int | None,
     pairs: list[str] | None,
 ) -> Scenario:
+    """Return a scenario with its options.
+
+    Raises
+    ------
+    InputError
+        With every problem of the scenario, of its options and of a policy that they name.
+    """
     from computenet import study
 
-    changes = overrides(pairs)
-    if days is not None:
-        changes["days"] = days
-    if seed is not None:
-        changes["seed"] = seed
+    faults = Faults()
+    changes, problems = _parsed(pairs)
+    faults.add(problems)
+    given = {"days": days, "seed": seed, "policy": policy}
+    changes |= {name: value for name, value in given.items() if value is not None}
     if policy is not None:
-        changes["policy"] = policy
-    return study.load(scenario, overrides=changes)
+        with faults.gathered():
+            study.check_policies([policy])
+    loaded = None
+    with faults.gathered():
+        loaded = study.load(scenario, overrides=changes)
+    faults.refuse("scenario cannot be used", own=True)
+    assert loaded is not None
+    return loaded
 
 
 def needs_out(out: Path | None, overwrite: bool, lang: str | None) -> None:

@@ -1,0 +1,55 @@
+"""What is wrong with a command is told at once, whatever option it is in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from computenet.cli.main import app
+from computenet.errors import InputError
+
+
+def told(*words: str | Path) -> dict[str, str]:
+    """Return what a command that cannot run says, by the path of each problem."""
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    return {problem.path: "\n".join(problem.lines()) for problem in caught.value.problems}
+
+
+def test_problems_of_all_options_are_told_at_once() -> None:
+    found = told(
+        "simulate", "two-hubs", "--policy", "neerest", "--lang", "fr", "--set", "dayz=1",
+        "--set", "=3", "--workers", "0", "--engine", "lokal",
+    )  # fmt: skip
+    assert set(found) == {"--lang", "--set", "policy.name", "dayz", "workers", "engine"}
+    found = told(
+        "bench", "stedy", "--policies", "neerest", "--workers", "-1", "--baseline", "x",
+        "--lang", "fr",
+    )  # fmt: skip
+    assert set(found) == {"--lang", "suite", "policies", "workers", "baseline"}
+    found = told("plan", "two-hbs", "--verify", "--policy", "neerest", "--lang", "fr", "--gap", "3")
+    assert set(found) == {"--lang", "policy.name", "gap", "scenario"}
+    found = told("compare", "two-hbs", "--policies", "neerest", "--lang", "fr")
+    assert set(found) == {"--lang", "policy.name", "scenario"}
+    found = told("report", "none", "--lang", "fr", "--format", "svg")
+    assert set(found) == {"--lang", "--format", "none"}
+
+
+@pytest.mark.parametrize("words", [("simulate", "two-hubs"), ("bench", "steady"),
+                                   ("plan", "two-hubs", "--verify")])  # fmt: skip
+def test_more_workers_than_a_machine_takes_are_refused(words: tuple[str, ...]) -> None:
+    assert "allowed: 1 to " in told(*words, "--workers", "99999")["workers"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("to", ["> /dev/full", ">&-"])
+def test_a_stdout_that_takes_nothing_is_told(to: str) -> None:
+    words = f"{sys.executable} -m computenet list scenarios --json {to}"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot write to stdout: ")
+    assert len(done.stderr.splitlines()) == 1
