@@ -42,10 +42,12 @@ def read_yaml(path: Path) -> Any:
         The file cannot be read, is no YAML, repeats a key or expands to too much.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
+        with path.open("rb") as file:  # It may be a pipe, which has no size.
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
             problem = Problem(str(path), None, "is too large for a scenario", "64 MB")
             raise InputError([problem], "file cannot be read")
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise InputError(
             [Problem(str(path), None, error.strerror or str(error))], "file cannot be read"

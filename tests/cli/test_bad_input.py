@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from computenet.cli.main import app
 from computenet.errors import InputError
+from computenet.scenario import dump_scenario, load_scenario
 
 
 def told(*words: str | Path) -> dict[str, str]:
@@ -53,3 +54,35 @@ def test_a_stdout_that_takes_nothing_is_told(to: str) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("error: cannot write to stdout: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_spelling_does_not_mind_case() -> None:
+    assert "did you mean: two-hubs" in told("validate", "TWO-HUBS")["scenario"]
+    assert "is empty" in told("validate", "")["scenario"]
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="needs /dev/stdin")
+def test_a_scenario_may_come_through_a_pipe() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "computenet", "validate", "/dev/stdin", "--json"],
+        input=dump_scenario(load_scenario("two-hubs")), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert '"scenario": "two-hubs"' in done.stdout
+
+
+def test_exports_of_nothing_say_what_a_source_is(tmp_path: Path) -> None:
+    words = told("export", "netcdf", tmp_path / "none", tmp_path / "x.nc")["source"]
+    assert "is no directory of a run" in words
+    assert "simulate --out" in words
+    words = told("export", "geojson", "two-hub", tmp_path / "x.json")["source"]
+    assert "is neither a run nor a scenario" in words
+    assert "did you mean: two-hubs" in words
+
+
+def test_a_policy_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("x = 1\n", encoding="utf-16")
+    words = told("bench", "steady", "--policy-file", path)["--policy-file"]
+    assert "is not in UTF-8" in words
+    assert "codec" not in words

@@ -257,3 +257,14 @@ def test_numbers_to_the_base_of_60_are_texts(tmp_path: Path) -> None:
     told = {problem.path: problem for problem in caught.value.problems}
     assert (told["days"].value, told["days"].message) == ("1:30", "has the wrong form")
     assert told["seed"].message.startswith("is yes or no where a number is wanted")
+
+
+def test_a_path_may_name_every_item() -> None:
+    scenario = load_scenario(
+        "two-hubs", {"topology.pools.*.count": 7, "topology.sites.w*.pue": 1.44}
+    )
+    assert {pool.count for pool in scenario.topology.pools} == {7}
+    assert [site.pue == 1.44 for site in scenario.topology.sites] == [
+        site.id.startswith("w") for site in scenario.topology.sites
+    ]
+    assert "names no item" in problems_of({"topology.pools.x*.count": 7})["topology.pools.x*"]
