@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,3 +87,17 @@ def test_a_policy_file_in_another_encoding_is_told(tmp_path: Path) -> None:
     words = told("bench", "steady", "--policy-file", path)["--policy-file"]
     assert "is not in UTF-8" in words
     assert "codec" not in words
+
+
+@pytest.mark.parametrize(("chosen", "lines"), [("file/below", 1), ("off", 0), ("fine", 0)])
+def test_kernels_that_cannot_be_kept_are_told_once(chosen: str, lines: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    folder = chosen if chosen == "off" else str(tmp_path / chosen)
+    words = "import computenet.kernels._jit as jit; print(jit.cache_directory())"
+    done = subprocess.run(
+        [sys.executable, "-c", words], env={**os.environ, "COMPUTENET_CACHE_DIR": folder},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert len(done.stderr.splitlines()) == lines
+    assert ("COMPUTENET_CACHE_DIR" in done.stderr) == bool(lines)
+    assert (done.stdout.strip() == "None") == (chosen != "fine")
