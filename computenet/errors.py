@@ -107,9 +107,17 @@ class TraceError(InputError):
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """Return the choice spelt most like `word`, or ``None`` when nothing is close."""
-    found = difflib.get_close_matches(str(word), [str(c) for c in choices], n=1, cutoff=0.6)
-    return found[0] if found else None
+    """Return the choice spelt most like `word`, or ``None`` when nothing is close.
+
+    Case counts only where nothing else tells two choices apart.
+    """
+    known = [str(choice) for choice in choices]
+    found = difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
+    if found:
+        return found[0]
+    folded = {choice.casefold(): choice for choice in reversed(known)}
+    alike = difflib.get_close_matches(str(word).casefold(), folded, n=1, cutoff=0.6)
+    return folded[alike[0]] if alike else None
 
 
 def without_repeats(problems: Iterable[Problem]) -> list[Problem]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from computenet.errors import Problem, nearest
 from computenet.wording import LIMITS, choices_of, in_words, listed, number
 
-__all__ = ["find_item", "item_key", "one_of", "problems_of"]
+__all__ = ["Numbers", "find_item", "item_key", "one_of", "problems_of"]
 
 #: What names an item of a list, the first that it has.
 _KEYS = ("id", "name", "accelerator", "year")
@@ -69,6 +70,51 @@ def one_of(value: str, choices: Iterable[str], message: str) -> str:
     if value not in known:
         raise PydanticCustomError(_ONE_OF, "{message}", {"message": message, "choices": known})
     return value
+
+
+class Numbers(BaseModel):
+    """A record in which yes and no are no numbers: they would be taken for 1 and 0."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_switches(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        fields = cls.model_fields
+        return {
+            key: _marked(fields[key].annotation, value) if key in fields else value
+            for key, value in data.items()
+        }
+
+
+class _Switch:
+    """Stands for yes or no where a number is wanted, so that the field is told as wrong."""
+
+    def __init__(self, value: bool) -> None:
+        self.value = value
+
+
+def _marked(kind: Any, value: Any) -> Any:
+    """Return a value with its switches marked where only a number will do."""
+    if not isinstance(value, bool | dict | list | tuple):
+        return value
+    if isinstance(value, bool):
+        return _Switch(value) if _is_number(kind) else value
+    mapped = isinstance(value, dict)
+    below: tuple[Any, ...] = (dict, Mapping) if mapped else (list, tuple, Sequence)
+    members = [_bare(member)[0] for member in _members(kind)]
+    kinds = [get_args(one)[1 if mapped else 0] for one in members if get_origin(one) in below]
+    if len(kinds) != 1:
+        return value
+    if isinstance(value, dict):
+        return {key: _marked(kinds[0], item) for key, item in value.items()}
+    return [_marked(kinds[0], item) for item in value]
+
+
+def _is_number(kind: Any) -> bool:
+    """Return whether a type takes numbers, but no switches."""
+    members = [_bare(member)[0] for member in _members(kind)]
+    return (int in members or float in members) and not (bool in members or Any in members)
 
 
 def problems_of(
@@ -160,6 +206,8 @@ class _Walk:
         message = "is not one of the choices" if choices else "has the wrong form"
         if raw is None:
             message = "is empty (null)"
+        elif isinstance(_shown(raw), bool) and _is_number(kind):
+            message = "is yes or no where a number is wanted (YAML reads yes, no, on and off so)"
         allowed = in_words(kind) if kind is not Any else None
         like = nearest(str(raw), choices) if choices and _shown(raw) is not None else None
         return Problem(".".join(path), _shown(raw), message, allowed, like)
@@ -229,6 +277,10 @@ def _without_twins(problems: list[Problem]) -> list[Problem]:
 
 
 def _shown(value: Any) -> Any:
+    if isinstance(value, _Switch):
+        return value.value
+    if isinstance(value, date):
+        return value.isoformat()
     return None if isinstance(value, dict | list | BaseModel) else value
 
 

@@ -66,8 +66,7 @@ def _in_words(kind: Any, conditions: list[Any]) -> str:
     if origin in (Union, types.UnionType):
         return _any_of([one for one in get_args(kind) if one is not type(None)])
     if kind in _WORDS:
-        text = _WORDS[kind]
-        return text + _range(conditions) if kind in (int, float) else text
+        return _WORDS[kind] + _range(conditions)
     parts = get_args(kind)
     if origin in (list, tuple, Sequence):
         return f"a list, each item {in_words(parts[0])}" if parts else "a list"
@@ -94,7 +93,9 @@ def _any_of(kinds: list[Any]) -> str:
 
 
 def number(value: Any) -> str:
-    """Return a bound as text: ``1`` for 1.0."""
+    """Return a bound as text: ``1`` for 1.0, the day of a time."""
+    if isinstance(value, datetime):
+        return value.date().isoformat()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

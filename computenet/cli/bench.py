@@ -16,7 +16,6 @@ from computenet.cli.options import (
     JsonOpt,
     LangOpt,
     OverwriteOpt,
-    language,
     needs_out,
     print_json,
 )
@@ -72,11 +71,13 @@ def bench(
     from computenet import study
     from computenet.study.benching import MARK
 
-    tongue = language(lang)
-    needs_out(out, overwrite, lang)
     faults = Faults()
-    faults.check(workers is None or workers >= 1, "--workers", workers, "is out of range",
-                 "at least 1")  # fmt: skip
+    tongue = faults.language(lang)
+    with faults.gathered():
+        needs_out(out, overwrite, lang)
+    if workers is not None:
+        with faults.gathered():
+            study.check_workers(workers)
     names = None if policies is None else [p.strip() for p in policies.split(",") if p.strip()]
     if names == []:
         faults.problems.append(Problem("--policies", policies, "names no policy"))

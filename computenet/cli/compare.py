@@ -16,7 +16,6 @@ from computenet.cli.options import (
     OverwriteOpt,
     SeedOpt,
     SetOpt,
-    language,
     needs_out,
     overrides,
     print_json,
@@ -77,15 +76,18 @@ def compare(
     """Compare policies, layouts or shocks on one scenario, or runs made earlier."""
     from computenet.cli.show import print_comparison
 
-    tongue = language(lang)
-    needs_out(out, overwrite, lang)
+    faults = Faults()
+    tongue = faults.language(lang)
+    with faults.gathered():
+        needs_out(out, overwrite, lang)
     if policies is None and shocks is None and layouts is None:
-        comparison = _earlier(what, days, seed, pairs, out, bound)
+        comparison = _earlier(faults, what, days, seed, pairs, out, bound)
     else:
-        _check(what, policies, shocks, layouts)
+        with faults.gathered():
+            _check(what, policies, shocks, layouts)
         comparison = _run(
-            what[0], _names(policies), _names(shocks), _names(layouts), days, seed, pairs, bound,
-            out, overwrite, as_json,
+            faults, what[0], _names(policies), _names(shocks), _names(layouts), days, seed, pairs,
+            bound, out, overwrite, as_json,
         )  # fmt: skip
         if out is not None:
             comparison.save(out, overwrite=overwrite, lang=tongue)
@@ -116,15 +118,14 @@ def _check(what: list[str], policies: str | None, shocks: str | None, layouts: s
 
 
 def _run(
-    source: str, policies: list[str] | None, shocks: list[str] | None, layouts: list[str] | None,
-    days: float | None, seed: int | None, pairs: list[str] | None, bound: bool, out: Path | None,
-    overwrite: bool, quiet: bool,
+    faults: Faults, source: str, policies: list[str] | None, shocks: list[str] | None,
+    layouts: list[str] | None, days: float | None, seed: int | None, pairs: list[str] | None,
+    bound: bool, out: Path | None, overwrite: bool, quiet: bool,
 ) -> Comparison:  # fmt: skip
     from computenet import study
     from computenet.cli.show import progress
     from computenet.study.comparison import MARK
 
-    faults = Faults()
     if out is not None:
         with faults.gathered():
             reserve(out, overwrite=overwrite, mark=MARK)
@@ -194,7 +195,7 @@ def _planned(
 
 
 def _earlier(
-    what: list[str], days: float | None, seed: int | None, pairs: list[str] | None,
+    faults: Faults, what: list[str], days: float | None, seed: int | None, pairs: list[str] | None,
     out: Path | None, bound: bool,
 ) -> Comparison:  # fmt: skip
     from computenet import study
@@ -203,12 +204,12 @@ def _earlier(
     options = (("--days", days), ("--seed", seed), ("--set", pairs), ("--out", out))
     unused = [name for name, value in options if value]
     if unused or len(what) < 2:
-        raise InputError(
+        faults.add(
             [Problem(name, None, "is not used when runs are compared") for name in unused]
             or [Problem("compare", what[0], "give --policies, --layouts or --shocks, or two runs",
                         "RUN RUN …")]
         )  # fmt: skip
-    faults = Faults()
+        faults.refuse("nothing was compared")
     for name in what:
         with faults.gathered():
             require_run(name)

@@ -19,6 +19,7 @@ from computenet.cli.options import (
     BoundOpt,
     DaysOpt,
     EngineOpt,
+    Faults,
     FormatOpt,
     JsonOpt,
     LangOpt,
@@ -196,11 +197,20 @@ def simulate(
     from computenet import study
     from computenet.cli.show import print_summary, progress
 
-    tongue = language(lang)
-    needs_out(out, overwrite, lang)
-    loaded = load(scenario, days, policy, seed, pairs)
+    faults = Faults()
+    tongue = faults.language(lang)
+    with faults.gathered():
+        needs_out(out, overwrite, lang)
+    loaded = None
+    with faults.gathered():
+        loaded = load(scenario, days, policy, seed, pairs)
+    with faults.gathered():
+        study.check_workers(workers, engine, address)
     if out is not None:
-        reserve(out, overwrite=overwrite)
+        with faults.gathered():
+            reserve(out, overwrite=overwrite)
+    faults.refuse("nothing was run", own=True)
+    assert loaded is not None
     with progress(loaded, quiet=as_json) as report:
         results = study.simulate(
             loaded, progress=report, workers=workers, engine=engine, address=address

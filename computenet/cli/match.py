@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -74,6 +73,7 @@ def match(
         _template(given, topology, overwrite, [name for name, v in unused.items() if v is not None])
         return
     from computenet import study
+    from computenet.study.clearing.schema import MOST
 
     faults = Faults()
     faults.check(len(given) == 2, "match", " ".join(map(str, given)) or None, "needs two tables",
@@ -83,8 +83,8 @@ def match(
     faults.check(time_limit is None or time_limit > 0.0, "--time-limit", time_limit,
                  "is out of range", "above 0 s")  # fmt: skip
     for option, price in (("--max-price", max_price), ("--carbon-price", carbon_price)):
-        faults.check(price is None or 0.0 <= price < math.inf, option, price, "is out of range",
-                     "a number of at least 0")  # fmt: skip
+        faults.check(price is None or 0.0 <= price <= MOST, option, price, "is out of range",
+                     f"a number from 0 to {MOST:,.0f}")  # fmt: skip
     facts = None
     if topology is not None:
         with faults.gathered():

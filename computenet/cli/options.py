@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from computenet.errors import InputError, Problem, without_repeats
+from computenet.errors import InputError, Problem, RunError, without_repeats
 
 if TYPE_CHECKING:
     from computenet.scenario import Scenario
@@ -85,6 +86,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self._titles: set[str] = set()
 
     @contextmanager
     def gathered(self) -> Iterator[None]:
@@ -93,20 +95,56 @@ class Faults:
             yield
         except InputError as error:
             self.problems += error.problems
+            self._titles.add(error.title)
 
     def check(self, right: bool, path: str, value: object, message: str, allowed: str) -> None:
         """Note a problem unless something is right."""
         if not right:
-            self.problems.append(Problem(path, value, message, allowed))
+            self.add([Problem(path, value, message, allowed)])
 
-    def refuse(self, title: str) -> None:
-        """Raise `InputError` if there were problems."""
+    def add(self, problems: list[Problem]) -> None:
+        """Note problems."""
+        self.problems += problems
+        self._titles |= {""} if problems else set()
+
+    def language(self, lang: str | None) -> str:
+        """Return the language of ``--lang``; one that there is not is noted."""
+        with self.gathered():
+            return language(lang)
+        return "en"
+
+    def refuse(self, title: str, *, own: bool = False) -> None:
+        """Raise `InputError` if there were problems.
+
+        Parameters
+        ----------
+        own
+            Keep the title of the problems where all have the same one.
+        """
         if self.problems:
-            raise InputError(without_repeats(self.problems), title)
+            same = next(iter(self._titles)) if own and len(self._titles) == 1 else ""
+            raise InputError(without_repeats(self.problems), same or title)
 
 
 def overrides(pairs: list[str] | None) -> dict[str, object]:
+    """Return values by dotted path.
+
+    Raises
+    ------
+    InputError
+        With every pair that is none.
+    """
+    out, problems = _parsed(pairs)
+    if problems:
+        raise InputError(problems)
+    return out
+
+
+def _parsed(pairs: list[str] | None) -> tuple[dict[str, object], list[Problem]]:
+    """Return values by dotted path, and what is wrong with the other pairs."""
     import yaml
+
+    from computenet.scenario.yaml_text import parse_value
 
     out: dict[str, object] = {}
     problems: list[Problem] = []
@@ -116,12 +154,10 @@ def overrides(pairs: list[str] | None) -> dict[str, object]:
             problems.append(Problem("--set", pair, "is not PATH=VALUE", allowed="days=7"))
             continue
         try:
-            out[path] = yaml.safe_load(text)
-        except yaml.YAMLError:
+            out[path] = parse_value(text)
+        except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
             problems.append(Problem(f"--set {path}", text, "is not a YAML value"))
-    if problems:
-        raise InputError(problems)
-    return out
+    return out, problems
 
 
 def load(
@@ -131,16 +167,29 @@ def load(
     seed: int | None,
     pairs: list[str] | None,
 ) -> Scenario:
+    """Return a scenario with its options.
+
+    Raises
+    ------
+    InputError
+        With every problem of the scenario, of its options and of a policy that they name.
+    """
     from computenet import study
 
-    changes = overrides(pairs)
-    if days is not None:
-        changes["days"] = days
-    if seed is not None:
-        changes["seed"] = seed
+    faults = Faults()
+    changes, problems = _parsed(pairs)
+    faults.add(problems)
+    given = {"days": days, "seed": seed, "policy": policy}
+    changes |= {name: value for name, value in given.items() if value is not None}
     if policy is not None:
-        changes["policy"] = policy
-    return study.load(scenario, overrides=changes)
+        with faults.gathered():
+            study.check_policies([policy])
+    loaded = None
+    with faults.gathered():
+        loaded = study.load(scenario, overrides=changes)
+    faults.refuse("scenario cannot be used", own=True)
+    assert loaded is not None
+    return loaded
 
 
 def needs_out(out: Path | None, overwrite: bool, lang: str | None) -> None:
@@ -165,19 +214,32 @@ def language(lang: str | None) -> str:
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    """Print a value as JSON.
+
+    Raises
+    ------
+    RunError
+        Standard output is closed, or what it goes to is full. A reader that has gone away is left
+        to the caller.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    if sys.stdout is None:
+        raise RunError("cannot write to stdout: it is closed")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 — what is kept back is lost
+        raise RunError(f"cannot write to stdout: {error.strerror or error}") from error
 
 
 def yaml_table(path: Path) -> dict[str, object]:
     """Return the mapping a YAML file holds."""
-    import yaml
+    from computenet.scenario.yaml_text import read_yaml
 
-    try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(
-            [Problem(str(path), None, f"cannot be read: {str(error).splitlines()[0]}")]
-        ) from error
+    table = read_yaml(path)
     if not isinstance(table, dict):
         raise InputError([Problem(str(path), None, "holds no table", "NAME: [VALUE, …] by line")])
     return {str(key): value for key, value in table.items()}

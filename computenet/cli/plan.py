@@ -17,12 +17,10 @@ from computenet.cli.options import (
     OverwriteOpt,
     ScenarioArg,
     SetOpt,
-    language,
-    overrides,
+    load,
     print_json,
 )
 from computenet.cli.outputs import reserve
-from computenet.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -93,28 +91,32 @@ def plan(
     """Plan sites, accelerators, links, wind, sun and storage over years, with a certified gap."""
     from computenet import study
 
-    tongue = language(lang)
-    problems = []
-    if overwrite and out is None:
-        problems.append(Problem("--overwrite", None, "is not used without --out", "--out DIR"))
-    if within is not None and not alternatives:
-        problems.append(
-            Problem("--within", within, "is not used without --alternatives", "--alternatives N")
-        )
-    for name, value in (("--policy", policy), ("--rounds", rounds), ("--workers", workers)):
-        if value is not None and not verify:
-            problems.append(Problem(name, value, "is not used without --verify", "--verify"))
-    if problems:
-        raise InputError(problems, "nothing was planned")
-    if out is not None:
-        reserve(out, overwrite=overwrite, mark="plan.json")
-    near = 0.02 if within is None else within
     faults = Faults()
+    tongue = faults.language(lang)
+    faults.check(not overwrite or out is not None, "--overwrite", None, "is not used without --out",
+                 "--out DIR")  # fmt: skip
+    faults.check(within is None or alternatives != 0, "--within", within,
+                 "is not used without --alternatives", "--alternatives N")  # fmt: skip
+    for name, value in (("--policy", policy), ("--rounds", rounds), ("--workers", workers)):
+        faults.check(value is None or verify, name, value, "is not used without --verify",
+                     "--verify")  # fmt: skip
+    if policy is not None:
+        with faults.gathered():
+            study.check_policies([policy])
+    if workers is not None:
+        with faults.gathered():
+            study.check_workers(workers)
+    if out is not None:
+        with faults.gathered():
+            reserve(out, overwrite=overwrite, mark="plan.json")
+    near = 0.02 if within is None else within
     faults.check(stages is None or stages >= 1, "stages", stages, "is out of range", "at least 1")
     faults.check(0.0 <= gap < 1.0, "gap", gap, "is out of range", "0 to below 1")
+    loaded = None
     with faults.gathered():
-        loaded = study.load(scenario, overrides=overrides(pairs))
+        loaded = load(scenario, None, None, None, pairs)
     faults.refuse("nothing was planned")
+    assert loaded is not None
     with _progress(status=not as_json) as report:
         outcome = study.plan(
             loaded,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from computenet.cli.options import LangOpt, language
+from computenet.cli.options import Faults, LangOpt
 from computenet.errors import InputError, Problem, nearest
 
 __all__ = ["report"]
@@ -38,8 +38,15 @@ def report(
     """Write the page of an earlier result again, in either language, or its figures."""
     from computenet import study
 
-    tongue = language(lang)
-    chosen = _formats(formats, figures, out)
+    faults = Faults()
+    tongue = faults.language(lang)
+    chosen: list[str] = []
+    with faults.gathered():
+        chosen = _formats(formats, figures, out)
+    if not run_dir.is_dir():
+        with faults.gathered():
+            study.page_of(run_dir)
+    faults.refuse("nothing was written", own=True)
     page = study.page_of(run_dir, "zh" if tongue == "zh" else "en")
     if figures is not None:
         for path in page.save_figures(figures, formats=chosen):

@@ -126,9 +126,15 @@ def read_rows(path: Path, problems: list[Problem]) -> list[Row]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        words = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise InputError([Problem(str(path), None, words)], "file cannot be read") from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            [Problem(str(path), None, "is not in UTF-8", "save it as CSV UTF-8, or as GeoJSON")],
+            "file cannot be read",
+        ) from error
+    except OSError as error:
+        raise InputError(
+            [Problem(str(path), None, error.strerror or str(error))], "file cannot be read"
+        ) from error
     raw = (
         _features(path, text)
         if text.lstrip().startswith(("{", "["))
@@ -146,6 +152,12 @@ def _lines(path: Path, text: str, problems: list[Problem]) -> list[tuple[str, di
         return []
     reader = csv.reader(io.StringIO("\n".join(line for _, line in lines)))
     head = [name.strip() for name in next(reader)]
+    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(head) == 1 and mark in head[0]:
+            problem = Problem(f"{path}: line {lines[0][0]}", head[0][:60],
+                              f"is separated by {word}, not by commas",
+                              "CSV with commas; decimals with a point")  # fmt: skip
+            raise InputError([problem], "file cannot be read")
     problems += [
         Problem(f"{path}: {name}", None, "is no column", ", ".join(COLUMNS),
                 nearest(name, COLUMNS))
@@ -178,6 +190,11 @@ def _features(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     except ValueError as error:
         raise InputError(
             [Problem(str(path), None, f"is not valid JSON: {error}")], "file cannot be read"
+        ) from error
+    except RecursionError as error:
+        raise InputError(
+            [Problem(str(path), None, "is nested too deeply", "a FeatureCollection")],
+            "file cannot be read",
         ) from error
     features = content.get("features") if isinstance(content, dict) else None
     if not isinstance(features, list):

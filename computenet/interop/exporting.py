@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from computenet.errors import InputError, Problem, nearest
 from computenet.results import Results, load_run
-from computenet.scenario import Scenario, load_scenario
+from computenet.scenario import Scenario, list_layouts, list_scenarios, load_scenario
 
 __all__ = ["FORMATS", "Dispatch", "export"]
 
@@ -65,7 +65,7 @@ def export(
         problems.append(Problem("dispatch", dispatch, "is not one of the choices", "fixed, free"))
     if problems:
         raise InputError(problems, NOTHING)
-    what = _source(source)
+    what = _source(source, format)
     if isinstance(what, Scenario) and not FORMATS[format][1]:
         raise InputError(
             [Problem("source", what.name, f"is a scenario; {format} needs a run", "RUN")], NOTHING
@@ -87,11 +87,24 @@ def export(
 NOTHING = "nothing was exported"
 
 
-def _source(source: Source) -> Results | Scenario:
+def _source(source: Source, format: str) -> Results | Scenario:
     if isinstance(source, Results | Scenario):
         return source
-    if isinstance(source, str | Path) and Path(source).is_dir():
-        return load_run(source)
+    if isinstance(source, str | Path):
+        if Path(source).is_dir() and str(source):
+            return load_run(source)
+        names = {**list_layouts(), **list_scenarios()}
+        if str(source) not in names and not Path(source).exists():
+            enough = FORMATS[format][1]
+            known = names if enough else {}
+            words = "is neither a run nor a scenario" if enough else "is no directory of a run"
+            allowed = "a directory that simulate --out has written"
+            if enough:
+                allowed += f", {', '.join(known)}, or a file"
+            raise InputError(
+                [Problem("source", str(source), words, allowed, nearest(str(source), known))],
+                NOTHING,
+            )
     return load_scenario(source)
 
 

@@ -6,13 +6,15 @@ projects stale code when a *called* function changed; here the folder's name is 
 kernel source, of the versions of computenet's compilers and of the processor, so code of another
 making is never looked at. Old folders are harmless and may be deleted at any time.
 
-``COMPUTENET_CACHE_DIR`` names another folder; ``COMPUTENET_CACHE_DIR=off`` keeps nothing.
+``COMPUTENET_CACHE_DIR`` names another folder; ``COMPUTENET_CACHE_DIR=off`` keeps nothing. Where the
+folder cannot be written, a note on stderr says so once a command.
 ``NUMBA_DISABLE_JIT=1`` runs the kernels as plain Python.
 """
 
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import platform
 import sys
@@ -32,8 +34,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _cache_root() -> Path | None:
     chosen = os.environ.get("COMPUTENET_CACHE_DIR")
-    if chosen == "off":
-        return None
     if chosen:
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -63,15 +63,29 @@ def _key() -> str:
 
 
 def _prepare() -> Path | None:
+    if os.environ.get("COMPUTENET_CACHE_DIR") == "off":
+        return None
     root = _cache_root()
-    if root is None:
-        return None
-    folder = root / "kernels" / _key()
+    folder = None if root is None else root / "kernels" / _key()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
     except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+        pass
+    _tell("there is no home directory" if root is None else f"{root} cannot be written")
+    return None
+
+
+def _tell(why: str) -> None:
+    """Say on stderr, once a command, that compiled kernels are not kept."""
+    compiled = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+    if compiled and multiprocessing.parent_process() is None and sys.stderr is not None:
+        sys.stderr.write(
+            f"note: compiled kernels cannot be kept, as {why}: every command compiles them anew, "
+            "which takes minutes. COMPUTENET_CACHE_DIR names another folder; off says nothing.\n"
+        )
 
 
 _FOLDER = _prepare()

@@ -59,8 +59,13 @@ def policy_classes(path: str | Path) -> dict[str, FilePolicy]:
     where = str(path)
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except UnicodeDecodeError as error:
+        words = "is not in UTF-8"
+        raise InputError(
+            [Problem("--policy-file", where, words, "Python source saved as UTF-8")], TITLE
+        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise InputError([Problem("--policy-file", where, reason)], TITLE) from error
     try:
         module = _module(where, text)

@@ -13,11 +13,11 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, get_type_hints
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import ValidationError, create_model
 
 from computenet.errors import InputError, Problem, nearest
 from computenet.policies.protocol import Policy
-from computenet.validation import problems_of
+from computenet.validation import Numbers, problems_of
 
 __all__ = ["make_policy", "policy_names", "policy_parameters"]
 
@@ -92,7 +92,7 @@ def make_policy(name: str, parameters: Mapping[str, object]) -> Policy:
         )
     given = {key: value for key, value in parameters.items() if key in known}
     fields: dict[str, Any] = {key: known[key] for key in given}
-    model = create_model("Parameters", __config__=ConfigDict(strict=False), **fields)
+    model = create_model("Parameters", __base__=Numbers, **fields)
     try:
         checked = model.model_validate(given)
     except ValidationError as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from computenet.validation import Numbers
 
 Grade = Literal["measured", "published", "estimated", "assumed"]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -13,8 +15,8 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
-class Spec(BaseModel):
-    """A frozen part of a scenario; unknown keys are errors, numbers must be finite."""
+class Spec(Numbers):
+    """A frozen part of a scenario; unknown keys are errors, numbers are finite."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from computenet.scenario.problems import spec_problems
 from computenet.scenario.references import reference_problems
 from computenet.scenario.scenario import PolicySpec, Scenario
 from computenet.scenario.yaml_text import read_yaml
-from computenet.validation import find_item
+from computenet.validation import find_item, item_key
 
 __all__ = ["dump_scenario", "load_scenario"]
 
@@ -124,7 +125,8 @@ def _raw(source: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], Path, 
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError([Problem(str(path), None, "holds no mapping of fields")], TITLE)
-    return _whole(content, str(path), path.parent)
+    # What comes through a pipe stands nowhere: its paths are those of the one who sends it.
+    return _whole(content, str(path), path.parent if path.is_file() else Path())
 
 
 def _whole(
@@ -171,11 +173,12 @@ def _file(source: str | Path, kind: str, files: Mapping[str, Path], folders: lis
         return files[text]
     paths = [folder / source for folder in folders]
     for path in paths:
-        if path.is_file():
+        if path.is_file() or (text and (path.is_fifo() or path.is_char_device())):
             return path
     like = nearest(text, files)
     is_folder = any(path.is_dir() for path in paths)
     message = "is a directory, not a file" if is_folder else "is neither built in nor a file"
+    message = message if text.strip() else "is empty"
     raise InputError(
         [Problem(kind, text, message, allowed=f"{', '.join(files)}, or a file", suggestion=like)],
         f"{kind} not found",
@@ -218,31 +221,47 @@ def _name_policy(raw: dict[str, Any], name: str) -> None:
 
 
 def _override(raw: dict[str, Any], path: str, value: object, problems: list[Problem]) -> None:
-    """Set one field; a missing mapping on the way is made, a missing item is a problem."""
-    here: Any = raw
-    parts = path.split(".")
-    for index, part in enumerate(parts):
-        last = index == len(parts) - 1
-        done = ".".join(parts[: index + 1])
-        if isinstance(here, list):
-            at = find_item(here, part)
-            if not isinstance(at, int):
-                allowed = ", ".join(at) if at else f"0 to {len(here) - 1}"
-                problems.append(Problem(done, None, "names no item", allowed, nearest(part, at)))
-                return
-            if last:
-                here[at] = value
-            here = here[at]
-        elif isinstance(here, dict):
-            if last:
-                here[part] = value
-                return
-            if part not in here:
-                here[part] = {}
-            here = here[part]
+    """Set a field, or all those that a path with ``*`` and ``?`` names.
+
+    A missing mapping on the way is made, a missing item is a problem.
+    """
+    _set(raw, path.split("."), 0, value, problems)
+
+
+def _set(here: Any, parts: list[str], at: int, value: object, problems: list[Problem]) -> None:
+    part, last = parts[at], at == len(parts) - 1
+    done = ".".join(parts[: at + 1])
+    keys: list[Any]
+    if isinstance(here, list):
+        names = [item_key(item) or str(number) for number, item in enumerate(here)]
+        found = find_item(here, part)
+        if isinstance(found, int):
+            keys = [found]
         else:
-            problems.append(Problem(done, None, "has no fields of its own"))
-            return
+            keys = [number for number, name in enumerate(names) if _fits(name, part)]
+            if not keys:
+                allowed = ", ".join(found) if found else f"0 to {len(here) - 1}"
+                problems.append(Problem(done, None, "names no item", allowed, nearest(part, found)))
+    elif isinstance(here, dict):
+        keys = [part]
+        if part not in here and ("*" in part or "?" in part):
+            keys = [key for key in here if key != "provenance" and _fits(str(key), part)]
+            if not keys:
+                problems.append(Problem(done, None, "names no field there", ", ".join(here)))
+        elif not last:
+            here.setdefault(part, {})
+    else:
+        problems.append(Problem(done, None, "has no fields of its own"))
+        return
+    for key in keys:
+        if last:
+            here[key] = copy.deepcopy(value)
+        else:
+            _set(here[key], parts, at + 1, value, problems)
+
+
+def _fits(name: str, part: str) -> bool:
+    return ("*" in part or "?" in part) and fnmatchcase(name, part)
 
 
 def dump_scenario(scenario: Scenario) -> str:

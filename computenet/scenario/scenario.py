@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -14,6 +14,11 @@ from computenet.scenario.planning import PlanningSpec
 from computenet.scenario.topology import Discipline, TopologySpec
 from computenet.scenario.workload import WorkloadSpec
 
+#: Starts that the calendar and the weather's typical year can be used for.
+Start = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1950, 1, 1, tzinfo=UTC), le=datetime(2200, 12, 31, tzinfo=UTC)),
+]
 ParameterValue = bool | int | float | str
 
 
@@ -237,7 +242,7 @@ class Scenario(Spec):
 
     name: Identifier = Field(description="short name of the scenario")
     title: Name = Field(description="name in English and Chinese")
-    start: AwareDatetime = Field(
+    start: Start = Field(
         default=datetime.fromisoformat("2025-07-07T00:00:00+08:00"),
         description="date and time at which the run starts, with its offset from UTC",
     )

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from computenet.errors import InputError, Problem
 
-__all__ = ["parse_yaml", "read_yaml"]
+__all__ = ["parse_value", "parse_yaml", "read_yaml"]
 
 #: Most values a file may expand to, aliases followed.
 MOST_VALUES = 2_000_000
 #: Largest file, bytes.
 MOST_BYTES = 64_000_000
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """Reads 1:30 as a text: YAML 1.1 takes it for a number to the base of 60, which is 90."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {
+        first: [
+            (tag, re.compile(f"(?!.*:)(?:{rule.pattern})", re.VERBOSE) if tag in _NUMBERS else rule)
+            for tag, rule in rules
+        ]
+        for first, rules in _Base.yaml_implicit_resolvers.items()
+    }
 
 
 def read_yaml(path: Path) -> Any:
@@ -28,10 +42,12 @@ def read_yaml(path: Path) -> Any:
         The file cannot be read, is no YAML, repeats a key or expands to too much.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
+        with path.open("rb") as file:  # It may be a pipe, which has no size.
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
             problem = Problem(str(path), None, "is too large for a scenario", "64 MB")
             raise InputError([problem], "file cannot be read")
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise InputError(
             [Problem(str(path), None, error.strerror or str(error))], "file cannot be read"
@@ -53,10 +69,21 @@ def parse_yaml(text: str, where: str) -> Any:
         _refuse_bombs(node, where)
         _refuse_duplicates(node, where)
         return loader.construct_document(node)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise InputError([_problem(error, where)], "file is not valid YAML") from error
     finally:
         loader.dispose()
+
+
+def parse_value(text: str) -> Any:
+    """Parse the YAML of one value; none is ``None``.
+
+    Raises
+    ------
+    yaml.YAMLError, ValueError, OverflowError, RecursionError
+        It is no YAML value.
+    """
+    return yaml.load(text, Loader=_Loader)
 
 
 def _problem(error: Exception, where: str) -> Problem:

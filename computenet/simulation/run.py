@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ from computenet.simulation.tables import job_frame, make_tables
 if TYPE_CHECKING:
     from computenet.workload.replay import ReplayDemand
 
-__all__ = ["FOLLOWS_RECORD", "run_scenario"]
+__all__ = ["FOLLOWS_RECORD", "most_workers", "require_workers", "run_scenario"]
 
 #: Policy for which jobs start when and where a trace says.
 FOLLOWS_RECORD = "replay"
@@ -81,7 +82,7 @@ def run_scenario(
     RunError
         The audit fails, or a worker is lost.
     """
-    _require_workers(workers, engine, address)
+    require_workers(workers, engine, address)
     wall: dict[str, float] = {}
     clock = time.perf_counter()
 
@@ -168,11 +169,23 @@ def run_scenario(
     return Results(scenario, summary, manifest, tables, audit, streamed)
 
 
-def _require_workers(workers: int, engine: str, address: str | None) -> None:
-    """Refuse numbers and engines that are none."""
+def most_workers(engine: str = "local") -> int:
+    """Return how many workers may be asked for: 1,024 of a cluster, else some for every core."""
+    return 1024 if engine == "ray" else max(64, 4 * (os.cpu_count() or 1))
+
+
+def require_workers(workers: int, engine: str = "local", address: str | None = None) -> None:
+    """Refuse numbers and engines that are none.
+
+    Raises
+    ------
+    InputError
+        With every problem; more workers than this machine can be asked for among them.
+    """
     problems = []
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        problems.append(Problem("workers", workers, "is no number of workers", "1 or more"))
+    most = most_workers(engine)
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= most:
+        problems.append(Problem("workers", workers, "is no number of workers", f"1 to {most}"))
     if engine not in ENGINES:
         problems.append(
             Problem("engine", engine, "is no engine", ", ".join(ENGINES), nearest(engine, ENGINES))

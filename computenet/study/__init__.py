@@ -11,7 +11,7 @@ from computenet.study.layouts import check_layouts, compare_layouts, layout_name
 from computenet.study.pages import Page, page_of
 from computenet.study.planning import PlanOutcome, PlanProgress, plan
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
-from computenet.study.runs import listing, load, save, simulate, validate
+from computenet.study.runs import check_workers, listing, load, save, simulate, validate
 from computenet.study.serving import serve
 from computenet.study.shocks import check_shocks, compare_shocks, with_shock
 from computenet.study.sweeps import (
@@ -42,6 +42,7 @@ __all__ = [
     "check_layouts",
     "check_policies",
     "check_shocks",
+    "check_workers",
     "compare",
     "compare_layouts",
     "compare_runs",

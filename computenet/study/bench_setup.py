@@ -103,6 +103,11 @@ def prepare_bench(
                         ", ".join(names), nearest(baseline, names))
             )  # fmt: skip
         problems += _scenarios(suite, [one.source for one in entrants[suite.spec.name]])
+    if baseline is not None and given and not kept:
+        names = [entrant.name for entrant in (*given, *joining)]
+        if baseline not in names:
+            problems.append(Problem("baseline", baseline, "is none of the policies",
+                                    ", ".join(names), nearest(baseline, names)))  # fmt: skip
     if problems:
         raise InputError(without_repeats(problems), "nothing was run")
     return Preparation(

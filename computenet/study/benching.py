@@ -11,7 +11,6 @@ from typing import Any
 
 import computenet
 from computenet.arguments import checked
-from computenet.errors import InputError, Problem
 from computenet.results.storage import complete_directory
 from computenet.study.bench_runs import FIGURES, Run, run_tasks
 from computenet.study.bench_setup import Policies, Preparation, SuiteSource, prepare_bench
@@ -22,6 +21,7 @@ from computenet.study.intervals import (
     mean_interval,
     paired_difference,
 )
+from computenet.study.runs import check_workers
 from computenet.study.suites import Suite
 
 __all__ = ["MARK", "Benchmark", "PolicyResult", "SuiteResult", "bench", "run_bench"]
@@ -234,8 +234,7 @@ def run_bench(
     prepared: Preparation, *, workers: int = 1, progress: Callable[[int, str], None] | None = None
 ) -> Benchmark:
     """Run what `prepare_bench` made; see `bench`."""
-    if workers < 1:
-        raise InputError([Problem("workers", workers, "is out of range", "at least 1")])
+    check_workers(workers)
     tasks = prepared.tasks
     runs = run_tasks(tasks, workers, progress) if tasks else []
     return Benchmark(

@@ -190,10 +190,39 @@ def bounded(runs: Mapping[str, Results]) -> Comparison:
 def compare_runs(directories: Sequence[str | Path], *, bound: bool = True) -> Comparison:
     """Compare runs made earlier, named after their directories.
 
-    Runs of one scenario, seed and demand get a common bound; others none, and the status says so.
+    Runs in directories of one name are told apart by the directories that these are in. Runs of one
+    scenario, seed and demand get a common bound; others none, and the status says so.
+
+    Raises
+    ------
+    InputError
+        A directory is no run, or is named twice.
     """
-    runs: dict[str, Results] = {}
-    for directory in directories:
-        name = Path(directory).name if Path(directory).name not in runs else str(directory)
-        runs[name] = load_run(directory)
+    names = _names([Path(directory) for directory in directories])
+    runs = {name: load_run(directory) for name, directory in zip(names, directories, strict=True)}
     return bounded(runs) if bound else Comparison(runs)
+
+
+def _names(directories: Sequence[Path]) -> list[str]:
+    """Return the name of each run: its directory's, with those above where two are called alike.
+
+    Raises
+    ------
+    InputError
+        A directory is named twice.
+    """
+    whole = [directory.resolve() for directory in directories]
+    problems = [
+        Problem("compare", str(directories[at]), "is named twice", "runs that differ")
+        for at, one in enumerate(whole)
+        if one in whole[:at]
+    ]
+    if problems:
+        raise InputError(problems, "nothing was compared")
+    names = [one.name or str(one) for one in whole]
+    for parts in range(2, max((len(one.parts) for one in whole), default=0) + 1):
+        names = [
+            "/".join(one.parts[-parts:]) if names.count(name) > 1 else name
+            for name, one in zip(names, whole, strict=True)
+        ]
+    return names

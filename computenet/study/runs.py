@@ -15,7 +15,7 @@ from computenet.scenario import Scenario, load_scenario
 if TYPE_CHECKING:
     from computenet.simulation import Progress
 
-__all__ = ["Source", "listing", "load", "save", "simulate", "validate"]
+__all__ = ["Source", "check_workers", "listing", "load", "save", "simulate", "validate"]
 
 Source = str | Path | Mapping[str, Any] | Scenario
 
@@ -101,6 +101,19 @@ def simulate(
     return run_scenario(
         loaded, chosen, progress=progress, workers=workers, engine=engine, address=address
     )
+
+
+def check_workers(workers: int, engine: str = "local", address: str | None = None) -> None:
+    """Check how a run is shared, as `simulate` does.
+
+    Raises
+    ------
+    InputError
+        No such engine, or no number of workers that may be asked for.
+    """
+    from computenet.simulation import require_workers
+
+    require_workers(workers, engine, address)
 
 
 def save(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,10 +65,16 @@ def test_simulate_writes_a_complete_run(tmp_path: Path) -> None:
     report = run("report", tmp_path / "run", "--lang", "zh", "--out", out)
     assert report.returncode == 0
     assert "关键指标" in out.read_text(encoding="utf-8")
-    side = run("compare", tmp_path / "run", tmp_path / "run")
+    other = shutil.copytree(tmp_path / "run", tmp_path / "other" / "run")
+    side = run("compare", ".", other, cwd=tmp_path / "run")
     assert side.returncode == 0
     assert "cost over bound" in side.stdout
-    without = run("compare", tmp_path / "run", tmp_path / "run", "--no-bound")
+    assert f"{tmp_path.name}/run" in side.stdout
+    assert "other/run" in side.stdout
+    twice = run("compare", tmp_path / "run", tmp_path / "run")
+    assert twice.returncode == 2
+    assert "is named twice" in twice.stderr
+    without = run("compare", tmp_path / "run", other, "--no-bound")
     assert "bound: not computed" in without.stdout
 
 

@@ -213,3 +213,20 @@ def test_the_template_can_be_used_as_it_is(tmp_path: Path) -> None:
     run = write(tmp_path / "layout.yaml", dump_layout(layout))
     results = cn.simulate(cn.load(run, days=0.05))
     assert "new-site" in results.summary["by_site"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (TABLE.replace(",", ";").encode(), "separated by semicolons, not by commas"),
+        (TABLE.replace(",", "\t").encode(), "separated by tabs, not by commas"),
+        (TABLE.encode("gbk"), "save it as CSV UTF-8"),
+        (b'{"features": ' + b"[" * 200_000, "nested too deeply"),
+    ],
+)
+def test_files_that_are_no_table_are_told_once(content: bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "sites.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        made(path)
+    assert len(caught.value.problems) == 1

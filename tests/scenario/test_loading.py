@@ -219,3 +219,52 @@ def test_items_of_planning_lists_have_names_and_other_faults_are_told_beside() -
     changed = load_scenario("two-hubs", {f"planning.stages.{year}.years": 0.5})
     assert changed.planning is not None
     assert changed.planning.stages[0].years == 0.5
+
+
+@pytest.mark.parametrize("start", ["9999-12-31T23:00:00+08:00", "0001-01-01T00:00:00+08:00"])
+def test_starts_beyond_the_calendar_are_told(start: str, tmp_path: Path) -> None:
+    text = dump_scenario(load_scenario("two-hubs"))
+    path = tmp_path / "scenario.yaml"
+    path.write_text("\n".join(
+        f"start: {start}" if line.startswith("start:") else line for line in text.splitlines()
+    ))  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        load_scenario(path)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.value) == ("start", start)
+    assert problem.allowed is not None
+    assert "1950" in problem.allowed or "2200" in problem.allowed
+
+
+@pytest.mark.parametrize(
+    "path", ["days", "seed", "topology.sites.west.pue", "topology.pools.west/unit.count"]
+)
+def test_switches_are_no_numbers(path: str) -> None:
+    told = problems_of({path: True})[path]
+    assert "is yes or no where a number is wanted" in told
+
+
+def test_numbers_to_the_base_of_60_are_texts(tmp_path: Path) -> None:
+    text = dump_scenario(load_scenario("two-hubs"))
+    path = tmp_path / "scenario.yaml"
+    lines = [
+        {"days:": "days: 1:30", "seed:": "seed: yes"}.get(line[:5], line)
+        for line in text.splitlines()
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_scenario(path)
+    told = {problem.path: problem for problem in caught.value.problems}
+    assert (told["days"].value, told["days"].message) == ("1:30", "has the wrong form")
+    assert told["seed"].message.startswith("is yes or no where a number is wanted")
+
+
+def test_a_path_may_name_every_item() -> None:
+    scenario = load_scenario(
+        "two-hubs", {"topology.pools.*.count": 7, "topology.sites.w*.pue": 1.44}
+    )
+    assert {pool.count for pool in scenario.topology.pools} == {7}
+    assert [site.pue == 1.44 for site in scenario.topology.sites] == [
+        site.id.startswith("w") for site in scenario.topology.sites
+    ]
+    assert "names no item" in problems_of({"topology.pools.x*.count": 7})["topology.pools.x*"]

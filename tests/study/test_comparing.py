@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import computenet as cn
 from computenet.cli.main import app
 from computenet.errors import InputError, RunError
+from computenet.study import comparing
 from computenet.study.comparison import _millions, _sized
 from computenet.study.sweeps.sweeping import _check_engine
 
@@ -169,3 +170,16 @@ def test_a_comparison_can_be_read_whatever_the_width(
     tables = shown.count("cost, million CNY")
     assert tables == 1 if columns in (0, 200) else tables > 1
     assert max(map(len, shown.splitlines())) <= (columns or 999)
+
+
+def test_runs_are_told_apart_by_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/run", "b/run", "c"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.setattr(comparing, "load_run", lambda directory: directory)
+    monkeypatch.chdir(tmp_path / "a" / "run")
+    shown = comparing.compare_runs([".", "../../b/run", "../../c"], bound=False)
+    assert list(shown.runs) == ["a/run", "b/run", "c"]
+    with pytest.raises(InputError, match="is named twice"):
+        comparing.compare_runs(["../run", "."], bound=False)

@@ -98,3 +98,37 @@ def test_arguments_out_of_range_are_told_together() -> None:
             pools(("w", 1, 1)), bids(("a", 1, 5, "no")), gap=-1.0, time_limit_s=-1.0, lang="fr"
         )
     assert [problem.path for problem in told.value.problems] == ["gap", "time_limit_s", "lang"]
+
+
+@pytest.mark.parametrize("beyond", [1e30, 1e13])
+def test_amounts_beyond_the_solver_are_told_all_at_once(beyond: float) -> None:
+    supply, demand = pools(("w", 10, 4)), bids(("a", 5, 9, "no"))
+    supply[0] |= {"kw_per_accelerator": beyond, "electricity_cny_per_mwh": -beyond}
+    demand[0] |= {"accelerators": beyond, "data_gb": beyond, "types": f"x:{beyond}"}
+    with pytest.raises(InputError) as caught:
+        cn.match(supply, demand, carbon_cny_per_t=beyond)
+    told = {problem.path: problem for problem in caught.value.problems}
+    assert set(told) == {
+        "--carbon-price", "supply: row 1, kw_per_accelerator", "demand: row 1, types",
+        "supply: row 1, electricity_cny_per_mwh", "demand: row 1, accelerators",
+        "demand: row 1, data_gb",
+    }  # fmt: skip
+    assert told["demand: row 1, data_gb"].value == beyond
+    assert "1,000,000,000,000" in (told["demand: row 1, data_gb"].allowed or "")
+
+
+def test_amounts_next_to_nothing_are_told() -> None:
+    supply, demand = pools(("w", 10, 4)), bids(("a", 1e-20, 9, "no"))
+    supply[0]["speed"] = demand[0]["hours"] = 1e-20
+    with pytest.raises(InputError, match=r"no less than 0\.000") as caught:
+        cn.match(supply, demand)
+    assert len(caught.value.problems) == 3
+
+
+@pytest.mark.parametrize("amount", [1e-6, 1e12])
+def test_amounts_at_the_bounds_are_cleared(amount: float) -> None:
+    supply, demand = pools(("w", 1e12, 4)), bids(("a", amount, 9, "no"))
+    demand[0]["hours"] = 1e-6
+    assert cn.match(supply, demand).summary["served"] == pytest.approx(amount, rel=1e-3)
+    supply[0]["speed"] = 1e-6
+    assert cn.match(supply, demand).summary["served"] == 0.0

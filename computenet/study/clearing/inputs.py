@@ -7,7 +7,7 @@ import numpy as np
 from computenet.errors import InputError, Problem, nearest
 from computenet.optimization.clearing import ONE_POOL
 from computenet.study.clearing.arcs import BLOCK_MARKS, Kinds
-from computenet.study.clearing.schema import DEMAND, PATHS, SUPPLY
+from computenet.study.clearing.schema import DEMAND, MOST, PATHS, SUPPLY
 from computenet.study.clearing.sides import Demand, Supply, read_demand, read_supply
 from computenet.study.clearing.tables import Faults, Table, TableSource, read_table
 from computenet.study.clearing.topology import TopologyFacts
@@ -30,10 +30,10 @@ def read_all(
     """Read every table; all faults of all of them are told at once."""
     faults = Faults()
     for name, value in (("max_price", max_price), ("carbon_price", carbon)):
-        if value is not None and not 0.0 <= value < np.inf:
+        if value is not None and not 0.0 <= value <= MOST:
             option = f"--{name.replace('_', '-')}"
             faults.problems.append(
-                Problem(option, value, "is out of range", "a number of at least 0")
+                Problem(option, value, "is out of range", f"a number from 0 to {MOST:,.0f}")
             )
     tables = [
         None if source is None else read_table(source, name, columns, faults)

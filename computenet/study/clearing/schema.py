@@ -8,7 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["DEMAND", "PATHS", "SUPPLY", "Column", "column_lines"]
+__all__ = ["DEMAND", "LEAST", "MOST", "PATHS", "SUPPLY", "Column", "column_lines"]
+
+#: Largest number of any cell and price, and least hours and speed, by which others are divided: the
+#: solver takes no model of what lies beyond.
+MOST, LEAST = 1e12, 1e-6
 
 Kind = Literal["text", "number", "whole number", "yes or no", "choice", "types"]
 
@@ -31,6 +35,8 @@ class Column:
         Range of numbers.
     above
         Whether `least` itself is excluded.
+    smallest
+        Least number above 0.
     choices
         What a choice may be.
     """
@@ -42,7 +48,17 @@ class Column:
     least: float = 0.0
     most: float = float("inf")
     above: bool = False
+    smallest: float = 0.0
     choices: tuple[str, ...] = ()
+
+    def too_far(self, value: float) -> str | None:
+        """Return what is allowed in words where a number is too large, or too small beside 0."""
+        if abs(value) > MOST:
+            return f"{self.allowed}, at most {MOST:,.0f}"
+        small = 0.0 < value < self.smallest
+        return (
+            f"{self.allowed}, and no less than {self.smallest:.9f}".rstrip("0") if small else None
+        )
 
     @property
     def allowed(self) -> str:
@@ -93,7 +109,7 @@ SUPPLY = (
     ),
     Column(
         "speed", "number", "work of an accelerator over that of the reference accelerator",
-        "from the topology for the demand's class, else 1", above=True,
+        "from the topology for the demand's class, else 1", above=True, smallest=LEAST,
     ),
     Column(
         "site_power_mw", "number",
@@ -120,8 +136,8 @@ DEMAND = (
         "class of the topology's scenario, whose speeds on each accelerator type are used",
         "speeds of the supply",
     ),
-    Column("accelerators", "number", "reference accelerators wanted"),
-    Column("hours", "number", "for how long", "1", above=True),
+    Column("accelerators", "number", "reference accelerators wanted", smallest=1e-9),
+    Column("hours", "number", "for how long", "1", above=True, smallest=LEAST),
     Column("types", "types", "accelerator types that will do, and how fast they are for it", "*"),
     Column("latency_ms", "number", "most latency from region to site, one way", "no limit"),
     Column(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from computenet.errors import nearest
 from computenet.optimization.clearing import ALL, ANY, ONE_POOL
-from computenet.study.clearing.schema import DEMAND, SUPPLY
+from computenet.study.clearing.schema import DEMAND, LEAST, MOST, SUPPLY
 from computenet.study.clearing.tables import Faults, Table
 from computenet.study.clearing.topology import TopologyFacts
 
@@ -244,10 +244,11 @@ def _accepted(table: Table, faults: Faults) -> tuple[tuple[Accepted, ...], I8]:
                     value = float(speed)
                 except ValueError:
                     value = np.nan
-                if not 0.0 < value < np.inf or kind == "*":
+                if not LEAST <= value <= MOST or kind == "*":
                     faults.add(table, first[text], "types", text,
-                               "has a speed that is no number above 0, or one for any type",
-                               "a800|h800:2.5|*")  # fmt: skip
+                               "has a speed that is no number, too small or too large, or one for "
+                               "any type", f"a800|h800:2.5|*; from {LEAST:f} to {MOST:,.0f}",
+                               )  # fmt: skip
             if not kind or kind in speeds:
                 faults.add(table, first[text], "types", text,
                            "names a type twice" if kind else "names nothing between two |",

@@ -130,8 +130,10 @@ class Table:
                 continue
             below = value <= column.least if column.above else value < column.least
             broken = column.kind == "whole number" and value != int(value)
-            if below or value > column.most or broken:
-                faults.add(self, row, column.name, cell, "is out of range", column.allowed)
+            far = column.too_far(value)
+            if below or value > column.most or broken or far:
+                allowed = column.allowed if below or broken or far is None else far
+                faults.add(self, row, column.name, cell, "is out of range", allowed)
             else:
                 out[row] = value
         return out

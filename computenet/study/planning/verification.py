@@ -214,6 +214,8 @@ def verify(
 
 
 def _check(within: Agreement, policy: str, rounds: int, warmup_h: float, workers: int) -> None:
+    from computenet.simulation import most_workers
+
     problems = within.problems()
     names = policy_names()
     if policy not in names:
@@ -221,7 +223,8 @@ def _check(within: Agreement, policy: str, rounds: int, warmup_h: float, workers
             Problem("policy", policy, "is no policy", ", ".join(names), nearest(policy, names))
         )
     for name, value, low, high in (
-        ("rounds", rounds, 1, 20), ("warmup_h", warmup_h, 0, 240), ("workers", workers, 1, 1024),
+        ("rounds", rounds, 1, 20), ("warmup_h", warmup_h, 0, 240),
+        ("workers", workers, 1, most_workers()),
     ):  # fmt: skip
         if not low <= value <= high:
             problems.append(Problem(name, value, "is out of range", f"{low} to {high}"))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow.parquet as pq
 
@@ -14,9 +16,12 @@ from computenet.study.sweeps.analysis import TABLES as ANALYSED
 from computenet.study.sweeps.dataset import MARK, Dataset
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
 __all__ = ["query_study", "study_files_of", "study_state"]
+
+T = TypeVar("T")
 
 #: Tables besides ``runs``, where the study is complete.
 TABLES = (*ANALYSED, "timings")
@@ -93,21 +98,61 @@ def query_study(directory: str | Path, sql: str) -> pd.DataFrame:
     files = study_files_of(directory)
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         for name, paths in files.items():
-            listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-            connection.execute(
-                f"CREATE TABLE {name} AS SELECT * FROM read_parquet([{listed}], "
-                "union_by_name = true)"
-            )
+            _read(connection, name, paths)
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            result = connection.sql(sql)
-            if result is None:
-                raise InputError([Problem("SQL", sql, "asks for nothing", "SELECT … FROM runs")])
-            table: pd.DataFrame = result.df()
-            return table
+            return _interruptible(connection, lambda: _asked(connection, sql))
         except duckdb.Error as error:
             raise InputError([_problem(error, sql, files)], "query cannot be answered") from error
+
+
+def _read(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
+    """Make a table of its files.
+
+    Raises
+    ------
+    InputError
+        A file is damaged or cannot be read.
+    """
+    import duckdb
+
+    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    words = f"CREATE TABLE {name} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)"
+    try:
+        _interruptible(connection, lambda: connection.execute(words))
+    except duckdb.Error as error:
+        said = str(error).strip().splitlines()[0]
+        where = str(paths[0]) if len(paths) == 1 else str(paths[0].parent)
+        raise InputError(
+            [Problem(where, None, f"is damaged or cannot be read: {said}", "what sweep --out wrote")
+            ],
+            "nothing to ask",
+        ) from error  # fmt: skip
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
+    result = connection.sql(sql)
+    if result is None:
+        raise InputError([Problem("SQL", sql, "asks for nothing", "SELECT … FROM runs")])
+    table: pd.DataFrame = result.df()
+    return table
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
+    """Return what some work on a connection gives; an interrupt, which DuckDB holds back, ends it.
+
+    What the work raises is raised here.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(work)
+        try:
+            return answer.result()
+        except BaseException:
+            while not answer.done():  # It may come before DuckDB has begun.
+                connection.interrupt()
+                wait([answer], timeout=0.05)
+            raise
 
 
 def _problem(error: Exception, sql: str, files: dict[str, list[Path]]) -> Problem:

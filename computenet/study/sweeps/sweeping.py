@@ -215,6 +215,8 @@ def run_study(
 
 
 def _check_engine(engine: str, address: str | None, workers: int | None) -> None:
+    from computenet.simulation import most_workers
+
     problems = []
     if engine not in ENGINES:
         problems.append(
@@ -225,8 +227,9 @@ def _check_engine(engine: str, address: str | None, workers: int | None) -> None
     if address is not None and engine != "ray":
         problems.append(Problem("--address", address, "is used with --engine ray only"))
     least = 0 if engine == "local" else 1
-    if workers is not None and workers < least:
-        allowed = "at least 1" if least else "0 = in this process, or at least 1"
+    most = most_workers(engine)
+    if workers is not None and not least <= workers <= most:
+        allowed = f"1 to {most}" if least else f"0 = in this process, or 1 to {most}"
         problems.append(Problem("--workers", workers, "is out of range", allowed))
     if problems:
         raise InputError(problems, "nothing was run")

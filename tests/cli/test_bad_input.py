@@ -1,0 +1,103 @@
+"""What is wrong with a command is told at once, whatever option it is in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from computenet.cli.main import app
+from computenet.errors import InputError
+from computenet.scenario import dump_scenario, load_scenario
+
+
+def told(*words: str | Path) -> dict[str, str]:
+    """Return what a command that cannot run says, by the path of each problem."""
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    return {problem.path: "\n".join(problem.lines()) for problem in caught.value.problems}
+
+
+def test_problems_of_all_options_are_told_at_once() -> None:
+    found = told(
+        "simulate", "two-hubs", "--policy", "neerest", "--lang", "fr", "--set", "dayz=1",
+        "--set", "=3", "--workers", "0", "--engine", "lokal",
+    )  # fmt: skip
+    assert set(found) == {"--lang", "--set", "policy.name", "dayz", "workers", "engine"}
+    found = told(
+        "bench", "stedy", "--policies", "neerest", "--workers", "-1", "--baseline", "x",
+        "--lang", "fr",
+    )  # fmt: skip
+    assert set(found) == {"--lang", "suite", "policies", "workers", "baseline"}
+    found = told("plan", "two-hbs", "--verify", "--policy", "neerest", "--lang", "fr", "--gap", "3")
+    assert set(found) == {"--lang", "policy.name", "gap", "scenario"}
+    found = told("compare", "two-hbs", "--policies", "neerest", "--lang", "fr")
+    assert set(found) == {"--lang", "policy.name", "scenario"}
+    found = told("report", "none", "--lang", "fr", "--format", "svg")
+    assert set(found) == {"--lang", "--format", "none"}
+
+
+@pytest.mark.parametrize("words", [("simulate", "two-hubs"), ("bench", "steady"),
+                                   ("plan", "two-hubs", "--verify")])  # fmt: skip
+def test_more_workers_than_a_machine_takes_are_refused(words: tuple[str, ...]) -> None:
+    assert "allowed: 1 to " in told(*words, "--workers", "99999")["workers"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("to", ["> /dev/full", ">&-"])
+def test_a_stdout_that_takes_nothing_is_told(to: str) -> None:
+    words = f"{sys.executable} -m computenet list scenarios --json {to}"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot write to stdout: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_spelling_does_not_mind_case() -> None:
+    assert "did you mean: two-hubs" in told("validate", "TWO-HUBS")["scenario"]
+    assert "is empty" in told("validate", "")["scenario"]
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="needs /dev/stdin")
+def test_a_scenario_may_come_through_a_pipe() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "computenet", "validate", "/dev/stdin", "--json"],
+        input=dump_scenario(load_scenario("two-hubs")), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert '"scenario": "two-hubs"' in done.stdout
+
+
+def test_exports_of_nothing_say_what_a_source_is(tmp_path: Path) -> None:
+    words = told("export", "netcdf", tmp_path / "none", tmp_path / "x.nc")["source"]
+    assert "is no directory of a run" in words
+    assert "simulate --out" in words
+    words = told("export", "geojson", "two-hub", tmp_path / "x.json")["source"]
+    assert "is neither a run nor a scenario" in words
+    assert "did you mean: two-hubs" in words
+
+
+def test_a_policy_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("x = 1\n", encoding="utf-16")
+    words = told("bench", "steady", "--policy-file", path)["--policy-file"]
+    assert "is not in UTF-8" in words
+    assert "codec" not in words
+
+
+@pytest.mark.parametrize(("chosen", "lines"), [("file/below", 1), ("off", 0), ("fine", 0)])
+def test_kernels_that_cannot_be_kept_are_told_once(chosen: str, lines: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    folder = chosen if chosen == "off" else str(tmp_path / chosen)
+    words = "import computenet.kernels._jit as jit; print(jit.cache_directory())"
+    done = subprocess.run(
+        [sys.executable, "-c", words], env={**os.environ, "COMPUTENET_CACHE_DIR": folder},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert len(done.stderr.splitlines()) == lines
+    assert ("COMPUTENET_CACHE_DIR" in done.stderr) == bool(lines)
+    assert (done.stdout.strip() == "None") == (chosen != "fine")
