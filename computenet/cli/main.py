@@ -30,7 +30,6 @@ from computenet.cli.options import (
     SeedOpt,
     SetOpt,
     WorkersOpt,
-    language,
     load,
     needs_out,
     overrides,
@@ -284,30 +283,37 @@ def replay(
     from computenet import study
     from computenet.cli.show import print_summary, progress
 
-    tongue = language(lang)
-    needs_out(out, overwrite, lang)
+    faults = Faults()
+    tongue = faults.language(lang)
+    with faults.gathered():
+        needs_out(out, overwrite, lang)
     if out is not None:
-        reserve(out, overwrite=overwrite)
-    changes = overrides(pairs)
-    if warmup_h is not None:
-        changes["run.warmup_h"] = warmup_h
-    prepared = study.prepare_replay(
-        trace,
-        topology=topology,
-        policy=policy,
-        seed=seed,
-        overrides=changes,
-        options=study.ReplayOptions(
-            format=format_,
-            strict=strict,
-            lenient=lenient,
-            region_column=region_column,
-            gpu_types=None if gpu_types is None else yaml_table(gpu_types),
-            job_class=job_class,
-            service_class=service_class,
-            drain_h=drain_h,
-        ),
-    )
+        with faults.gathered():
+            reserve(out, overwrite=overwrite)
+    prepared = None
+    with faults.gathered():
+        changes = overrides(pairs)
+        if warmup_h is not None:
+            changes["run.warmup_h"] = warmup_h
+        prepared = study.prepare_replay(
+            trace,
+            topology=topology,
+            policy=policy,
+            seed=seed,
+            overrides=changes,
+            options=study.ReplayOptions(
+                format=format_,
+                strict=strict,
+                lenient=lenient,
+                region_column=region_column,
+                gpu_types=None if gpu_types is None else yaml_table(gpu_types),
+                job_class=job_class,
+                service_class=service_class,
+                drain_h=drain_h,
+            ),
+        )
+    faults.refuse("nothing was run", own=True)
+    assert prepared is not None
     for notice in prepared.notices:
         typer.echo(f"note: {notice}", err=True)
     with progress(prepared.scenario, quiet=as_json) as report:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from computenet.cli.options import JsonOpt, LangOpt, language, overrides, print_json
+from computenet.cli.options import Faults, JsonOpt, LangOpt, overrides, print_json
 from computenet.errors import InputError, Problem, RunError
 
 if TYPE_CHECKING:
@@ -68,10 +68,17 @@ def sweep(
     """Run a study: one scenario at many points, with intervals and sensitivities."""
     from computenet import study as studies
 
-    tongue = language(lang)
-    changes = overrides(pairs)
-    _check(out, overwrite, resume, lang)
-    prepared = studies.prepare_study(study, changes)
+    faults = Faults()
+    tongue = faults.language(lang)
+    with faults.gathered():
+        _check(out, overwrite, resume, lang)
+    with faults.gathered():
+        studies.check_engine(engine, address, workers)
+    prepared = None
+    with faults.gathered():
+        prepared = studies.prepare_study(study, overrides(pairs))
+    faults.refuse("nothing was run", own=True)
+    assert prepared is not None
     done = _Counter(len(prepared.tasks))
     try:
         with _progress(done, quiet=as_json):

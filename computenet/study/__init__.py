@@ -16,6 +16,7 @@ from computenet.study.serving import serve
 from computenet.study.shocks import check_shocks, compare_shocks, with_shock
 from computenet.study.sweeps import (
     StudyOutcome,
+    check_engine,
     prepare_study,
     query_study,
     run_study,
@@ -39,6 +40,7 @@ __all__ = [
     "Template",
     "bench",
     "bound_runs",
+    "check_engine",
     "check_layouts",
     "check_policies",
     "check_shocks",

@@ -14,7 +14,7 @@ from computenet.cli.main import app
 from computenet.errors import InputError, RunError
 from computenet.study import comparing
 from computenet.study.comparison import _millions, _sized
-from computenet.study.sweeps.sweeping import _check_engine
+from computenet.study.sweeps.sweeping import check_engine
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_options_and_fields_of_a_plan_at_fault_are_told_at_once() -> None:
 
 def test_workers_of_a_sweep_may_be_none() -> None:
     with pytest.raises(InputError, match="0 = in this process"):
-        _check_engine("local", None, -2)
+        check_engine("local", None, -2)
 
 
 def test_a_full_disk_is_told_by_the_name_that_was_given(

@@ -4,6 +4,7 @@ from computenet.study.sweeps.querying import query_study, study_state
 from computenet.study.sweeps.sweeping import (
     StudyOutcome,
     StudySource,
+    check_engine,
     prepare_study,
     run_study,
     sweep,
@@ -12,6 +13,7 @@ from computenet.study.sweeps.sweeping import (
 __all__ = [
     "StudyOutcome",
     "StudySource",
+    "check_engine",
     "prepare_study",
     "query_study",
     "run_study",

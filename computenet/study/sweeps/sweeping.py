@@ -27,7 +27,7 @@ from computenet.study.sweeps.preparing import Prepared, prepare
 from computenet.study.sweeps.spec import load_study
 from computenet.study.sweeps.tasks import Record, Task
 
-__all__ = ["StudyOutcome", "StudySource", "prepare_study", "run_study", "sweep"]
+__all__ = ["StudyOutcome", "StudySource", "check_engine", "prepare_study", "run_study", "sweep"]
 
 ENGINES = ("local", "ray")
 StudySource = str | Path | Mapping[str, Any]
@@ -157,7 +157,7 @@ def sweep(
     RunError
         The study stopped; what was done is kept in `out`, and the message says what is missing.
     """
-    _check_engine(engine, address, workers)
+    check_engine(engine, address, workers)
     prepared = prepare_study(study, overrides)
     return run_study(
         prepared, engine=engine, address=address, workers=workers, out=out, overwrite=overwrite,
@@ -185,7 +185,7 @@ def run_study(
     lang: str = "en",
 ) -> StudyOutcome:
     """Run a study that has been made ready; see `sweep`."""
-    _check_engine(engine, address, workers)
+    check_engine(engine, address, workers)
     with contextlib.ExitStack() as stack:
         kept = None if out is None else Path(out)
         if kept is None:
@@ -214,7 +214,8 @@ def run_study(
     return outcome
 
 
-def _check_engine(engine: str, address: str | None, workers: int | None) -> None:
+def check_engine(engine: str, address: str | None, workers: int | None) -> None:
+    """Check where the runs of a study run, as `sweep` does; raises `InputError`."""
     from computenet.simulation import most_workers
 
     problems = []
