@@ -29,7 +29,7 @@ from computenet.study.bounds import bound_runs, gaps_of
 from computenet.study.comparing import named_policy
 from computenet.study.replays import Replay, run_replay
 from computenet.study.runs import simulate
-from computenet.study.starting import undisturbed
+from computenet.study.starting import listen, undisturbed
 from computenet.study.suites import Suite
 
 __all__ = ["FIGURES", "Entrant", "Run", "Task", "run_tasks"]
@@ -311,6 +311,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 def _begin() -> None:
     """Make a process a worker: its parent hears the interrupt key, and it ends with its parent."""
+    listen()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdout = sys.stderr
     parent = multiprocessing.parent_process()

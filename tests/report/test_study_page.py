@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 import computenet as cn
+from computenet import simulation
 from computenet.errors import InputError
 from computenet.report.study_words import law_text, shown
-from computenet.study import StudyOutcome, page_of, runs
+from computenet.study import StudyOutcome, page_of
 
 LAW = {"kind": "uniform", "low": -math.pi, "high": math.pi}
 STUDY: dict[str, Any] = {
@@ -32,7 +33,7 @@ STUDY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def ishigami(scenario: Any, **_: Any) -> Any:
+def ishigami(scenario: Any, policy: Any, **_: Any) -> Any:
     """Return a run whose cost is Ishigami and Homma's function of three coordinates."""
     east, west = scenario.topology.sites
     x1, x2, x3 = east.longitude, east.latitude, west.longitude
@@ -44,7 +45,7 @@ def ishigami(scenario: Any, **_: Any) -> Any:
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> StudyOutcome:
     out = tmp_path_factory.mktemp("study") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "simulate", ishigami)
+        patch.setattr(simulation, "run_scenario", ishigami)
         return cn.sweep(STUDY, workers=0, out=out)
 
 

@@ -382,7 +382,11 @@ def test_broken_policy_file_is_one_block_and_exit_2(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_interrupt_stops_workers_and_leaves_nothing(tmp_path: Path, name: str) -> None:
-    code = "from computenet.cli.main import run\nif __name__ == '__main__': run()"
+    # What runs the tests may have the interrupt key ignored, and so would this.
+    code = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from computenet.cli.main import run\nif __name__ == '__main__': run()"
+    )
     script = tmp_path / "script.py"
     script.write_text(code, encoding="utf-8")
     out = tmp_path / "out"

@@ -30,8 +30,12 @@ def test_a_start_is_not_cut_short(name: str) -> None:
         signal.signal(number, before)
 
 
-def test_what_is_started_hears_only_its_parent() -> None:
+def test_what_is_started_hears_its_parent_once_it_listens() -> None:
     code = "import signal; print(*sorted(s.name for s in signal.pthread_sigmask(0, set())))"
     with undisturbed():
         told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.stdout.split() == ["SIGHUP", "SIGINT", "SIGTERM"]
+    heard = "from computenet.study.starting import listen; listen(); " + code
+    with undisturbed():
+        told = subprocess.run([sys.executable, "-c", heard], capture_output=True, text=True)
     assert told.stdout.split() == ["SIGHUP", "SIGINT"]

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from computenet.errors import RunError
-from computenet.study.starting import undisturbed
+from computenet.study.starting import listen, undisturbed
 from computenet.study.sweeps.tasks import Record, Task, Work, run_task
 
 __all__ = ["apart", "run_here", "run_local"]
@@ -216,6 +216,7 @@ def apart() -> Iterator[None]:
 
 def _serve(pipe: Connection, work: Work) -> None:
     """Run tasks as they come, until the other side is gone."""
+    listen()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdout = sys.stderr
     _end_with_parent()

@@ -16,7 +16,7 @@ from typing import Any
 
 import computenet
 from computenet.errors import InputError, Problem, RunError
-from computenet.study.starting import undisturbed
+from computenet.study.starting import listen, undisturbed
 from computenet.study.sweeps.local import OUT_OF_MEMORY, TRIES, apart
 from computenet.study.sweeps.tasks import Record, Task, Work, run_task
 
@@ -142,6 +142,7 @@ def _drive(
     patience_s: float,
 ) -> None:
     """Send tasks to a cluster and their records to the study; ends with either."""
+    listen()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdout = sys.stderr
     if "RAY_BACKEND_LOG_LEVEL" not in os.environ:
