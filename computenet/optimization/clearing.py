@@ -46,6 +46,8 @@ ROUNDING = 1e-6
 TIE, SAME = 1e-6, 1e-9
 #: Columns up to which levels are cleared anew for the range of a price.
 AGAIN = 20_000
+#: Largest amount of a group in the model; larger ones are told in larger units.
+LARGEST = 2.0**20
 #: Change of a capacity by which the sides of its price are told apart; below the amounts bid.
 STEP = 1e-3
 
@@ -129,6 +131,11 @@ def clear(
         problem, demand=demand, unmet_cny=np.full(problem.n_demands, np.inf), congestion=None
     )
     problem.check()
+    # A power of two, so that amounts keep every digit.
+    unit = 2.0 ** max(np.ceil(np.log2(max(demand.max(initial=0.0), 1.0) / LARGEST)), 0.0)
+    if unit > 1.0:
+        problem = problem.in_units(unit)
+        bids = replace(bids, amount=bids.amount / unit)
     market = market_of(problem, bids)
     hot = HotModel(market.model, gap=gap, time_limit_s=time_limit_s)
     answer, felt = _by_level(hot, market)
@@ -141,7 +148,9 @@ def clear(
     if answer.solved:
         answer = replace(answer, x=_ties_served(hot, market, answer))
     x = np.maximum(answer.x, 0.0) * market.scale if answer.solved else answer.x
-    explanation = _explanation(hot.model, market) if answer.status is Status.INFEASIBLE else ""
+    explanation = (
+        _explanation(hot.model, market, unit) if answer.status is Status.INFEASIBLE else ""
+    )
     whole = market.whole
     flow = whole.flow.of(x)
     prices = whole.prices(answer.row_duals, answer.reduced_costs, None)
@@ -150,10 +159,10 @@ def clear(
         wide = _ranges(hot, market, problem, prices.pool_cny, flow, felt)
     return Cleared(
         status=answer.status,
-        flow=np.where(np.abs(flow) < ROUNDING, 0.0, flow),
-        unmet=_unmet(market, bids, x),
-        objective=answer.objective,
-        bound=min(bound, answer.objective),
+        flow=unit * np.where(np.abs(flow) < ROUNDING, 0.0, flow),
+        unmet=unit * _unmet(market, bids, x),
+        objective=unit * answer.objective,
+        bound=unit * min(bound, answer.objective),
         prices=prices,
         pool_range_cny=wide,
         fixed=whole_numbers,
@@ -216,13 +225,13 @@ def _ties_served(hot: HotModel, market: Market, answer: Solution) -> F8:
     return other.x if same else answer.x
 
 
-def _explanation(model: SparseModel, market: Market) -> str:
+def _explanation(model: SparseModel, market: Market, unit: float) -> str:
     """Return why nothing was found: limits that would have to give way, or parts to be whole."""
     if model.integer.any() and not conflicts(model):
         return "what must run would fit in parts, but not whole or not in one pool"
     keep = np.zeros(model.m, dtype=np.bool_)
     keep[market.whole.demand.slice] = True
-    return explain(model, keep=keep)
+    return explain(model, keep=keep, unit=unit)
 
 
 def _ranges(

@@ -74,11 +74,21 @@ def conflicts(
     return [conflict for _, conflict in sorted(found, key=lambda item: -item[0])]
 
 
-def explain(model: SparseModel, most: int = 5, keep: B1 | None = None) -> str:
-    """Return one sentence that says which constraints conflict; rows of `keep` may not give way."""
+def explain(model: SparseModel, most: int = 5, keep: B1 | None = None, *, unit: float = 1.0) -> str:
+    """Return one sentence that says which constraints conflict.
+
+    Parameters
+    ----------
+    most
+        Constraints named.
+    keep
+        ``(m,)`` rows that may not give way.
+    unit
+        What 1 in a bound of the model stands for.
+    """
     found = conflicts(model, keep)
     if not found:
         return "no set of constraints was found that would have to give way"
-    shown = "; ".join(f"{item.constraint} by {item.excess:.6g}" for item in found[:most])
+    shown = "; ".join(f"{item.constraint} by {unit * item.excess:.6g}" for item in found[:most])
     more = f"; and {len(found) - most} more" if len(found) > most else ""
     return f"these would have to give way: {shown}{more}"

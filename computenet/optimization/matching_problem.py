@@ -7,7 +7,7 @@ one unit of its demand takes of its pool, of the site's power and of the network
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -244,6 +244,25 @@ class MatchingProblem:
         """Return kind and name, e.g. ``link beijing-wuhan``."""
         names: tuple[str, ...] = getattr(self, f"{kind}_names")
         return f"{kind} {names[number] if number < len(names) else number}"
+
+    def in_units(self, unit: float) -> MatchingProblem:
+        """Return the problem with every amount in units of so many: flows are too, prices are not.
+
+        Solvers hold rows to absolute tolerances: amounts of millions are better told in thousands.
+        """
+
+        def less(values: F8 | None) -> F8 | None:
+            return None if values is None else values / unit
+
+        power, traffic = self.power, self.traffic
+        if power is not None:
+            power = replace(power, site_mw=power.site_mw / unit, excess_mw=less(power.excess_mw))
+        if traffic is not None:
+            traffic = replace(traffic, link_gb_s=traffic.link_gb_s / unit)
+        return replace(
+            self, demand=self.demand / unit, capacity=self.capacity / unit,
+            arc_upper=less(self.arc_upper), power=power, traffic=traffic,
+        )  # fmt: skip
 
     def check(self) -> None:
         """Raise if the problem cannot be solved as it stands.

@@ -143,6 +143,43 @@ def test_nothing_and_a_thousand_times_too_much(capacity: list[float], amount: fl
     assert np.isinf(cleared.pool_range_cny[:, 1]).sum() == (np.asarray(capacity) == 0.0).sum()
 
 
+def under_power(scale: float, **bid: object) -> tuple[MatchingProblem, Bids]:
+    """Two pools of a site with little power; amounts times `scale`."""
+    problem, bids = market(
+        [6.0 * scale, 9.0 * scale],
+        [[2.0, 3.0], [2.5, 1.0]],
+        [
+            (0, 3.3 * scale, 9.0),
+            (0, 4.1 * scale, 7.0),
+            (1, 5.7 * scale, 8.0),
+            (1, 1.9 * scale, 4.0),
+        ],
+        **bid,  # type: ignore[arg-type]
+    )
+    power = SitePower(np.zeros(2, dtype=np.int32), np.full(4, 7e-4), np.asarray([7.3e-3 * scale]))
+    return replace(problem, power=power, site_names=("west",)), bids
+
+
+@pytest.mark.parametrize("scale", [1e5, 1e7, 1e9, 1e11])
+@pytest.mark.parametrize("whole", [ANY, ALL])
+def test_large_amounts_are_cleared_as_small_ones(scale: float, whole: int) -> None:
+    rules = {"priority": [0, 1, 0, 2], "whole": [whole] * 4}
+    small, large = (clear(*under_power(by, **rules)) for by in (1.0, scale))
+    assert small.solved
+    assert large.solved
+    np.testing.assert_allclose(large.unmet / scale, small.unmet, atol=1e-6)
+    np.testing.assert_allclose(large.flow / scale, small.flow, atol=1e-6)
+    assert large.objective / scale == pytest.approx(small.objective, rel=1e-7)
+    np.testing.assert_allclose(large.prices.pool_cny, small.prices.pool_cny, atol=1e-6)
+
+
+def test_what_is_short_of_large_amounts_is_told_in_their_own_unit() -> None:
+    problem, bids = market([4e9], [[1.0]], [(0, 6e9, 0.0)], must_run=[True])
+    assert clear(problem, bids).explanation == (
+        "these would have to give way: capacity [pool-0] by 2e+09"
+    )
+
+
 def test_without_bids_or_pools() -> None:
     problem, bids = market([5.0], [[1.0]], [])
     assert clear(problem, bids).objective == 0.0
