@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +40,7 @@ from computenet.cli.options import (
 from computenet.cli.outputs import give_back, reserve
 from computenet.cli.plan import plan
 from computenet.cli.report import report
+from computenet.cli.stdout import finish_stdout, guard_stdout
 from computenet.cli.sweep import study_app, sweep
 from computenet.cli.traces import trace_app
 from computenet.errors import ComputenetError, InputError, Problem
@@ -109,12 +111,16 @@ def main(
 
 def run() -> None:
     """Run the command line; the exit status is 0 fine, 1 the run failed, 2 bad input."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    guard_stdout()
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="replace")
     keep_interrupts()
     try:
-        app(standalone_mode=True)
+        try:
+            app(standalone_mode=True)
+        except SystemExit:
+            finish_stdout()
+            raise
     except ComputenetError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from None

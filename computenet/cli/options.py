@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -222,17 +221,10 @@ def print_json(value: Any) -> None:
         Standard output is closed, or what it goes to is full. A reader that has gone away is left
         to the caller.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     if sys.stdout is None:
         raise RunError("cannot write to stdout: it is closed")
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 — what is kept back is lost
-        raise RunError(f"cannot write to stdout: {error.strerror or error}") from error
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    sys.stdout.flush()
 
 
 def yaml_table(path: Path) -> dict[str, object]:

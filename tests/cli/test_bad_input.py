@@ -48,13 +48,29 @@ def test_more_workers_than_a_machine_takes_are_refused(words: tuple[str, ...]) -
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("to", ["> /dev/full", ">&-"])
-def test_a_stdout_that_takes_nothing_is_told(to: str) -> None:
-    words = f"{sys.executable} -m computenet list scenarios --json {to}"
+@pytest.mark.parametrize(
+    "command",
+    ["list scenarios --json > /dev/full", "list scenarios --json >&-", "list > /dev/full",
+     "simulate --help > /dev/full", "--version > /dev/full"],
+)  # fmt: skip
+def test_a_stdout_that_takes_nothing_is_told(command: str) -> None:
+    words = f"{sys.executable} -m computenet {command}"
     done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: cannot write to stdout: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"]])
+def test_a_reader_that_has_gone_away_is_no_error_worth_a_word(words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "computenet", *words], stdout=writer, stderr=subprocess.PIPE,
+        text=True, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_spelling_does_not_mind_case() -> None:
