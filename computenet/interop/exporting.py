@@ -56,6 +56,24 @@ def export(
     RunError
         A library is missing (NetCDF), or the place cannot be written.
     """
+    path, what = Path(out), None
+    problems = [*_choices(format, dispatch), *_taken(path, overwrite)]
+    try:
+        what = _source(source, FORMATS.get(format, ("", True))[1])
+    except InputError as error:
+        problems += error.problems
+    if isinstance(what, Scenario) and format in FORMATS:
+        problems += _of_a_run(what, format, dispatch)
+    if problems or what is None:
+        raise InputError(problems, "nothing was exported")
+    told = _writer(format, "free" if dispatch == "free" else "fixed")(what, path)
+    if notes is not None:
+        notes += told or ()
+    return path
+
+
+def _choices(format: str, dispatch: str) -> list[Problem]:
+    """Return what is wrong with the format and the choice of a dispatch."""
     problems = []
     if format not in FORMATS:
         problems.append(
@@ -63,31 +81,23 @@ def export(
         )
     if dispatch not in ("fixed", "free"):
         problems.append(Problem("dispatch", dispatch, "is not one of the choices", "fixed, free"))
-    if problems:
-        raise InputError(problems, NOTHING)
-    what = _source(source, format)
-    if isinstance(what, Scenario) and not FORMATS[format][1]:
-        raise InputError(
-            [Problem("source", what.name, f"is a scenario; {format} needs a run", "RUN")], NOTHING
-        )
-    if isinstance(what, Scenario) and dispatch == "free" and format == "pypsa":
-        raise InputError(
-            [Problem("dispatch", dispatch, "says nothing of a scenario, which has no dispatch",
-                     "a run")], NOTHING)  # fmt: skip
-    if dispatch != "fixed" and format != "pypsa":
-        raise InputError([Problem("dispatch", dispatch, "is used by pypsa only")], NOTHING)
-    path = Path(out)
-    _free(path, overwrite)
-    told = _writer(format, "free" if dispatch == "free" else "fixed")(what, path)
-    if notes is not None:
-        notes += told or ()
-    return path
+    elif dispatch != "fixed" and format in FORMATS and format != "pypsa":
+        problems.append(Problem("dispatch", dispatch, "is used by pypsa only"))
+    return problems
 
 
-NOTHING = "nothing was exported"
+def _of_a_run(scenario: Scenario, format: str, dispatch: str) -> list[Problem]:
+    """Return what is asked for and only a run has."""
+    if not FORMATS[format][1]:
+        return [Problem("source", scenario.name, f"is a scenario; {format} needs a run", "RUN")]
+    if dispatch == "free" and format == "pypsa":
+        words = "says nothing of a scenario, which has no dispatch"
+        return [Problem("dispatch", dispatch, words, "a run")]
+    return []
 
 
-def _source(source: Source, format: str) -> Results | Scenario:
+def _source(source: Source, enough: bool) -> Results | Scenario:
+    """Return a run, or a scenario; `enough` says whether that would do."""
     if isinstance(source, Results | Scenario):
         return source
     if isinstance(source, str | Path):
@@ -95,32 +105,28 @@ def _source(source: Source, format: str) -> Results | Scenario:
             return load_run(source)
         names = {**list_layouts(), **list_scenarios()}
         if str(source) not in names and not Path(source).exists():
-            enough = FORMATS[format][1]
             known = names if enough else {}
             words = "is neither a run nor a scenario" if enough else "is no directory of a run"
             allowed = "a directory that simulate --out has written"
             if enough:
                 allowed += f", {', '.join(known)}, or a file"
             raise InputError(
-                [Problem("source", str(source), words, allowed, nearest(str(source), known))],
-                NOTHING,
+                [Problem("source", str(source), words, allowed, nearest(str(source), known))]
             )
     return load_scenario(source)
 
 
-def _free(path: Path, overwrite: bool) -> None:
-    """Refuse what exists; with `overwrite` files and earlier PyPSA folders may be replaced."""
+def _taken(path: Path, overwrite: bool) -> list[Problem]:
+    """Return that something is there; with `overwrite` files and PyPSA folders may be replaced."""
     if not path.exists():
-        return
+        return []
     message = "exists already"
     if overwrite:
         if path.is_file() or (path / "network.csv").is_file() or not any(path.iterdir()):
-            return
+            return []
         message = "exists already and is not an export"
-    raise InputError(
-        [Problem("out", str(path), message, "a new name, or --overwrite over an earlier export")],
-        NOTHING,
-    )
+    allowed = "a new name, or --overwrite over an earlier export"
+    return [Problem("out", str(path), message, allowed)]
 
 
 def _writer(format: str, dispatch: Dispatch) -> Callable[[Any, Path], tuple[str, ...] | None]:

@@ -235,5 +235,10 @@ def test_bad_exports_say_what_is_wrong(tmp_path: Path) -> None:
     mine.mkdir()
     (mine / "letter.txt").write_text("mine", encoding="utf-8")
     assert "is not an export" in words("pypsa", "two-hubs", mine, overwrite=True)
+    for all_of_it in (words("geosjon", "two-hub", out, dispatch="fre"),
+                      words("swf", "two-hubs", out, dispatch="free")):  # fmt: skip
+        assert "nothing was exported" in all_of_it
+        for field in ("dispatch = ", "out = ", "source = "):
+            assert field in all_of_it
     cn.export("geojson", "two-hubs", out, overwrite=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "x"]
