@@ -4,7 +4,8 @@ One linear programme decides for a window of slots where requests are served, wh
 deferrable work runs and its data is shipped, what batteries do, how much is imported green, and how
 many serving accelerators are lent to jobs. :mod:`computenet.optimization.dispatch_model` has the
 formulas. A :class:`Dispatcher` keeps what it has learned between windows: the basis of the last
-one, moved by the slots that have passed, is where the next solve starts.
+one, moved by the slots that have passed and made longer by those that are new, is where the next
+solve starts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from computenet.optimization.conflicts import explain
 from computenet.optimization.dispatch_check import RELAXED
 from computenet.optimization.dispatch_cost import DispatchCost, dispatch_cost, facility_mw
-from computenet.optimization.dispatch_layout import Layout, layout_of
+from computenet.optimization.dispatch_layout import layout_of
 from computenet.optimization.dispatch_model import DispatchModel, build_model
 from computenet.optimization.dispatch_problem import (
     Carry,
@@ -31,8 +32,9 @@ from computenet.optimization.dispatch_problem import (
     TrainingWork,
 )
 from computenet.optimization.dispatch_result import Dispatch, read_dispatch
+from computenet.optimization.dispatch_rolling import Solved, moved_basis
 from computenet.optimization.dispatch_window import carry_after, window
-from computenet.optimization.solvers import Basis, HotModel, Solution, SolverError, Status, solve
+from computenet.optimization.solvers import HotModel, Solution, SolverError, Status, solve
 
 __all__ = [
     "Carry", "DataShipping", "Dispatch", "DispatchCost", "DispatchProblem", "Dispatcher", "Fleet",
@@ -40,8 +42,9 @@ __all__ = [
     "facility_mw", "solve_dispatch", "window",
 ]  # fmt: skip
 
-#: Pivots after which going on from the last basis is given up for interior point from nothing.
-MOST_PIVOTS = 10_000
+#: Pivots after which going on from the last basis is given up for interior point from nothing, and
+#: those of large models as a share of their rows.
+MOST_PIVOTS, MOST_OF_ROWS = 10_000, 0.5
 
 
 def solve_dispatch(
@@ -73,11 +76,15 @@ class Dispatcher:
 
     The first window, and one with other pools, streams, arcs or rules than the last, is solved by
     interior point with crossover. Any other starts the simplex from the basis of the last window
-    moved forward by the slots that have passed; what has fallen out at the front lends its statuses
-    to what has come in at the back, which keeps the basis a basis, and means the same hour of the
-    day where the window is whole days long. Costs are not perturbed there: a basis that is optimal
-    but for one hour loses more by it than ties cost. Only a basis that a crossover made, which is
-    far from what simplex would have chosen, is better left with perturbation.
+    moved forward by the slots that have passed, in which slots that have come in at the back are
+    solved by themselves first (:mod:`computenet.optimization.dispatch_rolling`). Costs are not
+    perturbed there: a basis that is optimal but for one hour loses more by it than ties cost. Only
+    a basis that a crossover made, which is far from what simplex would have chosen, is better left
+    with perturbation.
+
+    A window may have fewer or more slots than the last. One that ends where the last ended differs
+    from it at the front only and takes a fraction of the pivots: an end that moves on by several
+    slots at a time makes most solves fast (docs/dispatch.md has figures).
 
     Parameters
     ----------
@@ -87,16 +94,12 @@ class Dispatcher:
 
     def __init__(self, *, time_limit_s: float | None = None) -> None:
         self.time_limit_s = time_limit_s
-        self._layout: Layout | None = None
-        self._hot: HotModel | None = None
-        self._basis: Basis | None = None
-        self._settled = False  # whether the basis is one of the simplex, not of a crossover
-        self._passed = 0  # slots since the window of the basis
+        self._last: Solved | None = None
+        self._passed = 0  # slots since then
 
     def forget(self) -> None:
         """Start the next window from nothing."""
-        self._layout = self._hot = self._basis = None
-        self._settled, self._passed = False, 0
+        self._last, self._passed = None, 0
 
     def solve(self, problem: DispatchProblem, passed: int = 1) -> Dispatch:
         """Solve a window.
@@ -112,54 +115,46 @@ class Dispatcher:
             The solver fails, from nothing too.
         """
         began = time.perf_counter()
-        layout = layout_of(problem, self._layout)
+        last = self._last
+        layout = layout_of(problem, None if last is None else last.built.layout)
         built = build_model(problem, layout)
-        answer, why = None, ""
+        hot, answer, why = None, None, ""
         self._passed += passed
-        if self._basis is not None and self._layout is not None and layout.same(self._layout):
-            answer, why = self._go_on(built, self._basis)
+        if last is not None and layout.alike(last.built.layout):
+            hot, answer, why = self._go_on(last, problem, built)
         warm = answer is not None
-        if answer is None:
+        if hot is None or answer is None:
             left = self.time_limit_s
             if left is not None:
                 left = max(left - (time.perf_counter() - began), 0.0)
-            self._hot = HotModel(built.model, method="ipm", time_limit_s=left)
-            answer = self._hot.solve()
-        assert self._hot is not None
-        if answer.status is Status.OPTIMAL:
-            self._layout, self._basis, self._passed = layout, self._hot.basis(), 0
-            self._settled = warm
+            hot = HotModel(built.model, method="ipm", time_limit_s=left)
+            answer = hot.solve()
+        basis = hot.basis() if answer.status is Status.OPTIMAL else None
         said = _why(problem, answer, self.time_limit_s)
         why = "; ".join(text for text in (why, said) if text)
         answer = replace(answer, seconds=time.perf_counter() - began)
-        return read_dispatch(problem, built, answer, warm, why)
+        plan = read_dispatch(problem, built, answer, warm, why)
+        if basis is not None:
+            self._last, self._passed = Solved(problem, plan, built, basis, warm), 0
+        return plan
 
-    def _go_on(self, built: DispatchModel, basis: Basis) -> tuple[Solution | None, str]:
+    def _go_on(
+        self, last: Solved, problem: DispatchProblem, built: DispatchModel
+    ) -> tuple[HotModel | None, Solution | None, str]:
         """Solve from the last basis; nothing where that is no faster than from nothing."""
         hot = HotModel(built.model, method="simplex", time_limit_s=self.time_limit_s)
         try:
-            hot.load(built.model, rolled(built, basis, self._passed), MOST_PIVOTS,
-                     perturb=not self._settled)  # fmt: skip
+            basis = moved_basis(last, problem, built, self._passed, self.time_limit_s)
+            most = max(MOST_PIVOTS, int(MOST_OF_ROWS * built.model.m))
+            hot.load(built.model, basis, most, perturb=not last.settled)
             answer = hot.solve()
         except SolverError as error:
-            return None, f"solved from nothing, since from the last basis {error}"
+            return None, None, f"solved from nothing, since from the last basis {error}"
         limit = np.inf if self.time_limit_s is None else self.time_limit_s
         stopped = answer.status in (Status.NO_SOLUTION, Status.FEASIBLE)
         if stopped and answer.seconds < limit:  # too many pivots
-            return None, ""
-        self._hot = hot
-        return answer, ""
-
-
-def rolled(built: DispatchModel, basis: Basis, passed: int) -> Basis:
-    """Return a basis whose slots have moved forward; the first ones become the last."""
-    columns, rows = basis.columns.copy(), basis.rows.copy()
-    for values, blocks in ((columns, built.columns), (rows, built.rows)):
-        for block in blocks.values():
-            if len(block.shape) == 2 and block.name != "peak":  # by month
-                part = values[block.slice].reshape(block.shape)
-                values[block.slice] = np.roll(part, -passed, axis=0).ravel()
-    return Basis(columns, rows)
+            return None, None, ""
+        return hot, answer, ""
 
 
 def _why(problem: DispatchProblem, answer: Solution, time_limit_s: float | None) -> str:

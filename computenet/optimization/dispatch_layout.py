@@ -80,11 +80,12 @@ class Layout:
     routes: I8
     route_pair: I8
 
-    def same(self, other: Layout) -> bool:
-        """Whether two layouts are equal."""
+    def alike(self, other: Layout) -> bool:
+        """Whether two layouts are equal but for the number of slots."""
         return all(
             np.array_equal(getattr(self, item.name), getattr(other, item.name))
             for item in fields(self)
+            if item.name != "slots"
         )
 
 

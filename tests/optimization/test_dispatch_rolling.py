@@ -19,7 +19,10 @@ from computenet.optimization.dispatch import (
     solve_dispatch,
     window,
 )
-from computenet.optimization.solvers import Status
+from computenet.optimization.dispatch_layout import layout_of
+from computenet.optimization.dispatch_model import build_model
+from computenet.optimization.dispatch_rolling import moved_basis
+from computenet.optimization.solvers import HotModel, Status
 
 DECISIONS = (
     "served_per_s", "unmet_per_s", "training", "shipped_gb", "buffer_gb", "import_mw",
@@ -67,6 +70,74 @@ def test_going_on_from_the_last_basis_finds_the_optimum_of_each_window(seed: int
         assert plan.objective_cny == pytest.approx(solve_dispatch(part).objective_cny, rel=1e-9)
         assert dispatch_cost(part, plan).total == pytest.approx(plan.objective_cny, rel=1e-9)
         carry = carry_after(part, plan)
+
+
+@pytest.mark.parametrize("extend", [3, 7])
+def test_windows_whose_end_stands_still_or_moves_on_by_hours(extend: int) -> None:
+    """One ends where the last did, and has a slot less, or the end moves on by several."""
+    whole = network(3, 48, streams=4, demands=5, seed=1)
+    dispatcher = Dispatcher()
+    carry: Carry | None = None
+    for begin in range(12):
+        end = 24 + (begin // extend + 1) * extend - 1
+        part = window(whole, begin, end, carry)
+        plan = dispatcher.solve(part)
+        assert plan.warm == (begin > 0)
+        assert plan.training.shape[0] == end - begin
+        assert plan.objective_cny == pytest.approx(solve_dispatch(part).objective_cny, rel=1e-9)
+        assert dispatch_cost(part, plan).total == pytest.approx(plan.objective_cny, rel=1e-9)
+        carry = carry_after(part, plan)
+
+
+def test_a_window_that_only_becomes_shorter_goes_on_as_planned() -> None:
+    """Where all comes as forecast, the plan of the rest is the rest of the plan: no cost is new."""
+    whole = network(3, 24, streams=4, demands=5, seed=2)
+    dispatcher = Dispatcher()
+    first = dispatcher.solve(whole)
+    rest = window(whole, 1, 24, carry_after(whole, first))
+    second = dispatcher.solve(rest)
+    together = {
+        name: np.concatenate([getattr(first, name)[:1], getattr(second, name)])
+        for name in DECISIONS
+    }
+    cost = dispatch_cost(whole, replace(first, **together))
+    assert cost.total == pytest.approx(first.objective_cny, rel=1e-8)
+
+
+def test_slots_that_are_new_are_tried_alone_and_what_fails_is_left_out() -> None:
+    """With or without it the window is solved; without any time new slots are like the first."""
+    whole = network(3, 40, streams=4, demands=5, seed=3)
+    first, second = window(whole, 0, 24), None
+    dispatcher = Dispatcher()
+    plan = dispatcher.solve(first)
+    second = window(whole, 2, 30, carry_after(first, plan, 2))
+    built, last = build_model(second, layout_of(second)), dispatcher._last
+    assert last is not None
+    found = [moved_basis(last, second, built, 2, limit) for limit in (None, 0.0)]
+    block = built.columns["work"]
+    new, old = (basis.columns[block.slice].reshape(block.shape) for basis in found)
+    np.testing.assert_array_equal(new[:22], old[:22])  # slots 2 to 23
+    before = last.basis.columns[last.built.columns["work"].slice].reshape(24, -1)
+    np.testing.assert_array_equal(old[:22], before[2:])
+    np.testing.assert_array_equal(old[22:], before[:6])
+    assert not np.array_equal(new[22:], old[22:])
+    best = solve_dispatch(second).objective_cny
+    for basis in found:
+        hot = HotModel(built.model, method="simplex")
+        hot.load(built.model, basis)
+        assert hot.solve().objective == pytest.approx(best, rel=1e-9)
+
+
+def test_a_window_of_other_hours_goes_on_too() -> None:
+    """Nothing of the last window is left, or hours have passed without an answer."""
+    whole = network(3, 72, streams=4, demands=5, seed=4)
+    dispatcher = Dispatcher()
+    carry = carry_after(window(whole, 0, 24), dispatcher.solve(window(whole, 0, 24)))
+    for begin, end, passed in ((30, 54, 30), (37, 50, 7), (60, 62, 23)):
+        part = window(whole, begin, end, carry)
+        plan = dispatcher.solve(part, passed)
+        assert plan.warm
+        assert plan.objective_cny == pytest.approx(solve_dispatch(part).objective_cny, rel=1e-9)
 
 
 def test_another_forecast_of_the_same_slots() -> None:
