@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticKnownError
 
 from computenet.scenario.common import Identifier, Name, NonNegative, Positive, Share, Spec
 from computenet.scenario.energy import EnergySpec
@@ -14,9 +15,19 @@ from computenet.scenario.planning import PlanningSpec
 from computenet.scenario.topology import Discipline, TopologySpec
 from computenet.scenario.workload import WorkloadSpec
 
+
+def _no_number(value: object) -> object:
+    """Refuse numbers, which would be seconds since 1970 where a year was meant."""
+    text = str(value).strip()
+    if isinstance(value, int | float) or text.lstrip("+-").replace(".", "", 1).isdigit():
+        raise PydanticKnownError("datetime_parsing", {"error": "a number"})
+    return value
+
+
 #: Starts that the calendar and the weather's typical year can be used for.
 Start = Annotated[
     AwareDatetime,
+    BeforeValidator(_no_number),
     Field(ge=datetime(1950, 1, 1, tzinfo=UTC), le=datetime(2200, 12, 31, tzinfo=UTC)),
 ]
 ParameterValue = bool | int | float | str

@@ -91,6 +91,8 @@ def test_all_problems_at_once_with_dotted_paths_and_spelling() -> None:
          "after the end"),
         ("days", -1, "greater than 0"),
         ("start", "2025-07-07T00:00:00", "timezone"),
+        ("start", 2025, "a date and time with its timezone"),
+        ("start", "20250707", "a date and time with its timezone"),
         ("workload.job_classes.short.sizes", {0: 1.0}, "at least 1"),
         ("topology.sites.north.pue", 1.2, "names no item"),
         ("nonsense", 1, "not a known field"),
