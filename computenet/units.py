@@ -18,5 +18,8 @@ BITS_PER_BYTE: Final = 8.0
 LITRES_PER_M3: Final = 1000.0
 TFLOPS_PER_EFLOPS: Final = 1e6
 
+#: Cost from which a table of runs tells money in millions.
+MANY_CNY: Final = 1e5
+
 #: Grades of a number, best first.
 GRADES: Final = ("measured", "published", "estimated", "assumed")

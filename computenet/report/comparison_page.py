@@ -18,6 +18,7 @@ from computenet.report.page import NARROW, draw, head, section
 from computenet.report.sections import html_table
 from computenet.report.view import Lang, RunView
 from computenet.scenario import TopologySpec
+from computenet.units import MANY_CNY
 
 __all__ = ["ComparisonView", "render_comparison"]
 
@@ -115,7 +116,7 @@ def _figures(comparison: ComparisonView, label: Labels) -> go.Figure:
     """Return cost, carbon, SLO and waiting of the runs, in four panels."""
     names = [escape(name) for name in comparison.runs]
     runs = [run.summary for run in comparison.runs.values()]
-    large = max(run["cost"]["total_cny"] for run in runs) >= 1e5
+    large = max(run["cost"]["total_cny"] for run in runs) >= MANY_CNY
     unit = 1e6 if large else 1.0
     titles = [label("compare_cost" if large else "compare_cost_cny"),
               *(label(f"compare_{key}") for key in ("carbon", "slo", "wait"))]  # fmt: skip

@@ -386,6 +386,8 @@ LABELS: dict[str, tuple[str, str]] = {
                        "链路合计 {gbps} Gbps"),
     "compare_changes": ("What differs from the base", "与基准布局的差异"),
     "compare_row_cost, million CNY": ("cost, million CNY", "成本,百万元"),
+    "compare_row_cost, CNY": ("cost, CNY", "成本,元"),
+    "compare_row_bills of users, CNY": ("bills of users, CNY", "用户账单,元"),
     "compare_row_energy": ("energy", "用电"),
     "compare_row_network": ("network", "网络"),
     "compare_row_bills of users, million CNY": ("bills of users, million CNY", "用户账单,百万元"),

@@ -15,6 +15,7 @@ from computenet.scenario import TopologySpec
 from computenet.scenario.layouts import Change, topology_changes
 from computenet.scenario.yaml_text import read_yaml
 from computenet.study.bounds import RunBound, gaps_of
+from computenet.units import MANY_CNY
 
 if TYPE_CHECKING:
     from computenet.report.view import Lang
@@ -106,9 +107,10 @@ class Comparison:
 
     def rows(self) -> list[Row]:
         """Return the figures that tell runs apart, formatted."""
+        runs = [results.summary for results in self.runs.values()]
         rows = [
-            Row(name, [show(results.summary) for results in self.runs.values()])
-            for name, show in _FIGURES
+            Row(name, [show(summary) for summary in runs])
+            for name, show in (*_money_figures(runs), *_FIGURES)
         ]
         gaps = self.gaps.values()
         if any(row["gap_to_bound"] is not None for row in gaps):
@@ -195,11 +197,22 @@ def _millions(value: float) -> str:
     return _sized(value / 1e6) if abs(value) < 1e6 else f"{value / 1e6:,.2f}"
 
 
-_FIGURES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
-    ("cost, million CNY", lambda s: _millions(s["cost"]["total_cny"])),
-    ("  energy", lambda s: _millions(s["cost"]["energy_cny"])),
-    ("  network", lambda s: _millions(s["cost"]["network_cny"])),
-    ("bills of users, million CNY", lambda s: _bills(s)),
+_Figures = tuple[tuple[str, Callable[[dict[str, Any]], str]], ...]
+
+
+def _money_figures(runs: list[dict[str, Any]]) -> _Figures:
+    """Return the figures of money, in CNY where no run costs a tenth of a million."""
+    small = max((run["cost"]["total_cny"] for run in runs), default=0.0) < MANY_CNY
+    unit, shown = ("CNY", _sized) if small else ("million CNY", _millions)
+    return (
+        (f"cost, {unit}", lambda s: shown(s["cost"]["total_cny"])),
+        ("  energy", lambda s: shown(s["cost"]["energy_cny"])),
+        ("  network", lambda s: shown(s["cost"]["network_cny"])),
+        (f"bills of users, {unit}", lambda s: shown(_bills(s)) if _bills(s) else "-"),
+    )
+
+
+_FIGURES: _Figures = (
     ("carbon, t CO2", lambda s: _sized(s["carbon"]["kg"] / 1000)),
     ("facility, MWh", lambda s: _sized(s["energy"]["facility_mwh"])),
     ("PUE", lambda s: "-" if s["energy"]["pue"] is None else f"{s['energy']['pue']:.3f}"),
@@ -239,10 +252,9 @@ def _signed(value: float | None) -> str:
     return "-" if value is None else f"{value:+.2%}"
 
 
-def _bills(summary: dict[str, Any]) -> str:
+def _bills(summary: dict[str, Any]) -> float:
     """Return the sum of users' bills; runs on disk may be older than bills."""
-    bill = summary.get("revenue", {}).get("bill_cny", 0.0)
-    return _millions(bill) if bill else "-"
+    return float(summary.get("revenue", {}).get("bill_cny", 0.0))
 
 
 def _of_regions(summary: dict[str, Any], figure: str) -> float | None:
