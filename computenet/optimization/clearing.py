@@ -132,7 +132,7 @@ def clear(
     )
     problem.check()
     # A power of two, so that amounts keep every digit.
-    unit = 2.0 ** max(np.ceil(np.log2(max(demand.max(initial=0.0), 1.0) / LARGEST)), 0.0)
+    unit = float(2.0 ** max(np.ceil(np.log2(max(demand.max(initial=0.0), 1.0) / LARGEST)), 0.0))
     if unit > 1.0:
         problem = problem.in_units(unit)
         bids = replace(bids, amount=bids.amount / unit)
