@@ -89,20 +89,27 @@ class Child:
         return f"exit status {code}"
 
     def end(self, patience_s: float = 0.0) -> None:
-        """End the child: let it finish for so long, then kill it."""
+        """End the child: let it finish for so long, ask it to end for as long, then kill it."""
         process = self._process
         with contextlib.suppress(OSError):
             if process.stdin is not None:
                 process.stdin.close()
-        if patience_s > 0.0:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=patience_s)
+        if patience_s > 0.0 and not self._ends_within(patience_s):
+            process.terminate()
+            self._ends_within(patience_s)
         if process.poll() is None:
             process.kill()
         process.wait()
         with contextlib.suppress(OSError):
             if process.stdout is not None:
                 process.stdout.close()
+
+    def _ends_within(self, seconds: float) -> bool:
+        try:
+            self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
 
 def own_streams(errors_to: int) -> tuple[BinaryIO, BinaryIO]:
