@@ -127,7 +127,7 @@ class Dispatcher:
             left = self.time_limit_s
             if left is not None:
                 left = max(left - (time.perf_counter() - began), 0.0)
-            hot = HotModel(built.model, method="ipm", time_limit_s=left)
+            hot = HotModel(built.model, method="ipm", scaled=True, time_limit_s=left)
             answer = hot.solve()
         basis = hot.basis() if answer.status is Status.OPTIMAL else None
         said = _why(problem, answer, self.time_limit_s)

@@ -26,11 +26,22 @@ TRIES: tuple[dict[str, object], ...] = (
 )
 
 
+#: Largest bound of a model whose bounds are scaled.
+LARGEST = 1000.0
+
+
 class Basis(NamedTuple):
     """Where a simplex solve ended: HiGHS' status of each column and row."""
 
     columns: I1
     rows: I1
+
+
+def _exponent(model: SparseModel) -> int:
+    """Return the power of two, at most 0, that brings the largest bound down to `LARGEST`."""
+    sides = (model.lower, model.upper, model.row_lower, model.row_upper)
+    largest = max(np.abs(side[np.isfinite(side)]).max(initial=1.0) for side in sides)
+    return -max(int(np.log2(largest / LARGEST)), 0)
 
 
 def _quiet(highspy: Any) -> Any:
@@ -60,6 +71,10 @@ class HotModel:
         Whether an interior point is turned into a basis.
     presolve
         Whether the first solve simplifies the model; without it small models are solved sooner.
+    scaled
+        Whether bounds are told in a unit in which the largest is about `LARGEST`. HiGHS holds rows
+        to an absolute tolerance, and a crossover that ends a rounding of large amounts beside it is
+        put right by thousands of pivots.
     nodes
         Most nodes of branch and bound; ``None`` = no limit.
     """
@@ -71,6 +86,7 @@ class HotModel:
         method: str = "choose",
         crossover: bool = True,
         presolve: bool = True,
+        scaled: bool = False,
         time_limit_s: float | None = None,
         gap: float = 0.0,
         seed: int = 0,
@@ -91,6 +107,8 @@ class HotModel:
         self._option("mip_rel_gap", gap)
         if nodes is not None:
             self._option("mip_max_nodes", nodes)
+        if scaled:
+            self._option("user_bound_scale", _exponent(model))
         self._presolve = "choose" if presolve else "off"
         self._option("presolve", self._presolve)
         self._limited = time_limit_s is not None

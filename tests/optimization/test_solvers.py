@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from benchmarks.optimizer.dispatch_case import network
 from computenet.optimization.conflicts import conflicts, explain
+from computenet.optimization.dispatch_layout import layout_of
+from computenet.optimization.dispatch_model import build_model
 from computenet.optimization.solvers import SOLVERS, HotModel, SolverError, Status, solve
 from computenet.optimization.sparse import ModelBuilder, SparseModel
 
@@ -199,3 +203,19 @@ def test_effort_limits_whole_number_models_and_nothing_else() -> None:
         assert small.bound <= best.objective + 1e-6 <= small.objective + 2e-6
     with pytest.raises(SolverError, match="no limit of effort"):
         solve(diet(), "glop", effort=1.0)
+
+
+def test_scaled_bounds_change_nothing_but_the_unit() -> None:
+    """Amounts of hundreds of millions, by interior point and crossover."""
+    case = network(3, 12, streams=4, demands=5, seed=0)
+    model = build_model(case, layout_of(case)).model
+    sides = ("lower", "upper", "row_lower", "row_upper")
+    large = replace(model, **{side: 1e4 * getattr(model, side) for side in sides})
+    plain, scaled = (
+        HotModel(large, method="ipm", scaled=scaled).solve() for scaled in (False, True)
+    )
+    small = HotModel(model, method="ipm", scaled=True).solve()
+    assert scaled.status is Status.OPTIMAL
+    assert scaled.objective == pytest.approx(plain.objective, rel=1e-9)
+    assert scaled.objective == pytest.approx(1e4 * small.objective, rel=1e-9)
+    assert scaled.violation < 1e-9
