@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.measure import Figure
 from benchmarks.optimizer.instances import UNMET, matching_instance
 from computenet.kernels._jit import njit
-from computenet.kernels.requests import RoutingPlan, _route
+from computenet.kernels.requests import RoutingPlan, route_request
 from computenet.optimization.matching import Matching, MatchingProblem, solve_matching
 
 __all__ = ["run"]
@@ -33,7 +33,7 @@ def _carry_out(demand: I4, plan: RoutingPlan, sent: I8) -> None:
     """Send requests, in order, to pools; the pool past the last stands for unmet demand."""
     for i in range(demand.shape[0]):
         d = demand[i]
-        pool, _ = _route(d, 0.0, plan)
+        pool, _ = route_request(d, 0.0, plan)
         sent[d, pool] += 1
 
 
