@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -68,4 +67,4 @@ def finish_stdout() -> None:
 
 def _let_go() -> None:
     """Lose what is kept back: the program would try to write it once more as it ends."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 — open until the program ends
+    sys.stdout = io.StringIO()

@@ -142,17 +142,21 @@ class Dispatcher:
         self, last: Solved, problem: DispatchProblem, built: DispatchModel
     ) -> tuple[HotModel | None, Solution | None, str]:
         """Solve from the last basis; nothing where that is no faster than from nothing."""
-        hot = HotModel(built.model, method="simplex", time_limit_s=self.time_limit_s)
+        limit = np.inf if self.time_limit_s is None else self.time_limit_s
+        began = time.perf_counter()
         try:
             basis = moved_basis(last, problem, built, self._passed, self.time_limit_s)
+            left = max(limit - (time.perf_counter() - began), 0.0)
+            hot = HotModel(
+                built.model, method="simplex", time_limit_s=left if np.isfinite(left) else None
+            )
             most = max(MOST_PIVOTS, int(MOST_OF_ROWS * built.model.m))
             hot.load(built.model, basis, most, perturb=not last.settled)
             answer = hot.solve()
         except SolverError as error:
             return None, None, f"solved from nothing, since from the last basis {error}"
-        limit = np.inf if self.time_limit_s is None else self.time_limit_s
         stopped = answer.status in (Status.NO_SOLUTION, Status.FEASIBLE)
-        if stopped and answer.seconds < limit:  # too many pivots
+        if stopped and answer.seconds < left:  # too many pivots
             return None, None, ""
         return hot, answer, ""
 

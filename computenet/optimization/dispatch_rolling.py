@@ -60,6 +60,8 @@ def moved_basis(
         The window, and its model.
     passed
         Slots from the beginning of the last window to that of this one.
+    time_limit_s
+        Wall time for new slots; where it is reached they are like the first ones.
     """
     slots, before = problem.slots, last.problem.slots
     # Without anything better new slots are like the first ones, so that a basis stays one.

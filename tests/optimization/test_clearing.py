@@ -143,7 +143,7 @@ def test_nothing_and_a_thousand_times_too_much(capacity: list[float], amount: fl
     assert np.isinf(cleared.pool_range_cny[:, 1]).sum() == (np.asarray(capacity) == 0.0).sum()
 
 
-def under_power(scale: float, **bid: object) -> tuple[MatchingProblem, Bids]:
+def under_power(scale: float, whole: int) -> tuple[MatchingProblem, Bids]:
     """Two pools of a site with little power; amounts times `scale`."""
     problem, bids = market(
         [6.0 * scale, 9.0 * scale],
@@ -154,7 +154,8 @@ def under_power(scale: float, **bid: object) -> tuple[MatchingProblem, Bids]:
             (1, 5.7 * scale, 8.0),
             (1, 1.9 * scale, 4.0),
         ],
-        **bid,  # type: ignore[arg-type]
+        priority=[0, 1, 0, 2],
+        whole=[whole] * 4,
     )
     power = SitePower(np.zeros(2, dtype=np.int32), np.full(4, 7e-4), np.asarray([7.3e-3 * scale]))
     return replace(problem, power=power, site_names=("west",)), bids
@@ -163,8 +164,7 @@ def under_power(scale: float, **bid: object) -> tuple[MatchingProblem, Bids]:
 @pytest.mark.parametrize("scale", [1e5, 1e7, 1e9, 1e11])
 @pytest.mark.parametrize("whole", [ANY, ALL])
 def test_large_amounts_are_cleared_as_small_ones(scale: float, whole: int) -> None:
-    rules = {"priority": [0, 1, 0, 2], "whole": [whole] * 4}
-    small, large = (clear(*under_power(by, **rules)) for by in (1.0, scale))
+    small, large = (clear(*under_power(by, whole)) for by in (1.0, scale))
     assert small.solved
     assert large.solved
     np.testing.assert_allclose(large.unmet / scale, small.unmet, atol=1e-6)
