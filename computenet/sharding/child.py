@@ -120,11 +120,14 @@ def own_streams(errors_to: int) -> tuple[BinaryIO, BinaryIO]:
 
 
 def answer_orders(orders: BinaryIO, answers: BinaryIO, act: Callable[..., Any]) -> None:
-    """Carry out orders in the child until there are no more."""
+    """Carry out orders in the child until there are no more.
+
+    An order that breaks off is none: who gave it was killed while writing.
+    """
     while True:
         try:
             order = pickle.load(orders)
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):
             return
         try:
             answer = True, act(*order)

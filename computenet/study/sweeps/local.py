@@ -229,11 +229,15 @@ def _serve(pipe: Connection, work: Work) -> None:
         except (EOFError, OSError):
             return
         try:
-            record = run_task(work, task)
+            record: Record | None = run_task(work, task)
         except MemoryError:
-            pipe.send(("ended", OUT_OF_MEMORY))
+            record = None
+        try:
+            pipe.send(("ended", OUT_OF_MEMORY) if record is None else ("record", record))
+        except OSError:  # Whoever wanted it was killed.
             return
-        pipe.send(("record", record))
+        if record is None:
+            return
 
 
 def _end_with_parent() -> None:
