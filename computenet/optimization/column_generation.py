@@ -183,16 +183,8 @@ class ColumnGeneration:
             cost[model.excess.slice], upper[model.excess.slice] = price.ravel(), width.ravel()
         if p.traffic is not None:
             cost[model.path.slice] = p.traffic.path_cny
-        rows = np.flatnonzero((low != hot.model.row_lower) | (high != hot.model.row_upper))
-        dearer = np.flatnonzero(cost != hot.model.cost)
-        limited = np.flatnonzero(upper != hot.model.upper)
-        if rows.size:
-            hot.set_row_bounds(rows, low[rows], high[rows])
-        if limited.size:
-            hot.set_column_bounds(limited, hot.model.lower[limited], upper[limited])
-        if dearer.size:
-            hot.set_costs(dearer, cost[dearer])
-        hot.use_primal(bool(dearer.size) and not rows.size and not limited.size)
+        costs, bounds = hot.follow(cost, upper, low, high)
+        hot.use_primal(costs and not bounds)
 
     def _rounds(self, until_s: float) -> int:
         """Solve restricted models until the gap is closed or nothing is left to add."""

@@ -75,6 +75,8 @@ class HotModel:
         Whether bounds are told in a unit in which the largest is about `LARGEST`. HiGHS holds rows
         to an absolute tolerance, and a crossover that ends a rounding of large amounts beside it is
         put right by thousands of pivots.
+    scaling
+        HiGHS' ``simplex_scale_strategy``; ``None`` = its own choice.
     nodes
         Most nodes of branch and bound; ``None`` = no limit.
     """
@@ -87,6 +89,7 @@ class HotModel:
         crossover: bool = True,
         presolve: bool = True,
         scaled: bool = False,
+        scaling: int | None = None,
         time_limit_s: float | None = None,
         gap: float = 0.0,
         seed: int = 0,
@@ -109,6 +112,8 @@ class HotModel:
             self._option("mip_max_nodes", nodes)
         if scaled:
             self._option("user_bound_scale", _exponent(model))
+        if scaling is not None:
+            self._option("simplex_scale_strategy", scaling)
         self._presolve = "choose" if presolve else "off"
         self._option("presolve", self._presolve)
         self._limited = time_limit_s is not None
@@ -201,6 +206,20 @@ class HotModel:
         if time_limit_s is None:
             self._option("time_limit", float("inf"))
 
+    def follow(self, cost: F8, upper: F8, row_lower: F8, row_upper: F8) -> tuple[bool, bool]:
+        """Hand over costs and bounds that differ; return whether costs do, and whether bounds."""
+        model = self.model
+        dearer = np.flatnonzero(cost != model.cost)
+        limited = np.flatnonzero(upper != model.upper)
+        rows = np.flatnonzero((row_lower != model.row_lower) | (row_upper != model.row_upper))
+        if dearer.size:
+            self.set_costs(dearer, cost[dearer])
+        if limited.size:
+            self.set_column_bounds(limited, model.lower[limited], upper[limited])
+        if rows.size:
+            self.set_row_bounds(rows, row_lower[rows], row_upper[rows])
+        return bool(dearer.size), bool(limited.size or rows.size)
+
     def set_row_bounds(self, rows: I8, lower: F8, upper: F8) -> None:
         """Change the bounds of rows."""
         low, high = self.model.row_lower.copy(), self.model.row_upper.copy()
@@ -256,6 +275,21 @@ class HotModel:
             upper=np.concatenate([self.model.upper, upper]),
             integer=np.concatenate([self.model.integer, np.zeros(count, dtype=np.bool_)]),
             matrix=csc_array(hstack([self.model.matrix, more])),
+        )
+
+    def delete_columns(self, columns: I8) -> None:
+        """Delete columns; the basis stays where all are at a bound."""
+        numbers = np.asarray(columns, dtype=np.int32)
+        self._require(self._highs.deleteCols(len(numbers), numbers), "deletes no such columns")
+        model = self.model
+        stay = np.ones(model.n, dtype=np.bool_)
+        stay[columns] = False
+        self._replace(
+            cost=model.cost[stay],
+            lower=model.lower[stay],
+            upper=model.upper[stay],
+            integer=model.integer[stay],
+            matrix=model.matrix[:, np.flatnonzero(stay)],
         )
 
     def add_rows(self, lower: F8, upper: F8, first: I8, columns: I8, values: F8) -> None:

@@ -15,7 +15,7 @@ from computenet.optimization.matching_model import (
     segment_limits,
     unmet_bounds,
 )
-from computenet.optimization.solvers import HotModel
+from computenet.optimization.sifting import SiftedModel
 
 __all__ = ["Matcher"]
 
@@ -34,9 +34,9 @@ class Matcher:
     another structure is built anew. To close an arc for an epoch set
     its `arc_upper` to 0 rather than leave it out.
 
-    Up to `whole` arcs the whole model is kept in HiGHS, which goes on with the primal simplex
-    where costs changed and with the dual where only limits and demand did; above that column
-    generation keeps its columns.
+    Up to `whole` arcs the model is solved whole at first, then on the arcs that matter, and exactly
+    (:mod:`computenet.optimization.sifting`): by the primal simplex where costs changed, by the
+    dual where only limits and demand did. Above that column generation keeps its columns.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Matcher:
     gap
         Relative gap at which column generation stops.
     whole
-        Arcs up to which the whole model is kept.
+        Arcs up to which answers are exact.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Matcher:
         self._columns: ColumnGeneration | None = None
         self._problem: MatchingProblem | None = None
         self._whole: MatchingModel | None = None
-        self._hot: HotModel | None = None
+        self._hot: SiftedModel | None = None
         self.rebuilt = 0
 
     def solve(self, problem: MatchingProblem) -> Matching:
@@ -86,7 +86,9 @@ class Matcher:
             self._change(problem)
         else:
             self._whole = matching_model(problem)
-            self._hot = HotModel(self._whole.model, presolve=False, time_limit_s=self._time_limit_s)
+            group = np.full(self._whole.model.n, -1, dtype=np.int64)
+            group[self._whole.flow.slice] = problem.arc_demand
+            self._hot = SiftedModel(self._whole.model, group, time_limit_s=self._time_limit_s)
         assert self._whole is not None
         assert self._hot is not None
         answer = self._hot.solve()
@@ -120,16 +122,7 @@ class Matcher:
         if problem.traffic is not None:
             cost[whole.path.slice] = problem.traffic.path_cny
             high[whole.link.slice] = problem.traffic.link_gb_s
-        columns = np.flatnonzero(cost != model.cost)
-        hot.use_primal(bool(columns.size))
-        if columns.size:
-            hot.set_costs(columns, cost[columns])
-        columns = np.flatnonzero(upper != model.upper)
-        if columns.size:
-            hot.set_column_bounds(columns, model.lower[columns], upper[columns])
-        rows = np.flatnonzero((low != model.row_lower) | (high != model.row_upper))
-        if rows.size:
-            hot.set_row_bounds(rows, low[rows], high[rows])
+        hot.change(cost, upper, low, high)
 
 
 def same_structure(one: object, other: object) -> bool:
