@@ -337,8 +337,8 @@ def _jobs(scenario: Scenario, oneway_ms: F8, price: F8) -> JobDemandArrays:
 
 
 def _data_per_work(item: JobClassSpec) -> float:
-    """Return GB per reference accelerator-second of a mean job; caps of times are ignored."""
+    """Return GB per reference accelerator-second of a mean job."""
     weight = sum(item.sizes.values())
     gang = sum(size * share for size, share in item.sizes.items()) / weight
     data_gb = item.data_median_gb * math.exp(item.data_sigma**2 / 2.0)
-    return data_gb / (gang * item.mean_run_time_s)
+    return data_gb / (gang * item.mean_held_s)

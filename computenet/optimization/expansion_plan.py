@@ -17,6 +17,8 @@ __all__ = ["COSTS", "FIGURES", "ExpansionPlan", "decode"]
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
+#: Relative difference of sums of the same costs that is rounding.
+ROUNDING = 1e-12
 #: Parts of the cost, in this order.
 COSTS = (
     "opening", "halls", "chips", "pv", "wind", "battery", "waves", "network", "unmet demand",
@@ -147,11 +149,13 @@ def decode(
     costs = np.concatenate(
         [paid, transfers[:, None], lost[:, None], electricity.sum(axis=0)], axis=1
     )
+    objective = float(problem.stages.worth @ costs.sum(axis=1))
+    if objective < bound <= objective + ROUNDING * abs(objective):
+        bound = objective  # The two were added up in other orders.
     return ExpansionPlan(
         np.rint(of("begun")), of("halls"), of("old"), bought,
         _scatter((n, kinds, stages), pairs, of("used")), tasks, served, unmet, plants, waves, links,
-        figures, costs, spent, float(problem.stages.worth @ costs.sum(axis=1)), bound, method,
-        seconds, rounds, status,
+        figures, costs, spent, objective, bound, method, seconds, rounds, status,
     )  # fmt: skip
 
 

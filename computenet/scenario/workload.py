@@ -211,11 +211,44 @@ class JobClassSpec(Sourced):
 
     @property
     def mean_run_time_s(self) -> float:
-        """Mean run time at reference speed, s; where the log-normal law is cut is ignored."""
+        """Mean run time at reference speed of jobs that end well, s; the law is cut as it is drawn.
+
+        For a log-normal law cut at ``m``, ``E[min(T, m)] = e^(mu + s^2/2) F(z - s) + m (1 - F(z))``
+        with ``z = (ln m - mu) / s`` and ``F`` the normal distribution. A law of quantiles is
+        straight in logarithms between them: a step from ``a`` to ``b`` has the mean
+        ``(b - a) / ln(b/a)``.
+        """
+        most = self.run_time_most_s
         if self.run_time_quantiles_s is not None:
-            return math.fsum(self.run_time_quantiles_s) / len(self.run_time_quantiles_s)
-        mean = self.run_time_median_s * math.exp(self.run_time_sigma**2 / 2.0)
-        return min(mean, self.run_time_most_s)
+            steps = list(pairwise(self.run_time_quantiles_s))
+            return math.fsum(_mean_between(low, high, most) for low, high in steps) / len(steps)
+        sigma = self.run_time_sigma
+        if sigma == 0.0:
+            return min(self.run_time_median_s, most)
+        z = math.log(most / self.run_time_median_s) / sigma
+        mean = self.run_time_median_s * math.exp(sigma**2 / 2.0)
+        return mean * _normal(z - sigma) + most * _normal(-z)
+
+    @property
+    def mean_held_s(self) -> float:
+        """Mean time at reference speed that a job runs, s: those that fail stop earlier."""
+        return self.mean_run_time_s * (1.0 - self.failed_share * (1.0 - self.failed_after))
+
+
+def _normal(z: float) -> float:
+    """Return the normal distribution function."""
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+def _mean_between(low: float, high: float, most: float) -> float:
+    """Return the mean of a step that is straight in logarithms and cut at `most`."""
+    if most <= low:
+        return most
+    top = min(high, most)
+    whole, part = math.log(high / low), math.log(top / low)
+    if part == 0.0:
+        return low
+    return ((top - low) + (whole - part) * most) / whole
 
 
 class VoucherSpec(Sourced):

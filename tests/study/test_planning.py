@@ -284,7 +284,7 @@ def test_demand_in_chips_by_hand(scenario: Scenario) -> None:
     problem = found.problem
     job = scenario.workload.job_classes[0]
     gang = sum(n * w for n, w in job.sizes.items()) / sum(job.sizes.values())
-    mean = job.rate_per_day * gang * job.mean_run_time_s / 86_400
+    mean = job.rate_per_day * gang * job.mean_held_s / 86_400
     c = problem.demand.classes.index("short")
     assert problem.demand.work[:, c, 1].sum() == pytest.approx(mean * 1.9**3)
     # A chip idles at 100 W and a part of 800 W, and draws 400 W more at work.

@@ -202,7 +202,7 @@ def _demand_of(scenario: Scenario) -> str:
         for c, job in enumerate(workload.job_classes):
             weight = sum(job.sizes.values())
             gang = sum(size * part for size, part in job.sizes.items()) / weight
-            hours = job.mean_run_time_s / SECONDS_PER_HOUR
+            hours = job.mean_held_s / SECONDS_PER_HOUR
             a_day = job.rate_per_day * workload.scale * region.training_share
             accelerators = a_day * gang * hours / HOURS_PER_DAY
             gb_s = float(compiled.jobs.data_gb_per_accelerator_s[c])

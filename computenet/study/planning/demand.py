@@ -177,9 +177,7 @@ def _jobs(scenario: Scenario, year: Year) -> tuple[F8, F8, F8, F8]:
     for item in workload.job_classes:
         weight = sum(item.sizes.values())
         gang = sum(size * share for size, share in item.sizes.items()) / weight
-        busy.append(
-            item.rate_per_day * workload.scale * gang * item.mean_run_time_s / SECONDS_PER_DAY
-        )
+        busy.append(item.rate_per_day * workload.scale * gang * item.mean_held_s / SECONDS_PER_DAY)
     share = np.asarray([region.training_share for region in scenario.topology.regions])
     need = np.divide(1.0, jobs.speed, out=np.full(jobs.speed.shape, np.inf), where=jobs.speed > 0.0)
     draw_kw = jobs.activity[:, None] * pools.active_w[None, :] / 1e3
