@@ -143,8 +143,8 @@ class JobHolds:
         ahead = best_place[slot : min(slot + slack, hours - 1) + 1]
         wait = np.arange(len(ahead)) * WAITING * self._late_cny
         best = int(np.argmin(ahead + wait))
-        least = LEAST_SAVING * energy[slot, int(np.argmin(mean[slot]))]
-        return bool(ahead[best] + wait[best] < ahead[0] - least)
+        least = LEAST_SAVING * abs(float(energy[slot, int(np.argmin(mean[slot]))]))
+        return best > 0 and bool(ahead[best] + wait[best] < ahead[0] - least)
 
     def _by_demand(self, view: SystemView, hold: F8, release: F8) -> tuple[F8, F8]:
         """Give every region its part of a class, by what it has held."""
