@@ -21,6 +21,10 @@ from computenet.simulation import run_scenario
 EAST = 0
 
 
+def notes(results: cn.Results) -> list[str]:
+    return list(results.events[results.events["kind"] == "note"]["detail"])
+
+
 def priced(east: float | list[float], west: float | list[float], days: float = 1) -> dict[str, Any]:
     """Two hubs with these prices by hour."""
     raw: dict[str, Any] = cn.load("two-hubs", days=days).model_dump(mode="json")
@@ -34,6 +38,25 @@ def priced(east: float | list[float], west: float | list[float], days: float = 1
 def dispatched(raw: dict[str, Any], **parameters: object) -> cn.Results:
     raw["policy"] = {"name": "dispatch", "parameters": parameters}
     return cn.simulate(cn.load(raw))
+
+
+# ---- what may be asked for ---------------------------------------------------------------------
+
+
+def test_power_that_is_paid_for_is_used_now() -> None:
+    """At the same price below zero all day no hour is worth waiting for, and windows are solved."""
+    raw = priced(-100.0, -100.0, days=0.5)
+    for item in raw["workload"]["job_classes"]:
+        item["deadline_h"] = 30.0
+    results = dispatched(raw)
+    assert not [note for note in notes(results) if "no dispatch" in note]
+    assert (results.jobs["state"] != "held").all()
+    assert results.summary["jobs"]["wait_s"]["p50"] < 60.0
+
+
+def test_windows_reach_beyond_the_end_of_a_run_whose_last_day_is_in_two_months() -> None:
+    night = cn.load("two-hubs", days=1, overrides={"start": "2025-01-31T12:00:00+08:00"})
+    assert not [note for note in notes(cn.simulate(night, policy="dispatch")) if "dispatch" in note]
 
 
 # ---- carbon ------------------------------------------------------------------------------------
