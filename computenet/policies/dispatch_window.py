@@ -22,7 +22,7 @@ from computenet.optimization.dispatch import (
     TrainingWork,
 )
 from computenet.policies.dispatch_limits import DispatchLimits
-from computenet.policies.forecast import Expected
+from computenet.policies.forecast import EpochClock, Expected
 from computenet.policies.misses import idle_misses, prefill_s
 from computenet.policies.outlook import (
     OutlookName,
@@ -124,6 +124,7 @@ class WindowBuilder:
         self._known: tuple[bytes, _Requests] | None = None
         self.waiting = np.flatnonzero(np.isfinite(compiled.jobs.deadline_s))
         self._begun = False
+        self._epochs = EpochClock()
         self.coming = np.zeros(len(compiled.jobs.classes))
         battery = compiled.energy.battery
         planned = battery.rule == RULES["plan"]
@@ -149,12 +150,13 @@ class WindowBuilder:
         self._stored_s = view.now_s
         held = self.by_class(view.job_held_accelerator_s)
         fresh_work = self.by_class(view.job_submitted_per_s)
+        epoch_ended = self._epochs.ended(view)
         if not self._begun:
             self._begun = True
             self.coming = view.job_load_accelerators.reshape(len(self._compiled.regions), -1).sum(
                 axis=0
             )
-        else:
+        elif epoch_ended:
             keep = np.exp(-view.epoch_s / MEMORY_S)
             self.coming = keep * self.coming + (1.0 - keep) * fresh_work
         for c in self.waiting.tolist():

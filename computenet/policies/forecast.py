@@ -19,6 +19,7 @@ from computenet.policies.protocol import SystemView
 from computenet.validation import one_of
 
 __all__ = [
+    "EpochClock",
     "Expected",
     "ForecastName",
     "Forecaster",
@@ -56,6 +57,23 @@ class Forecaster(Protocol):
         ...
 
 
+class EpochClock:
+    """Tells plans at the end of an epoch from those that an outage or a cut calls for within one.
+
+    The latter are shown the rates of the last epoch once more.
+    """
+
+    def __init__(self) -> None:
+        self._end_s = 0.0
+
+    def ended(self, view: SystemView) -> bool:
+        """Whether an epoch has ended since the last time that one had."""
+        if view.now_s < self._end_s + view.epoch_s - 1e-6:
+            return False
+        self._end_s = view.now_s
+        return True
+
+
 class Persistence:
     """What was measured over the last epoch goes on."""
 
@@ -86,10 +104,11 @@ class Seasonal:
     def __init__(self) -> None:
         self._times_s: list[float] = []
         self._rates: list[F8] = []
+        self._epochs = EpochClock()
 
     def observe(self, view: SystemView) -> None:
         """Remember the rates of the epoch that ended now, for two days."""
-        if view.now_s <= 0.0 or (self._times_s and self._times_s[-1] >= view.now_s):
+        if not self._epochs.ended(view):
             return
         self._times_s.append(view.now_s - 0.5 * view.epoch_s)
         self._rates.append(view.request_rate_per_s)

@@ -108,14 +108,16 @@ class GangPolicy:
         """Forget everything."""
         self._matching.reset(compiled, seed)
         self._seen: deque[float] = deque(maxlen=REMEMBERED)
+        self._planned_s = 0.0
 
     def plan(self, view: SystemView) -> Plan:
         """Match everything else, and place the gangs that wait."""
         plan = replace(self._matching.plan(view), gang_least=self.least_accelerators)
+        since_s, self._planned_s = view.now_s - self._planned_s, view.now_s
         gangs = view.gangs
         if gangs is None:
             return plan
-        fresh = (gangs.waited_s <= view.epoch_s) & (gangs.pool < 0)
+        fresh = (gangs.waited_s <= since_s) & (gangs.pool < 0)
         self._seen.extend(gangs.accelerators[fresh].tolist())
         try:
             found = place_gangs(self.problem(view, gangs))

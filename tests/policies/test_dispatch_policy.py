@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -220,6 +221,22 @@ def test_jobs_wait_for_a_cheap_night_elsewhere_only_where_their_data_can_follow(
     away = night_starts([])
     assert there > 0.7
     assert away < 0.45
+
+
+# ---- what comes --------------------------------------------------------------------------------
+
+
+def test_work_that_came_in_an_epoch_counts_once_whatever_breaks_in_the_next() -> None:
+    view = example_views()["usual"]
+    coming = []
+    for times_s in ([0.0, 900.0, 1800.0], [0.0, 300.0, 900.0, 1000.0, 1200.0, 1800.0]):
+        limits = DispatchLimits(view.compiled, 0.0, None, 0.0)
+        builder = WindowBuilder(view.compiled, 1e-4, 0.02, limits, np.inf, "persistence")
+        for now_s in times_s:
+            fresh = view.job_submitted_per_s * (1.0 + (now_s >= 900.0))
+            builder.observe(replace(view, now_s=now_s, job_submitted_per_s=fresh))
+        coming.append(builder.coming)
+    np.testing.assert_array_equal(*coming)
 
 
 # ---- start hours -------------------------------------------------------------------------------

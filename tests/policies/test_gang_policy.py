@@ -105,6 +105,20 @@ def test_a_gang_goes_where_it_leaves_room_for_others() -> None:
     assert plan.gang_pool.tolist()[:2] == [0, 2]
 
 
+def test_sizes_are_seen_once_however_many_plans_are_made() -> None:
+    """An outage 60 s after an epoch calls for a plan in which the same gangs wait."""
+    view = example_views()["gangs wait"]
+    assert view.gangs is not None
+    policy = GangPolicy(least_accelerators=8, patience_h=1000.0)
+    policy.reset(view.compiled, np.random.SeedSequence(1))
+    none_free = replace(view, pool_free=np.zeros(3))
+    for now_s in (900.0, 960.0, 1800.0):
+        waited_s = now_s - np.asarray([100.0, 850.0, 0.0])
+        gangs = replace(view.gangs, waited_s=waited_s, pool=np.full(3, -1))
+        policy.plan(replace(none_free, now_s=now_s, gangs=gangs))
+    assert sorted(policy._seen) == [16.0, 32.0, 96.0]
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
