@@ -105,6 +105,24 @@ def test_a_gang_goes_where_it_leaves_room_for_others() -> None:
     assert plan.gang_pool.tolist()[:2] == [0, 2]
 
 
+def test_gangs_of_shares_of_accelerators_find_a_place() -> None:
+    """65 accelerators of which a half each is asked for are 32.5."""
+    view = example_views(moves_gangs=True)["gangs run"]
+    assert view.gangs is not None
+    assert view.running is not None
+    policy = GangPolicy(least_accelerators=8, moves=True)
+    policy.reset(view.compiled, np.random.SeedSequence(1))
+    gangs = replace(
+        view.gangs, accelerators=view.gangs.accelerators + 0.5, waited_s=np.zeros(3),
+        pool=np.full(3, -1),
+    )  # fmt: skip
+    running = replace(view.running, accelerators=view.running.accelerators + 0.5)
+    free = np.asarray([40.0, 32.0, 104.0])
+    plan = policy.plan(replace(view, gangs=gangs, running=running, pool_free=free))
+    assert plan.gang_pool is not None
+    assert plan.gang_pool.tolist() == [0, 2, 1]
+
+
 def test_sizes_are_seen_once_however_many_plans_are_made() -> None:
     """An outage 60 s after an epoch calls for a plan in which the same gangs wait."""
     view = example_views()["gangs wait"]
