@@ -148,7 +148,7 @@ class GangPolicy:
         return gang_costs(view, kind, self.carbon_cny_per_t, self.outlook)
 
     def problem(self, view: SystemView, gangs: WaitingGangs) -> GangProblem:
-        """Return the placement of the gangs that wait on what is free behind no queue."""
+        """Return the placement of gangs on what is free: behind no queue, kept for nobody."""
         compiled = view.compiled
         pools, jobs = compiled.pools, compiled.jobs
         kind = gangs.demand % len(jobs.classes)
@@ -161,9 +161,7 @@ class GangPolicy:
         slowest = np.where(jobs.speed > 0.0, jobs.speed, np.inf).min(axis=1)[kind]
         dearest = gangs.data_gb * jobs.transfer_cny_per_gb[gangs.data_region].max(axis=1)
         energy = gangs.accelerators * work_s / slowest * max(cny_per_s, 1e-9)
-        free = view.pool_free - view.pool_waiting_accelerators
-        if view.running is not None:
-            free = free - view.running.coming_accelerators
+        free = view.pool_free - view.pool_waiting_accelerators - gangs.coming_accelerators
         count = len(gangs.demand)
         nothing = np.zeros(count)
         size, number = np.unique(np.asarray(self._seen), return_counts=True)

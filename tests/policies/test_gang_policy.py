@@ -64,6 +64,32 @@ def test_gangs_are_placed_where_there_is_room_for_all_of_them() -> None:
     assert [int(ran.get(pool, 0)) for pool in ids] == given.tolist()
 
 
+def test_no_gang_takes_the_room_of_one_whose_data_is_on_its_way() -> None:
+    """Ways are slow and pools nearly full; whose data has come starts at once."""
+    changes = {
+        "workload.job_classes.long.rate_per_day": 400,
+        "workload.job_classes.long.data_median_gb": 2_000.0,
+        "workload.job_classes.short.rate_per_day": 1.0,
+    }
+    policy = Watched(least_accelerators=8, patience_h=1000.0)
+    results = run_scenario(cn.load("two-hubs", days=0.5, overrides=changes), policy)
+    coming = 0.0
+    for view, plan in policy.seen:
+        gangs, pool = view.gangs, plan.gang_pool
+        if gangs is None or pool is None:
+            continue
+        at = pool >= 0
+        taken = np.bincount(pool[at], gangs.accelerators[at], len(view.pool_free))
+        left = view.pool_free - view.pool_waiting_accelerators - gangs.coming_accelerators
+        assert (taken <= np.maximum(left, 0.0)).all()
+        coming = max(coming, float(gangs.coming_accelerators.max()))
+    assert coming >= 8.0
+    jobs = results.jobs
+    large = jobs[(jobs["held_accelerators"] >= 8)].dropna(subset=["start_s"])
+    assert len(large) > 20
+    assert (large["start_s"] - large["ready_s"]).max() < 1.0
+
+
 def test_small_jobs_are_as_without() -> None:
     """Where no job is large, the policy is `matching`."""
     scenario = cn.load("two-hubs", days=0.25)
