@@ -47,7 +47,7 @@ class DispatchPolicy:
     every_h
         Hours between two solves, up to `window_h`.
     forecast
-        What demand is expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
+        What requests are expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
     hold_jobs
         Whether jobs with deadlines may be held back for cheaper hours.
     pace_jobs

@@ -70,7 +70,7 @@ class MatchingPolicy:
     Parameters
     ----------
     forecast
-        What demand is expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
+        What requests are expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
     miss_cny
         What a request is worth that misses its objective, CNY.
     late_cny_per_accelerator_h

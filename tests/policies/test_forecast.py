@@ -26,7 +26,6 @@ def test_persistence_goes_on() -> None:
     view = at(0.0, 2.0)
     expected = Persistence().expect(view, EDGES_S)
     assert np.array_equal(expected.request_rate_per_s, np.tile(view.request_rate_per_s, (2, 1)))
-    assert np.array_equal(expected.job_work_per_s[1], view.job_load_accelerators)
 
 
 def test_seasonal_meets_a_daily_curve_at_its_level() -> None:
