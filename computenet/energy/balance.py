@@ -158,9 +158,10 @@ def balance_sites(
     """
     sites, slots = load_mwh.shape
     low, high = _extremes(price_cny_per_mwh, hours, day_of_slot)
-    differ = high > low * (1.0 + 1e-9)
-    fill = (price_cny_per_mwh <= low * (1.0 + 1e-9)) & differ
-    give = (price_cny_per_mwh >= high * (1.0 - 1e-9)) & differ
+    rounding = 1e-9 * np.maximum(np.abs(low), np.abs(high))
+    differ = high > low + rounding
+    fill = (price_cny_per_mwh <= low + rounding) & differ
+    give = (price_cny_per_mwh >= high - rounding) & differ
     out = np.zeros((8, sites, slots))
     _steps(
         np.ascontiguousarray(load_mwh), np.ascontiguousarray(generation_mwh), hours, fill, give,

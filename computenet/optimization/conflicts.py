@@ -29,7 +29,11 @@ class Conflict:
 
 
 def conflicts(
-    model: SparseModel, keep: B1 | None = None, *, nodes: int | None = None
+    model: SparseModel,
+    keep: B1 | None = None,
+    *,
+    nodes: int | None = None,
+    time_limit_s: float | None = None,
 ) -> list[Conflict]:
     """Return a smallest total relaxation that makes an infeasible model feasible.
 
@@ -45,6 +49,8 @@ def conflicts(
     nodes
         Whole-number columns take whole numbers, and this is the most nodes of branch and bound;
         ``None``: they may be fractional, so what is found is a lower bound.
+    time_limit_s
+        Wall time, where `nodes` is ``None``; what is not found by then is nothing.
     """
     builder = ModelBuilder()
     whole = model.integer if nodes is not None else np.zeros(model.n, dtype=np.bool_)
@@ -61,7 +67,9 @@ def conflicts(
         sides.append((at, slack, scale))
     made = builder.build()
     integer = np.concatenate([whole, np.zeros(made.n - model.n, dtype=np.bool_)])
-    answer = solve(replace(made, integer=integer), "highs", gap=GAP, effort=nodes)
+    answer = solve(
+        replace(made, integer=integer), "highs", time_limit_s=time_limit_s, gap=GAP, effort=nodes
+    )
     if not answer.solved:
         return []
     found: list[tuple[float, Conflict]] = []
@@ -74,7 +82,14 @@ def conflicts(
     return [conflict for _, conflict in sorted(found, key=lambda item: -item[0])]
 
 
-def explain(model: SparseModel, most: int = 5, keep: B1 | None = None, *, unit: float = 1.0) -> str:
+def explain(
+    model: SparseModel,
+    most: int = 5,
+    keep: B1 | None = None,
+    *,
+    unit: float = 1.0,
+    time_limit_s: float | None = None,
+) -> str:
     """Return one sentence that says which constraints conflict.
 
     Parameters
@@ -85,8 +100,10 @@ def explain(model: SparseModel, most: int = 5, keep: B1 | None = None, *, unit: 
         ``(m,)`` rows that may not give way.
     unit
         What 1 in a bound of the model stands for.
+    time_limit_s
+        Wall time.
     """
-    found = conflicts(model, keep)
+    found = conflicts(model, keep, time_limit_s=time_limit_s)
     if not found:
         return "no set of constraints was found that would have to give way"
     shown = "; ".join(f"{item.constraint} by {unit * item.excess:.6g}" for item in found[:most])

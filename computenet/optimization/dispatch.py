@@ -64,10 +64,11 @@ def solve_dispatch(
     SolverError
         The solver fails.
     """
+    began = time.perf_counter()
     built = build_model(problem, layout_of(problem))
     answer = solve(built.model, solver, time_limit_s=time_limit_s)
     return read_dispatch(
-        problem, built, answer, warm=False, why=_why(problem, answer, time_limit_s)
+        problem, built, answer, warm=False, why=_why(problem, answer, time_limit_s, began)
     )
 
 
@@ -124,13 +125,11 @@ class Dispatcher:
             hot, answer, why = self._go_on(last, problem, built)
         warm = answer is not None
         if hot is None or answer is None:
-            left = self.time_limit_s
-            if left is not None:
-                left = max(left - (time.perf_counter() - began), 0.0)
-            hot = HotModel(built.model, method="ipm", scaled=True, time_limit_s=left)
+            left_s = _left_s(self.time_limit_s, began)
+            hot = HotModel(built.model, method="ipm", scaled=True, time_limit_s=left_s)
             answer = hot.solve()
         basis = hot.basis() if answer.status is Status.OPTIMAL else None
-        said = _why(problem, answer, self.time_limit_s)
+        said = _why(problem, answer, self.time_limit_s, began)
         why = "; ".join(text for text in (why, said) if text)
         answer = replace(answer, seconds=time.perf_counter() - began)
         plan = read_dispatch(problem, built, answer, warm, why)
@@ -161,10 +160,19 @@ class Dispatcher:
         return hot, answer, ""
 
 
-def _why(problem: DispatchProblem, answer: Solution, time_limit_s: float | None) -> str:
+def _left_s(time_limit_s: float | None, began: float) -> float | None:
+    """Return what is left of a time limit that began then, s; ``None`` where there is none."""
+    if time_limit_s is None:
+        return None
+    return max(time_limit_s - (time.perf_counter() - began), 0.0)
+
+
+def _why(
+    problem: DispatchProblem, answer: Solution, time_limit_s: float | None, began: float
+) -> str:
     """Return why there is no optimal solution, in words; empty where there is one."""
     if answer.status is Status.INFEASIBLE:
-        return f"there is no solution: {_what_would_give_way(problem)}"
+        return f"there is no solution: {_what_would_give_way(problem, time_limit_s, began)}"
     if answer.status is Status.UNBOUNDED:
         return "cost has no lower bound: a negative price has no limit"
     if answer.status is Status.NO_SOLUTION:
@@ -174,12 +182,18 @@ def _why(problem: DispatchProblem, answer: Solution, time_limit_s: float | None)
     return ""
 
 
-def _what_would_give_way(problem: DispatchProblem) -> str:
-    """Return what would give way at the usual prices."""
+def _what_would_give_way(problem: DispatchProblem, time_limit_s: float | None, began: float) -> str:
+    """Return what would give way at the usual prices, as far as the time limit lets find it."""
     usual: dict[str, Any] = {item.name: item.default for item in fields(DispatchProblem)}
     prices = {name: usual[name] for name in RELAXED if np.isinf(getattr(problem, name))}
     elastic = replace(problem, **prices)
     built = build_model(elastic, layout_of(elastic))
-    answer = solve(built.model, "highs")
+    answer = solve(built.model, "highs", time_limit_s=_left_s(time_limit_s, began))
     found = read_dispatch(elastic, built, answer, warm=False)
-    return found.why or explain(build_model(problem, layout_of(problem)).model)
+    if found.why:
+        return found.why
+    left_s = _left_s(time_limit_s, began)
+    if left_s == 0.0:
+        return f"the time limit of {time_limit_s} s left no time to find what would give way"
+    model = build_model(problem, layout_of(problem)).model
+    return explain(model, time_limit_s=left_s)

@@ -35,7 +35,7 @@ class GangJobs:
     Attributes
     ----------
     accelerators
-        Gang size, in reference accelerators.
+        Gang size, in reference accelerators, at least 1; a part of one takes a whole one.
     job_class
         Class, a row of `GangProblem.speed`.
     work_s
@@ -129,7 +129,7 @@ class Fragmentation:
     Attributes
     ----------
     accelerators
-        ``(K,)`` sizes of gangs to come, in reference accelerators.
+        ``(K,)`` sizes of gangs to come, in reference accelerators, at least 1 each.
     share
         ``(K,)`` share of each among gangs to come; sums to 1.
     cny_per_accelerator
@@ -236,7 +236,7 @@ class GangProblem:
         checks.numbers("pools.price_cny_per_mwh", pools.price_cny_per_mwh, (p,), self.pool_names,
                        negative=True, infinite=False)  # fmt: skip
         checks.counts("pools.per_server", pools.per_server, (p,), self.pool_names)
-        checks.counts("jobs.accelerators", jobs.accelerators, (j,), self.job_names)
+        checks.sizes("jobs.accelerators", jobs.accelerators, (j,), self.job_names)
         checks.indices("pools.site", pools.site, (p,), sites)
         checks.numbers("speed", self.speed, (classes, p), infinite=False)
         if self.ratio is not None:
@@ -254,7 +254,7 @@ class GangProblem:
     def _check_fragmentation(self, to_come: Fragmentation, checks: ProblemChecks) -> None:
         sizes = len(to_come.accelerators)
         before = checks.count
-        checks.counts("fragmentation.accelerators", to_come.accelerators, (sizes,))
+        checks.sizes("fragmentation.accelerators", to_come.accelerators, (sizes,))
         checks.numbers("fragmentation.share", to_come.share, (sizes,), infinite=False)
         checks.numbers(
             "fragmentation.cny_per_accelerator", to_come.cny_per_accelerator, (self.n_pools,),

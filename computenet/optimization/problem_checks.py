@@ -99,6 +99,18 @@ class ProblemChecks:
             allowed = "whole numbers of at least 1"
             self._each(path, values, wrong, names, "is no count", allowed)
 
+    def sizes(
+        self,
+        path: str,
+        values: NDArray[np.float64],
+        shape: tuple[int, ...],
+        names: tuple[str, ...] = (),
+    ) -> None:
+        """Check shape, and that there are finite numbers of at least 1, whole or not."""
+        if self._shape(path, values, shape):
+            wrong = ~((values >= 1.0) & np.isfinite(values))
+            self._each(path, values, wrong, names, "is no size", "finite numbers of at least 1")
+
     def indices(
         self,
         path: str,

@@ -138,7 +138,8 @@ def _solve_ortools(
         return checked(model, ended, x, duals, reduced, bound, seconds, -1, label)
     if status == states.INFEASIBLE and name == "GLOP":
         # GLOP's presolve says so of unbounded models too; HiGHS tells which.
-        return HotModel(model).solve()
+        left_s = None if time_limit_s is None else max(time_limit_s - seconds, 0.0)
+        return HotModel(model, time_limit_s=left_s).solve()
     if status == states.INFEASIBLE:
         return no_solution(model, Status.INFEASIBLE, seconds, np.inf, label)
     if status == states.UNBOUNDED:

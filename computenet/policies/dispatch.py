@@ -45,14 +45,14 @@ class DispatchPolicy:
     window_h
         Hours looked ahead.
     every_h
-        Hours between two solves.
+        Hours between two solves, up to `window_h`.
     forecast
-        What demand is expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
+        What requests are expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
     hold_jobs
         Whether jobs with deadlines may be held back for cheaper hours.
     pace_jobs
         Whether no more of the jobs that may wait starts in an hour than the dispatch has at work
-        then: less of a cheap hour is used, and others wait less behind them.
+        then: less of a cheap hour is used, and others wait less behind them. With `hold_jobs`.
     tidal
         Whether serving accelerators may be lent to jobs; worth while where jobs wait for room.
     switch_cny
@@ -69,7 +69,8 @@ class DispatchPolicy:
     Raises
     ------
     InputError
-        There is no such forecast, or both limits are asked for.
+        There is no such forecast, both limits are asked for, solves are further apart than the
+        window is long, or jobs are paced that are not held.
     """
 
     def __init__(
@@ -90,12 +91,24 @@ class DispatchPolicy:
         green_short_cny_per_mwh: Annotated[float, Field(ge=0.0)] = 0.0,
         outlook: OutlookName = "persistence",
     ) -> None:
+        problems = []
         if carbon_cap_t_per_day > 0.0 and green_short_cny_per_mwh > 0.0:
-            raise InputError(
-                [Problem("policy.parameters.green_short_cny_per_mwh", green_short_cny_per_mwh,
-                         "does not go together with carbon_cap_t_per_day", "one of the two")],
-                "policy cannot be used",
+            problems.append(
+                Problem("policy.parameters.green_short_cny_per_mwh", green_short_cny_per_mwh,
+                        "does not go together with carbon_cap_t_per_day", "one of the two")
             )  # fmt: skip
+        if every_h > window_h:
+            problems.append(
+                Problem("policy.parameters.every_h", every_h, "is longer than the window",
+                        f"up to {window_h}, the window_h")
+            )  # fmt: skip
+        if pace_jobs and not hold_jobs:
+            problems.append(
+                Problem("policy.parameters.pace_jobs", pace_jobs, "paces jobs that are held only",
+                        "false, or hold_jobs: true")
+            )  # fmt: skip
+        if problems:
+            raise InputError(problems, "policy cannot be used")
         self.window_h = window_h
         self.every_h = every_h
         self.forecast = forecast

@@ -15,7 +15,7 @@ from computenet.policies.dispatch_window import (
     WindowBuilder,
 )
 from computenet.policies.protocol import SystemView
-from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
+from computenet.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["JobHolds"]
 
@@ -124,9 +124,10 @@ class JobHolds:
         jobs, p = self._compiled.jobs, self._compiled.pools
         runs = jobs.speed[c] > 0.0
         hours = len(horizon.edges_s) - 1
-        price = np.concatenate([answer.power_cny_per_mwh] * 2)  # tomorrow as today
+        power = answer.power_cny_per_mwh * horizon.problem.power.pue
+        price = np.concatenate([power, _beyond(power, horizon.edges_s)])
         watts = jobs.activity[c] * p.active_w[runs] / jobs.speed[c, runs]
-        # (2T, pools) CNY for an hour of reference work.
+        # (2T, pools) CNY for an hour of reference work, cooling included.
         cost = price[:, p.site[runs]] * (watts / WATTS_PER_MW)
         energy = _moving_mean(cost, self._hours(c, hours))[:hours]
         mean = energy
@@ -143,8 +144,8 @@ class JobHolds:
         ahead = best_place[slot : min(slot + slack, hours - 1) + 1]
         wait = np.arange(len(ahead)) * WAITING * self._late_cny
         best = int(np.argmin(ahead + wait))
-        least = LEAST_SAVING * energy[slot, int(np.argmin(mean[slot]))]
-        return bool(ahead[best] + wait[best] < ahead[0] - least)
+        least = LEAST_SAVING * abs(float(energy[slot, int(np.argmin(mean[slot]))]))
+        return best > 0 and bool(ahead[best] + wait[best] < ahead[0] - least)
 
     def _by_demand(self, view: SystemView, hold: F8, release: F8) -> tuple[F8, F8]:
         """Give every region its part of a class, by what it has held."""
@@ -154,6 +155,18 @@ class JobHolds:
         with np.errstate(invalid="ignore"):
             by_region = np.where(np.isinf(release), np.inf, release * held / total)
         return np.tile(hold, regions), np.where(np.isnan(by_region), 0.0, by_region).ravel()
+
+
+def _beyond(values: F8, edges_s: F8) -> F8:
+    """Return what is expected of as many rows after a window's: the same hours of its last day.
+
+    After a window of less than a day it is the window's mean, as no row is a day before them.
+    """
+    rows = len(values)
+    a_day = round(SECONDS_PER_DAY / float(edges_s[1] - edges_s[0]))
+    if rows < a_day:
+        return np.tile(values.mean(axis=0), (rows, 1))
+    return values[rows - a_day + np.arange(rows) % a_day]
 
 
 def _moving_mean(values: F8, length: int) -> F8:

@@ -22,7 +22,7 @@ from computenet.optimization.dispatch import (
     TrainingWork,
 )
 from computenet.policies.dispatch_limits import DispatchLimits
-from computenet.policies.forecast import Expected
+from computenet.policies.forecast import EpochClock, Expected
 from computenet.policies.misses import idle_misses, prefill_s
 from computenet.policies.outlook import (
     OutlookName,
@@ -31,7 +31,6 @@ from computenet.policies.outlook import (
     limit_ahead,
     price_ahead,
     pue_ahead,
-    within_run,
 )
 from computenet.policies.protocol import SystemView
 from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
@@ -125,6 +124,7 @@ class WindowBuilder:
         self._known: tuple[bytes, _Requests] | None = None
         self.waiting = np.flatnonzero(np.isfinite(compiled.jobs.deadline_s))
         self._begun = False
+        self._epochs = EpochClock()
         self.coming = np.zeros(len(compiled.jobs.classes))
         battery = compiled.energy.battery
         planned = battery.rule == RULES["plan"]
@@ -150,12 +150,13 @@ class WindowBuilder:
         self._stored_s = view.now_s
         held = self.by_class(view.job_held_accelerator_s)
         fresh_work = self.by_class(view.job_submitted_per_s)
+        epoch_ended = self._epochs.ended(view)
         if not self._begun:
             self._begun = True
             self.coming = view.job_load_accelerators.reshape(len(self._compiled.regions), -1).sum(
                 axis=0
             )
-        else:
+        elif epoch_ended:
             keep = np.exp(-view.epoch_s / MEMORY_S)
             self.coming = keep * self.coming + (1.0 - keep) * fresh_work
         for c in self.waiting.tolist():
@@ -203,7 +204,9 @@ class WindowBuilder:
         pue = mean(pue_ahead)
         idle_mw = self._by_site(idle_w[None, :] / WATTS_PER_MW)
         fixed_mw = idle_mw + self._by_site(running_w / WATTS_PER_MW)
-        month = compiled.month_of_slot[within_run(compiled, slots[first])].astype(np.int64)
+        # What lies beyond the run is of its last month.
+        at = np.minimum(slots[first], compiled.n_slots - 1)
+        month = compiled.month_of_slot[at].astype(np.int64)
         charge = compiled.sites.demand_charge_cny_per_mw_month
         price = mean(price_ahead)
         eta = np.sqrt(physical.battery.efficiency)
@@ -381,6 +384,7 @@ class WindowBuilder:
         # What is left for later finds room as there is, not only at the cheapest place.
         room = np.where(runs, p.accelerators.astype(np.float64), 0.0)
         later = (each * mean_price * room).sum(axis=1) / np.maximum(room.sum(axis=1), 1e-30)
+        later = np.maximum(later, 0.0)  # where power is paid for, work left over costs nothing
         slack_h = np.where(waits, SLACK_USED * jobs.deadline_s, np.inf) / SECONDS_PER_HOUR
         waiting = np.where(waits, WAITING, LATE) * self._late_cny
         # As for a job on its own: to wait for all of its slack must save so much.

@@ -85,6 +85,7 @@ def _example_gangs() -> WaitingGangs:
         fits=np.asarray([[True, False, True], [False, False, True], [True, True, True]]),
         slack_s=_row(np.inf, 40_000.0, -60.0),
         pool=np.asarray([-1, -1, 2], dtype=np.int64),
+        coming_accelerators=_row(0.0, 8.0, 0.0),
     )
 
 
@@ -100,7 +101,6 @@ def _example_running() -> RunningGangs:
         data_region=np.asarray([0, 1], dtype=np.int64),
         slack_s=_row(np.inf, 100.0),
         fits=np.asarray([[True, True, True], [False, False, True]]),
-        coming_accelerators=_row(0.0, 8.0, 0.0),
     )
 
 

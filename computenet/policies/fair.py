@@ -28,6 +28,9 @@ B1 = NDArray[np.bool_]
 SCARCE = 1e-6
 #: Least weight of a row over the largest: solvers take smaller coefficients for zero.
 LEAST = 1e-6
+#: Least alpha, and the least demand over the largest that it tells apart: shares go by the power
+#: 1 / alpha of demand, and float64 holds no powers of more that differ so much.
+LEAST_ALPHA, LEAST_DEMAND = 0.05, 1e-12
 
 
 class Fair:
@@ -41,8 +44,9 @@ class Fair:
     ----------
     measure
         ``max-min``: the least served first, per weight; ``proportional``: alpha-fair with alpha 1;
-        a number: alpha-fair with that alpha, each region's utility weighted by its demand, so 1
-        serves equal parts of all demands and a large alpha equal amounts; ``drf``: a region's
+        a number from 0.05: alpha-fair with that alpha, each region's utility weighted by its
+        demand, so 1 serves equal parts of all demands and a large alpha equal amounts, and demands
+        under 1e-12 of the largest are weighted as that; ``drf``: a region's
         dominant share of all models' replicas and of the pools, so that who takes much of one
         thing gets less of another.
     weight
@@ -64,7 +68,7 @@ class Fair:
     def __init__(
         self,
         measure: Literal["max-min", "proportional", "drf"]
-        | Annotated[float, Field(gt=0.0)] = "max-min",
+        | Annotated[float, Field(ge=LEAST_ALPHA)] = "max-min",
         weight: Literal["demand", "equal"] = "demand",
         order: Literal["cost", "latency"] = "cost",
         headroom: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8,
@@ -130,7 +134,8 @@ class Fair:
             asked = market.work > 0.0
             if market.capacity > 0.0 and asked.any():
                 work = market.work[asked]
-                weight[asked] = alpha_fair(market.capacity, work, work, alpha=alpha).amount
+                told_apart = np.maximum(work, LEAST_DEMAND * work.max())
+                weight[asked] = alpha_fair(market.capacity, work, told_apart, alpha=alpha).amount
             out.append(weight)
         return out
 

@@ -1,7 +1,8 @@
-"""What demand is expected: forecasts that planning policies take by name.
+"""What requests are expected: forecasts that planning policies take by name.
 
-A forecaster is told every view and then asked for the mean rates between edges of time to come. A
-package adds one by an entry point of the group ``computenet.forecasts``.
+A forecaster is told every view and then asked for the mean rates between edges of time to come. Of
+jobs nothing is forecast: policies go by the load and the work that they see come. A package adds a
+forecaster by an entry point of the group ``computenet.forecasts``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from computenet.policies.protocol import SystemView
 from computenet.validation import one_of
 
 __all__ = [
+    "EpochClock",
     "Expected",
     "ForecastName",
     "Forecaster",
@@ -36,14 +38,13 @@ GROUP = "computenet.forecasts"
 
 
 class Expected(NamedTuple):
-    """Demand between edges, ``T`` periods."""
+    """Requests between edges, ``T`` periods."""
 
     request_rate_per_s: F8  # (T, D) real requests a second
-    job_work_per_s: F8  # (T, Q) reference accelerator-seconds a second: accelerators
 
 
 class Forecaster(Protocol):
-    """Expects demand; ``wants_future`` says whether it is to be shown what really comes."""
+    """Expects requests; ``wants_future`` says whether it is to be shown what really comes."""
 
     wants_future: bool
 
@@ -54,6 +55,23 @@ class Forecaster(Protocol):
     def expect(self, view: SystemView, edges_s: F8) -> Expected:
         """Return what is expected between edges, from now on."""
         ...
+
+
+class EpochClock:
+    """Tells plans at the end of an epoch from those that an outage or a cut calls for within one.
+
+    The latter are shown the rates of the last epoch once more.
+    """
+
+    def __init__(self) -> None:
+        self._end_s = 0.0
+
+    def ended(self, view: SystemView) -> bool:
+        """Whether an epoch has ended since the last time that one had."""
+        if view.now_s < self._end_s + view.epoch_s - 1e-6:
+            return False
+        self._end_s = view.now_s
+        return True
 
 
 class Persistence:
@@ -67,10 +85,7 @@ class Persistence:
     def expect(self, view: SystemView, edges_s: F8) -> Expected:
         """Return the last rates for every period."""
         periods = len(edges_s) - 1
-        return Expected(
-            np.tile(view.request_rate_per_s, (periods, 1)),
-            np.tile(view.job_load_accelerators, (periods, 1)),
-        )
+        return Expected(np.tile(view.request_rate_per_s, (periods, 1)))
 
 
 class Seasonal:
@@ -86,10 +101,11 @@ class Seasonal:
     def __init__(self) -> None:
         self._times_s: list[float] = []
         self._rates: list[F8] = []
+        self._epochs = EpochClock()
 
     def observe(self, view: SystemView) -> None:
         """Remember the rates of the epoch that ended now, for two days."""
-        if view.now_s <= 0.0 or (self._times_s and self._times_s[-1] >= view.now_s):
+        if not self._epochs.ended(view):
             return
         self._times_s.append(view.now_s - 0.5 * view.epoch_s)
         self._rates.append(view.request_rate_per_s)
@@ -109,7 +125,7 @@ class Seasonal:
             back_s = time_s - DAY_S * np.ceil((time_s - self._times_s[-1]) / DAY_S)
             known = back_s >= self._times_s[0] - view.epoch_s
             rates.append(level * self._at(back_s) if known else last.request_rate_per_s[period])
-        return Expected(np.asarray(rates), last.job_work_per_s)
+        return Expected(np.asarray(rates))
 
     def _at(self, time_s: float) -> F8:
         """Return the remembered rates nearest to a time."""
@@ -129,8 +145,7 @@ class Perfect:
         """Return what the run will bring."""
         if view.future is None:
             raise ValueError("perfect foresight needs a view with the future in it")
-        work = view.future.job_work_accelerator_s(edges_s) / np.diff(edges_s)[:, None]
-        return Expected(view.future.request_rate_per_s(edges_s), work)
+        return Expected(view.future.request_rate_per_s(edges_s))
 
 
 _BUILT_IN: dict[str, type[Any]] = {

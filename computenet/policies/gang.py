@@ -108,14 +108,16 @@ class GangPolicy:
         """Forget everything."""
         self._matching.reset(compiled, seed)
         self._seen: deque[float] = deque(maxlen=REMEMBERED)
+        self._planned_s = 0.0
 
     def plan(self, view: SystemView) -> Plan:
         """Match everything else, and place the gangs that wait."""
         plan = replace(self._matching.plan(view), gang_least=self.least_accelerators)
+        since_s, self._planned_s = view.now_s - self._planned_s, view.now_s
         gangs = view.gangs
         if gangs is None:
             return plan
-        fresh = (gangs.waited_s <= view.epoch_s) & (gangs.pool < 0)
+        fresh = (gangs.waited_s <= since_s) & (gangs.pool < 0)
         self._seen.extend(gangs.accelerators[fresh].tolist())
         try:
             found = place_gangs(self.problem(view, gangs))
@@ -146,7 +148,7 @@ class GangPolicy:
         return gang_costs(view, kind, self.carbon_cny_per_t, self.outlook)
 
     def problem(self, view: SystemView, gangs: WaitingGangs) -> GangProblem:
-        """Return the placement of the gangs that wait on what is free behind no queue."""
+        """Return the placement of gangs on what is free: behind no queue, kept for nobody."""
         compiled = view.compiled
         pools, jobs = compiled.pools, compiled.jobs
         kind = gangs.demand % len(jobs.classes)
@@ -159,9 +161,7 @@ class GangPolicy:
         slowest = np.where(jobs.speed > 0.0, jobs.speed, np.inf).min(axis=1)[kind]
         dearest = gangs.data_gb * jobs.transfer_cny_per_gb[gangs.data_region].max(axis=1)
         energy = gangs.accelerators * work_s / slowest * max(cny_per_s, 1e-9)
-        free = view.pool_free - view.pool_waiting_accelerators
-        if view.running is not None:
-            free = free - view.running.coming_accelerators
+        free = view.pool_free - view.pool_waiting_accelerators - gangs.coming_accelerators
         count = len(gangs.demand)
         nothing = np.zeros(count)
         size, number = np.unique(np.asarray(self._seen), return_counts=True)

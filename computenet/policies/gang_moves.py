@@ -108,7 +108,7 @@ class GangMoves:
         left = np.flatnonzero(placed < 0)
         if running is None or not len(left) or not len(running.pool):
             return None
-        room = _room(view, gangs, running, placed)
+        room = _room(view, gangs, placed)
         per_server = view.compiled.pools.accelerators_per_server
         near = self._near(view)
         stays = (room[running.pool] >= 0.0) & (
@@ -218,14 +218,14 @@ class GangMoves:
         return self._ways[1]
 
 
-def _room(view: SystemView, gangs: WaitingGangs, running: RunningGangs, placed: I8) -> F8:
+def _room(view: SystemView, gangs: WaitingGangs, placed: I8) -> F8:
     """Return accelerators that nobody has a claim to, ``(P,)``; negative where some are short."""
     per_server = view.compiled.pools.accelerators_per_server
     at = np.flatnonzero(placed >= 0)
     whole = np.ceil(gangs.accelerators[at] / per_server[placed[at]]) * per_server[placed[at]]
     taken = np.bincount(placed[at], weights=whole, minlength=len(per_server))
     room: F8 = view.pool_free - view.pool_waiting_accelerators
-    return np.asarray(room - running.coming_accelerators - taken)
+    return np.asarray(room - gangs.coming_accelerators - taken)
 
 
 def _may(view: SystemView, demand: I8, fits: B1, s_per_gb: F8, data_region: I8, data_gb: F8) -> B1:

@@ -70,7 +70,7 @@ class MatchingPolicy:
     Parameters
     ----------
     forecast
-        What demand is expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
+        What requests are expected: ``persistence``, ``seasonal``, ``perfect`` or another by name.
     miss_cny
         What a request is worth that misses its objective, CNY.
     late_cny_per_accelerator_h
@@ -324,11 +324,13 @@ class MatchingPolicy:
         size = np.broadcast_to(compiled.pools.accelerators.astype(np.float64), jobs.shape)
         jobs = jobs + unmet[demands:, None] * normal_rows(size, view.job_arc_open)
         hours = view.epoch_s / SECONDS_PER_HOUR
+        prices, notes = self._prices(view, problem, answer)
         serving = compiled.groups.replicas_real.astype(np.float64) if replicas is None else replicas
         return Plan(
             normal_rows(requests, view.request_arc_open),
             normal_rows(jobs, view.job_arc_open),
-            prices=self._prices(view, problem, answer),
+            notes=notes,
+            prices=prices,
             objective_cny=answer.objective * hours,
             bound_cny=answer.bound * hours,
             expected_cny=hours
@@ -337,16 +339,20 @@ class MatchingPolicy:
 
     def _prices(
         self, view: SystemView, problem: MatchingProblem, answer: Matching
-    ) -> tuple[PriceRow, ...]:
-        """Return prices where they are due: finding their ranges takes a hundred small solves."""
+    ) -> tuple[tuple[PriceRow, ...], tuple[str, ...]]:
+        """Return prices where they are due: finding their ranges takes a hundred small solves.
+
+        Where they are not found a note says so, and they are due at the next epoch.
+        """
         every_s = SECONDS_PER_HOUR * self.prices_every_h
         if not every_s or view.now_s < self._priced_s + every_s - 1e-6:
-            return ()
-        self._priced_s = view.now_s
+            return (), ()
         try:
-            return plan_prices(view, problem, answer, *carbon_kg(view, problem, self._steps))
-        except SolverError:
-            return ()
+            rows = plan_prices(view, problem, answer, *carbon_kg(view, problem, self._steps))
+        except SolverError as error:
+            return (), (f"no prices were found, the next epoch tries again: {error}",)
+        self._priced_s = view.now_s
+        return rows, ()
 
     def _without_answer(self, view: SystemView, why: str) -> Plan:
         """Return the last good plan on the arcs that are open, and say so."""

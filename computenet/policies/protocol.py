@@ -50,6 +50,9 @@ class WaitingGangs:
     pool
         ``(N,)`` pool that a job stopped by a plan ran in, where its data lies; -1 = it never ran.
         What it has done is taken off `estimate_s`; its restart is not added.
+    coming_accelerators
+        ``(P,)`` asked for by large jobs that were given a place and whose data is on its way: free
+        as yet, and neither among those that wait in a queue nor those that wait for a place.
     """
 
     demand: I8
@@ -61,6 +64,7 @@ class WaitingGangs:
     fits: B1
     slack_s: F8
     pool: I8
+    coming_accelerators: F8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,6 @@ class RunningGangs:
         ``(M,)`` until it should have ended; infinite = no deadline, negative = late already.
     fits
         ``(M, P)`` the pool is large enough and of a kind that the job takes, up or not.
-    coming_accelerators
-        ``(P,)`` asked for by large jobs that were given a place and whose data is on its way.
     """
 
     demand: I8
@@ -97,7 +99,6 @@ class RunningGangs:
     data_region: I8
     slack_s: F8
     fits: B1
-    coming_accelerators: F8
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class JobGangs(JobRecovery):
             fits=np.asarray([self._fits(job) for job in jobs.tolist()]),
             slack_s=self._slack_s(jobs, now_s),
             pool=np.where(ran, self._pool[jobs], -1).astype(np.int64),
+            coming_accelerators=self._coming(),
         )
 
     def place(self, pools: I8, now_s: float) -> None:
@@ -99,7 +100,6 @@ class JobGangs(JobRecovery):
             fits=np.asarray([self._fits(job) for job in jobs.tolist()], dtype=np.bool_).reshape(
                 len(jobs), len(self._size)
             ),
-            coming_accelerators=self._coming(),
         )
 
     def order(self, pools: I8, now_s: float) -> list[float]:

@@ -72,6 +72,13 @@ def test_arbitrage_fills_in_the_valley_and_gives_back_at_the_peak() -> None:
     assert cost == pytest.approx(3 * 1800.0 + 2.0 * 200.0 - 1.62 * 800.0)
 
 
+def test_arbitrage_fills_where_power_is_paid_for_and_gives_back_where_that_costs_least() -> None:
+    found = run([3.0] * 4, [0.0] * 4, "arbitrage", price=[-200.0, 400.0, 800.0, 400.0])
+    np.testing.assert_allclose(found.imported, [[5.0, 3.0, 3.0 - 1.62, 3.0]])
+    below_zero = run([3.0] * 4, [0.0] * 4, "arbitrage", price=[-300.0, -200.0, -10.0, -200.0])
+    np.testing.assert_array_equal(below_zero.imported, found.imported)
+
+
 def test_arbitrage_knows_the_tariff_of_the_day_alone() -> None:
     """Dearer days to come change nothing; of a part of a day the hours beside it count."""
     day = [200.0] * 8 + [400.0] * 8 + [800.0] * 8

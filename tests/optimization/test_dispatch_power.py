@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from dispatch_cases import problem, solved, work
 
+from computenet.optimization import dispatch
 from computenet.optimization.dispatch import (
     Carry,
     GreenRules,
     solve_dispatch,
 )
-from computenet.optimization.solvers import Status
+from computenet.optimization.solvers import Status, solve
 
 # ---- power --------------------------------------------------------------------------------
 
@@ -106,7 +111,9 @@ def test_green_share_of_each_zone() -> None:
     np.testing.assert_allclose(plan.green_import_mw, [[5.0, 0.0]])
 
 
-def test_a_green_share_out_of_reach_gives_way_and_says_by_how_much() -> None:
+def test_a_green_share_out_of_reach_gives_way_and_says_by_how_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     green = rules(share_min=0.5, green_limit_mw=3.0)
     case = problem([[400.0, 400.0]], power={"fixed_mw": 10.0}, green=green)
     plan = solved(case)
@@ -123,6 +130,23 @@ def test_a_green_share_out_of_reach_gives_way_and_says_by_how_much() -> None:
     assert plan.status is Status.INFEASIBLE
     assert plan.why == "there is no solution: gave way: green share [network], MWh short by 4"
     assert np.isnan(plan.import_mw).all()
+    # Saying so takes no longer than the time limit allows: here all of it has gone.
+    now = time.perf_counter
+    answered = False
+
+    def solved_late(*given: Any, **more: Any) -> Any:
+        nonlocal answered
+        answer, answered = solve(*given, **more), True
+        return answer
+
+    monkeypatch.setattr(dispatch, "solve", solved_late)
+    late = SimpleNamespace(perf_counter=lambda: now() + (100.0 if answered else 0.0))
+    monkeypatch.setattr(dispatch, "time", late)
+    plan = solve_dispatch(hard, time_limit_s=60.0)
+    assert plan.status is Status.INFEASIBLE
+    assert plan.why == (
+        "there is no solution: the time limit of 60.0 s left no time to find what would give way"
+    )
 
 
 def test_carbon_price_and_cap_move_work() -> None:

@@ -189,9 +189,23 @@ def test_demand_a_thousand_times_supply() -> None:
     assert answer.gap <= 1e-6
 
 
+def test_a_part_of_an_accelerator_takes_a_whole_one() -> None:
+    """Shares of accelerators make gangs of 8.5: two servers of eight, and energy for nine."""
+    problem = GangProblem(
+        gang_jobs([8.5, 8.0], work_s=[3600.0, 3600.0], value_cny=[100.0, 100.0]),
+        gang_pools([16.0], price_cny_per_mwh=[1000.0], per_server=[8.0], mw=[0.001]),
+        np.ones((1, 1)), fragmentation=Fragmentation([2.5, 8.5], [0.5, 0.5], [0.0]),
+    )  # fmt: skip
+    table = problem.arcs()
+    assert table.servers.tolist() == [2, 1]
+    assert table.profit_cny.tolist() == pytest.approx([100.0 - 9.0, 100.0 - 8.0])
+    assert table.size[0].tolist() == [1, 2]
+    assert place_gangs(problem).pool.tolist() in ([0, -1], [-1, 0])
+
+
 def test_all_faults_are_told_at_once() -> None:
     jobs = gang_jobs(
-        [8.0, np.nan, 2.5, 0.0], work_s=[1.0, -1.0, 1.0, 1.0], pool=[-1, 0, 7, 0],
+        [8.0, np.nan, 0.5, 0.0], work_s=[1.0, -1.0, 1.0, 1.0], pool=[-1, 0, 7, 0],
         value_cny=[np.nan, 1.0, 1.0, np.inf], job_class=[0, 0, 0, 3],
     )  # fmt: skip
     pools = gang_pools([8.0, -8.0], price_cny_per_mwh=[np.nan, 1.0], per_server=[8.0, 0.0])

@@ -11,6 +11,7 @@ import pytest
 from scipy.optimize import linprog
 
 from benchmarks.optimizer.dispatch_case import network
+from computenet.optimization import solvers
 from computenet.optimization.conflicts import conflicts, explain
 from computenet.optimization.dispatch_layout import layout_of
 from computenet.optimization.dispatch_model import build_model
@@ -51,6 +52,24 @@ def test_infeasible_and_unbounded_are_told_apart(solver: str) -> None:
     row = builder.add_rows("row", (1,), lower=0.0)
     builder.add_terms(row.index(0), x.index(), [1.0, -1.0])
     assert solve(builder.build(), solver).status is Status.UNBOUNDED
+
+
+def test_what_decides_after_glop_has_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[float | None] = []
+
+    class Watched(HotModel):
+        def __init__(self, model: SparseModel, *, time_limit_s: float | None = None) -> None:
+            given.append(time_limit_s)
+            super().__init__(model, time_limit_s=time_limit_s)
+
+    monkeypatch.setattr(solvers, "HotModel", Watched)
+    for limit_s in (None, 60.0):
+        assert solve(diet(10.0, most=4.0), "glop", time_limit_s=limit_s).status is Status.INFEASIBLE
+    assert given[0] is None
+    assert given[1] is not None
+    assert 0.0 < given[1] < 60.0
 
 
 @pytest.mark.parametrize("solver", ["cp-sat", "scip", "highs"])

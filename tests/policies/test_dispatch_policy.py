@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,10 @@ from computenet.simulation import run_scenario
 EAST = 0
 
 
+def notes(results: cn.Results) -> list[str]:
+    return list(results.events[results.events["kind"] == "note"]["detail"])
+
+
 def priced(east: float | list[float], west: float | list[float], days: float = 1) -> dict[str, Any]:
     """Two hubs with these prices by hour."""
     raw: dict[str, Any] = cn.load("two-hubs", days=days).model_dump(mode="json")
@@ -34,6 +39,37 @@ def priced(east: float | list[float], west: float | list[float], days: float = 1
 def dispatched(raw: dict[str, Any], **parameters: object) -> cn.Results:
     raw["policy"] = {"name": "dispatch", "parameters": parameters}
     return cn.simulate(cn.load(raw))
+
+
+# ---- what may be asked for ---------------------------------------------------------------------
+
+
+def test_power_that_is_paid_for_is_used_now() -> None:
+    """At the same price below zero all day no hour is worth waiting for, and windows are solved."""
+    raw = priced(-100.0, -100.0, days=0.5)
+    for item in raw["workload"]["job_classes"]:
+        item["deadline_h"] = 30.0
+    results = dispatched(raw)
+    assert not [note for note in notes(results) if "no dispatch" in note]
+    assert (results.jobs["state"] != "held").all()
+    assert results.summary["jobs"]["wait_s"]["p50"] < 60.0
+
+
+def test_windows_reach_beyond_the_end_of_a_run_whose_last_day_is_in_two_months() -> None:
+    night = cn.load("two-hubs", days=1, overrides={"start": "2025-01-31T12:00:00+08:00"})
+    assert not [note for note in notes(cn.simulate(night, policy="dispatch")) if "dispatch" in note]
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [({"window_h": 4, "every_h": 6.0}, "every_h"),
+     ({"pace_jobs": True, "hold_jobs": False}, "pace_jobs")],
+)  # fmt: skip
+def test_what_would_be_ignored_is_refused(given: dict[str, Any], path: str) -> None:
+    with pytest.raises(InputError) as error:
+        make_policy("dispatch", given)
+    assert [problem.path for problem in error.value.problems] == [f"policy.parameters.{path}"]
+    make_policy("dispatch", {"window_h": 6, "every_h": 6.0, "pace_jobs": True})
 
 
 # ---- carbon ------------------------------------------------------------------------------------
@@ -185,6 +221,63 @@ def test_jobs_wait_for_a_cheap_night_elsewhere_only_where_their_data_can_follow(
     away = night_starts([])
     assert there > 0.7
     assert away < 0.45
+
+
+# ---- what comes --------------------------------------------------------------------------------
+
+
+def test_work_that_came_in_an_epoch_counts_once_whatever_breaks_in_the_next() -> None:
+    view = example_views()["usual"]
+    coming = []
+    for times_s in ([0.0, 900.0, 1800.0], [0.0, 300.0, 900.0, 1000.0, 1200.0, 1800.0]):
+        limits = DispatchLimits(view.compiled, 0.0, None, 0.0)
+        builder = WindowBuilder(view.compiled, 1e-4, 0.02, limits, np.inf, "persistence")
+        for now_s in times_s:
+            fresh = view.job_submitted_per_s * (1.0 + (now_s >= 900.0))
+            builder.observe(replace(view, now_s=now_s, job_submitted_per_s=fresh))
+        coming.append(builder.coming)
+    np.testing.assert_array_equal(*coming)
+
+
+# ---- start hours -------------------------------------------------------------------------------
+
+
+def later_is_cheaper(price: list[list[float]], pue: list[float], run_h: int = 1) -> bool:
+    """Whether class 0 waits at prices of facility power by hour and site, ``(T, I)``."""
+    view = example_views()["usual"]
+    compiled = view.compiled
+    limits = DispatchLimits(compiled, 0.0, None, 0.0)
+    builder = WindowBuilder(compiled, 1e-4, 0.0, limits, np.inf, "persistence")
+    compiled.jobs.held_run_s[0] = 3600.0 * run_h
+    compiled.jobs.deadline_s[0] = 7200.0 * len(price)
+    values = np.asarray(price)
+    power = SimpleNamespace(pue=np.tile(pue, (len(values), 1)))
+    horizon: Any = SimpleNamespace(
+        edges_s=3600.0 * np.arange(len(values) + 1.0),
+        problem=SimpleNamespace(power=power, data=None),
+    )
+    answer: Any = SimpleNamespace(power_cny_per_mwh=values)
+    return JobHolds(compiled, builder, 0.0, pace=False)._later_is_cheaper(0, answer, horizon, 0)
+
+
+def test_power_for_cooling_counts_where_work_may_go_elsewhere_later() -> None:
+    """Now 100 in one place; later 90 in the other, whose cooling takes a half more."""
+    prices = [[100.0, 1000.0], [1000.0, 90.0]]
+    assert later_is_cheaper(prices, [1.0, 1.0])
+    assert not later_is_cheaper(prices, [1.0, 1.5])
+
+
+def test_hours_after_a_window_are_those_of_its_last_day() -> None:
+    """A window of 36 hours; jobs of 24 h that start at its end run on where it is dear by night.
+
+    All prices are those of hours of a day, so each run of a day costs the same and none waits.
+    """
+    day = [[100.0, 100.0]] * 12 + [[900.0, 900.0]] * 12
+    assert not later_is_cheaper((3 * day)[:36], [1.0, 1.0], run_h=24)
+    # What comes after half a day is not known: a cheap last hour says little of a day's run.
+    half = [[200.0, 200.0]] * 11 + [[100.0, 100.0]]
+    assert later_is_cheaper(half, [1.0, 1.0], run_h=1)
+    assert not later_is_cheaper(half, [1.0, 1.0], run_h=12)
 
 
 # ---- hourly amounts ----------------------------------------------------------------------------

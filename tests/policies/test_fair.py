@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import computenet as cn
+from computenet.errors import InputError
 from computenet.policies import SystemView, check_policy, example_views, make_policy
 
 #: In the example, rows are (A chat, A think, B chat, B think); chat is served by groups 0 (16
@@ -44,6 +45,15 @@ def served(view: SystemView, shares: np.ndarray, overflow: int) -> np.ndarray:
 )
 def test_every_measure_conforms(parameters: dict[str, object]) -> None:
     check_policy(lambda: make_policy("fair", parameters))
+
+
+def test_the_least_alpha_divides_demands_however_much_they_differ() -> None:
+    view = view_with([500.0, 2.0, 1e-30, 1.0], [2000.0, 1e-40, 1e-9, 1e3])
+    shares = make_policy("fair", {"measure": 0.05}).plan(view)
+    assert np.isfinite(shares.request_shares).all()
+    assert shares.job_shares.sum(axis=1) == pytest.approx(1.0)
+    with pytest.raises(InputError, match="measure"):
+        make_policy("fair", {"measure": 0.01})
 
 
 def test_with_room_for_all_it_is_cheapest() -> None:

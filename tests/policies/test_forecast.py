@@ -26,7 +26,6 @@ def test_persistence_goes_on() -> None:
     view = at(0.0, 2.0)
     expected = Persistence().expect(view, EDGES_S)
     assert np.array_equal(expected.request_rate_per_s, np.tile(view.request_rate_per_s, (2, 1)))
-    assert np.array_equal(expected.job_work_per_s[1], view.job_load_accelerators)
 
 
 def test_seasonal_meets_a_daily_curve_at_its_level() -> None:
@@ -46,6 +45,21 @@ def test_seasonal_meets_a_daily_curve_at_its_level() -> None:
     expected = seasonal.expect(view, edges_s).request_rate_per_s
     true = [1.5 * curve(t + 1800.0) for t in edges_s[:-1]]
     assert expected[:, 0] / view.compiled.requests.mean_rate_per_s[0] == pytest.approx(true)
+
+
+def test_what_an_outage_asks_for_within_an_epoch_is_not_remembered_again() -> None:
+    """Its view shows the rates of the last epoch once more."""
+    plain, disturbed = Seasonal(), Seasonal()
+    for hour in range(1, 30):
+        view = at(3600.0 * hour, 1.0 + hour % 24)
+        plain.observe(view)
+        disturbed.observe(view)
+        for minutes in (20.0, 50.0):
+            disturbed.observe(replace(view, now_s=view.now_s + 60.0 * minutes))
+    now = replace(view, now_s=view.now_s + 3000.0)
+    edges_s = now.now_s + 3600.0 * np.arange(13)
+    one, other = (f.expect(now, edges_s).request_rate_per_s for f in (plain, disturbed))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_seasonal_persists_until_it_has_seen_a_day() -> None:

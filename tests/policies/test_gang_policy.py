@@ -64,6 +64,32 @@ def test_gangs_are_placed_where_there_is_room_for_all_of_them() -> None:
     assert [int(ran.get(pool, 0)) for pool in ids] == given.tolist()
 
 
+def test_no_gang_takes_the_room_of_one_whose_data_is_on_its_way() -> None:
+    """Ways are slow and pools nearly full; whose data has come starts at once."""
+    changes = {
+        "workload.job_classes.long.rate_per_day": 400,
+        "workload.job_classes.long.data_median_gb": 2_000.0,
+        "workload.job_classes.short.rate_per_day": 1.0,
+    }
+    policy = Watched(least_accelerators=8, patience_h=1000.0)
+    results = run_scenario(cn.load("two-hubs", days=0.5, overrides=changes), policy)
+    coming = 0.0
+    for view, plan in policy.seen:
+        gangs, pool = view.gangs, plan.gang_pool
+        if gangs is None or pool is None:
+            continue
+        at = pool >= 0
+        taken = np.bincount(pool[at], gangs.accelerators[at], len(view.pool_free))
+        left = view.pool_free - view.pool_waiting_accelerators - gangs.coming_accelerators
+        assert (taken <= np.maximum(left, 0.0)).all()
+        coming = max(coming, float(gangs.coming_accelerators.max()))
+    assert coming >= 8.0
+    jobs = results.jobs
+    large = jobs[(jobs["held_accelerators"] >= 8)].dropna(subset=["start_s"])
+    assert len(large) > 20
+    assert (large["start_s"] - large["ready_s"]).max() < 1.0
+
+
 def test_small_jobs_are_as_without() -> None:
     """Where no job is large, the policy is `matching`."""
     scenario = cn.load("two-hubs", days=0.25)
@@ -103,6 +129,38 @@ def test_a_gang_goes_where_it_leaves_room_for_others() -> None:
     plan = policy.plan(free)
     assert plan.gang_pool is not None
     assert plan.gang_pool.tolist()[:2] == [0, 2]
+
+
+def test_gangs_of_shares_of_accelerators_find_a_place() -> None:
+    """65 accelerators of which a half each is asked for are 32.5."""
+    view = example_views(moves_gangs=True)["gangs run"]
+    assert view.gangs is not None
+    assert view.running is not None
+    policy = GangPolicy(least_accelerators=8, moves=True)
+    policy.reset(view.compiled, np.random.SeedSequence(1))
+    gangs = replace(
+        view.gangs, accelerators=view.gangs.accelerators + 0.5, waited_s=np.zeros(3),
+        pool=np.full(3, -1),
+    )  # fmt: skip
+    running = replace(view.running, accelerators=view.running.accelerators + 0.5)
+    free = np.asarray([40.0, 32.0, 104.0])
+    plan = policy.plan(replace(view, gangs=gangs, running=running, pool_free=free))
+    assert plan.gang_pool is not None
+    assert plan.gang_pool.tolist() == [0, 2, 1]
+
+
+def test_sizes_are_seen_once_however_many_plans_are_made() -> None:
+    """An outage 60 s after an epoch calls for a plan in which the same gangs wait."""
+    view = example_views()["gangs wait"]
+    assert view.gangs is not None
+    policy = GangPolicy(least_accelerators=8, patience_h=1000.0)
+    policy.reset(view.compiled, np.random.SeedSequence(1))
+    none_free = replace(view, pool_free=np.zeros(3))
+    for now_s in (900.0, 960.0, 1800.0):
+        waited_s = now_s - np.asarray([100.0, 850.0, 0.0])
+        gangs = replace(view.gangs, waited_s=waited_s, pool=np.full(3, -1))
+        policy.plan(replace(none_free, now_s=now_s, gangs=gangs))
+    assert sorted(policy._seen) == [16.0, 32.0, 96.0]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from computenet.compilation import compile_scenario
 from computenet.optimization.matcher import Matcher
 from computenet.optimization.solvers import SolverError
 from computenet.policies import SystemView, example_views, make_policy
+from computenet.policies import matching as matching_module
 from computenet.policies.costs import held_price_cny_per_mwh
 from computenet.policies.dispatch import DispatchPolicy
 from computenet.policies.matching import MatchingPolicy
@@ -125,6 +126,31 @@ def test_a_solver_that_fails_is_told_and_the_last_plan_goes_on(
     assert "no matching was found, demand is spread evenly: it broke" in notes
     assert "no matching was found, the last plan goes on: it broke" in notes
     assert results.summary["requests"]["served"] > 0
+
+
+def test_prices_that_are_not_found_are_told_and_sought_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = 0
+    seek = matching_module.plan_prices
+
+    def once_in_vain(*given):
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise SolverError("it broke")
+        return seek(*given)
+
+    monkeypatch.setattr(matching_module, "plan_prices", once_in_vain)
+    policy = MatchingPolicy()
+    view = example_views()["usual"]
+    policy.reset(view.compiled, np.random.SeedSequence(1))
+    first = policy.plan(view)
+    assert first.notes == ("no prices were found, the next epoch tries again: it broke",)
+    assert not first.prices
+    second = policy.plan(replace(view, now_s=view.now_s + view.epoch_s))
+    assert second.prices
+    assert second.notes == ()
 
 
 def test_a_dispatch_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
