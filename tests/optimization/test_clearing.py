@@ -258,6 +258,44 @@ def test_prices_are_what_a_further_accelerator_saves(case: tuple[MatchingProblem
         assert cleared.pool_range_cny[pool, 0] == pytest.approx(saved, abs=1e-4)
 
 
+@settings(max_examples=60, deadline=None)
+@given(markets(), st.integers(1, 40))
+def test_an_accelerator_with_its_power_saves_its_price(
+    case: tuple[MatchingProblem, Bids], site_kw: int
+) -> None:
+    """Pools of one site with little power: scarcity may lie in accelerators or in power."""
+    problem, bids = case
+    mw = 1e-3 * (1.0 + np.arange(problem.n_pools))
+    power = SitePower(
+        np.zeros(problem.n_pools, dtype=np.int32), (problem.arc_use * mw[problem.arc_pool]),
+        np.asarray([1e-3 * site_kw]),
+    )  # fmt: skip
+    problem = replace(problem, power=power)
+    cleared = clear(problem, bids, pool_mw=mw)
+    price = cleared.prices.pool_cny + mw * cleared.prices.site_cny_per_mw[0]
+    assert (cleared.pool_range_cny[:, 0] <= price + 1e-6).all()
+    assert (price <= cleared.pool_range_cny[:, 1] + 1e-6).all()
+    for pool, side in itertools.product(range(problem.n_pools), (0, 1)):
+        step = -1e-3 if side else 1e-3
+        if problem.capacity[pool] + step < 0.0:
+            assert np.isinf(cleared.pool_range_cny[pool, side])
+            continue
+        capacity = problem.capacity.copy()
+        capacity[pool] += step
+        moved = replace(power, site_mw=power.site_mw + step * mw[pool])
+        other = clear(replace(problem, capacity=capacity, power=moved), bids, ranges=False)
+        saved = (cleared.objective - other.objective) / step
+        assert cleared.pool_range_cny[pool, side] == pytest.approx(saved, abs=1e-4)
+
+
+def test_a_pool_whose_site_has_no_power_has_no_price_that_is_too_high() -> None:
+    problem, bids = market([10.0], [[2.0]], [(0, 5.0, 9.0)])
+    power = SitePower(np.zeros(1, dtype=np.int32), np.full(1, 1e-3), np.zeros(1))
+    low, high = clear(replace(problem, power=power), bids).pool_range_cny[0]
+    assert low == pytest.approx(7.0)
+    assert np.isinf(high)
+
+
 @settings(max_examples=40, deadline=None)
 @given(markets(), st.data())
 def test_whole_bids_are_chosen_as_by_trying_all(

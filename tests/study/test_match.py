@@ -192,6 +192,16 @@ def test_uplift_is_what_priority_costs_the_operator() -> None:
 # ---- money --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("mw", [0.1, 0.099, 0.101])
+def test_the_range_of_a_price_counts_accelerators_and_their_power_together(mw: float) -> None:
+    """Power or accelerators run out first or both at once: 10 CNY is the price, whichever it is."""
+    supply = [pool("s", 100, 1, kw_per_accelerator=1, pue=1, site_power_mw=mw)]
+    row = cn.match(supply, [want("d", 200, 10)]).prices.iloc[0]
+    names = ("price", "price_low", "price_high")
+    assert [row[f"{name}_cny_per_accelerator_h"] for name in names] == pytest.approx([10] * 3)
+    assert not row["degenerate"]
+
+
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> cn.MatchOutcome:
     folder = tmp_path_factory.mktemp("sample")

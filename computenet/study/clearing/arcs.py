@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from computenet.optimization.clearing import ONE_POOL, Bids
 from computenet.optimization.matching_problem import LinkTraffic, MatchingProblem, SitePower
@@ -14,7 +14,7 @@ from computenet.study.clearing.topology import TopologyFacts
 from computenet.study.clearing.ways import Ways
 from computenet.units import BITS_PER_BYTE, KG_PER_TONNE, KWH_PER_MWH, SECONDS_PER_HOUR
 
-__all__ = ["BLOCK_MARKS", "Arcs", "Kinds", "kinds_of", "make_arcs"]
+__all__ = ["BLOCK_MARKS", "CLOSE", "Arcs", "Kinds", "kinds_of", "make_arcs", "reach"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -23,6 +23,8 @@ U1 = NDArray[np.uint8]
 
 #: Why a pool may not serve a demand; they may stand together.
 TYPE, WAY, LATENCY, HOURS = 1, 2, 4, 8
+#: Prices this close are equal.
+CLOSE = 1e-6
 BLOCK_MARKS = {"accelerator_type": TYPE, "no_way": WAY, "latency": LATENCY, "free_hours": HOURS}
 
 
@@ -173,6 +175,12 @@ def _speeds(
     return speed, runs
 
 
+def reach(price: ArrayLike) -> F8:
+    """Return what a price pays for: up to rounding above it."""
+    value = np.asarray(price, dtype=np.float64)
+    return np.asarray(value + CLOSE * np.maximum(1.0, np.abs(value)))
+
+
 def make_arcs(demand: Demand, supply: Supply, ways: Ways, kinds: Kinds) -> Arcs:
     """Return the arrays of the clearing model."""
     group_of, kind_of_group, limit = _groups(demand, kinds)
@@ -225,9 +233,10 @@ def _groups(demand: Demand, kinds: Kinds) -> tuple[I8, I8, F8]:
     cost = np.sort(np.where(kinds.blocked == 0, kinds.cost_cny, np.inf), axis=1)
     may = (kinds.blocked == 0).sum(axis=1)
     count = np.full(len(demand.amount), pools)
+    most = reach(demand.max_price_cny_per_h)
     for row in np.flatnonzero(ahead).tolist():
         kind = kinds.of_demand[row]
-        cheap = np.searchsorted(cost[kind], demand.max_price_cny_per_h[row], side="right")
+        cheap = np.searchsorted(cost[kind], most[row], side="right")
         if cheap < may[kind]:
             count[row] = cheap
     alone = np.where(demand.whole == ONE_POOL, 1 + np.arange(len(demand.amount)), 0)
@@ -235,7 +244,7 @@ def _groups(demand: Demand, kinds: Kinds) -> tuple[I8, I8, F8]:
     first, group_of = _unique_rows(keys)
     limit = np.where(count[first] < pools, -np.inf, np.inf)
     held = np.flatnonzero(count < pools)
-    np.maximum.at(limit, group_of[held], demand.max_price_cny_per_h[held])
+    np.maximum.at(limit, group_of[held], most[held])
     return group_of, kinds.of_demand[first], limit
 
 

@@ -30,6 +30,7 @@ from computenet.study.clearing.tables import TableSource
 from computenet.study.clearing.topology import TopologyFacts, topology_facts
 from computenet.study.clearing.ways import Ways
 from computenet.study.clearing.words import note
+from computenet.units import KWH_PER_MWH
 
 __all__ = ["match"]
 
@@ -94,7 +95,10 @@ def match(
     kinds = kinds_of(wanted, sold, ways, facts, carbon_cny_per_t)
     check_must_run(wanted, sold, kinds)
     arcs = make_arcs(wanted, sold, ways, kinds)
-    cleared = clear(arcs.problem, arcs.bids, gap=gap, time_limit_s=time_limit_s)
+    cleared = clear(
+        arcs.problem, arcs.bids, gap=gap, time_limit_s=time_limit_s,
+        pool_mw=sold.facility_kw / KWH_PER_MWH,
+    )  # fmt: skip
     _check_solved(cleared, time_limit_s)
     rents = rents_of(kinds, sold, ways, arcs, cleared.prices)
     reasons = why_unmet(wanted, sold, kinds, rents, cleared.unmet)

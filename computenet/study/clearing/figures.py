@@ -156,7 +156,7 @@ def prices(supply: Supply, arcs: Arcs, cleared: Cleared) -> pd.DataFrame:
     scarce = cleared.prices.pool_cny
     low, high = cleared.pool_range_cny.T
     with np.errstate(invalid="ignore"):
-        wide = high - low > FULL * np.maximum(np.abs(scarce), 1.0)
+        wide = high - low > FULL * np.maximum(np.abs(scarce + power), 1.0)
     return pd.DataFrame(
         {
             "pool": list(supply.pools),
@@ -168,10 +168,8 @@ def prices(supply: Supply, arcs: Arcs, cleared: Cleared) -> pd.DataFrame:
             "capacity_rent_cny_per_accelerator_h": scarce,
             "power_rent_cny_per_accelerator_h": power,
             "price_cny_per_accelerator_h": cost + scarce + power,
-            "price_low_cny_per_accelerator_h": cost + low + power,
-            "price_high_cny_per_accelerator_h": np.where(
-                np.isfinite(high), cost + high + power, np.nan
-            ),
+            "price_low_cny_per_accelerator_h": cost + low,
+            "price_high_cny_per_accelerator_h": np.where(np.isfinite(high), cost + high, np.nan),
             "degenerate": wide,
         }
     )

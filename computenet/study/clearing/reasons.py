@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from computenet.optimization.clearing import ANY, ONE_POOL
 from computenet.optimization.matching_model import MatchingPrices
-from computenet.study.clearing.arcs import BLOCK_MARKS, Arcs, Kinds
+from computenet.study.clearing.arcs import BLOCK_MARKS, CLOSE, Arcs, Kinds, reach
 from computenet.study.clearing.sides import Demand, Supply
 from computenet.study.clearing.ways import Ways
 from computenet.units import SECONDS_PER_HOUR
@@ -31,9 +31,6 @@ REASONS = (
     "no_supply", *BLOCK_MARKS, "several", "price_limit", "capacity", "site_power", "link", "whole",
     "too_large",
 )  # fmt: skip
-#: Prices this close are equal.
-CLOSE = 1e-6
-
 
 @dataclass(frozen=True, slots=True)
 class Rents:
@@ -180,7 +177,7 @@ def _why(
     """
     if not stocked.any():
         return Unmet(row, "no_supply", -1, (), np.nan, np.nan, ())
-    limit = price + CLOSE * max(1.0, abs(price))
+    limit = float(reach(price))
     open_ = blocked == 0
     helps = [
         name
