@@ -44,7 +44,7 @@ def match(
     ] = None,
     max_price: Annotated[
         float | None,
-        typer.Option(help="Highest price of demands that name none, CNY per accelerator-hour."),
+        typer.Option(help="Highest price of demands that name none and need not run, CNY per accelerator-hour."),
     ] = None,
     carbon_price: Annotated[
         float | None, typer.Option(help="Price of carbon, CNY per tonne of CO2.")

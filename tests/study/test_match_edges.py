@@ -48,6 +48,34 @@ def test_priorities_keep_what_they_had_when_ties_are_served() -> None:
     assert got.to_dict() == pytest.approx({"high": 8.0, "low": 2.0})
 
 
+def test_what_costs_its_price_up_to_rounding_keeps_its_priority() -> None:
+    """0.1 CNY and 1 kW at 200 CNY/MWh cost 0.30000000000000004 CNY."""
+    supply = pools(("w", 5, 0.1))
+    supply[0] |= {"kw_per_accelerator": 1.0, "pue": 1.0, "electricity_cny_per_mwh": 200.0}
+    rows = bids(("low", 5, 0.3, "no"), ("high", 5, 0.3, "no"))
+    rows[1]["priority"] = 1
+    outcome = cn.match(supply, rows)
+    assert outcome.allocation["demand"].tolist() == ["high"]
+    assert outcome.summary["uplift_cny"] == 0.0
+
+
+def test_a_price_for_all_that_name_none_does_not_cap_what_must_run() -> None:
+    """`own` names a price: it runs whatever it costs, and pays no more than that."""
+    rows: list[dict[str, Any]] = [
+        {"id": "named", "accelerators": 4, "max_price_cny_per_accelerator_h": 9.0},
+        {"id": "unnamed", "accelerators": 1},
+        {"id": "must", "tenant": "must", "accelerators": 4, "must_run": "yes"},
+        {"id": "own", "tenant": "own", "accelerators": 4, "must_run": "yes",
+         "max_price_cny_per_accelerator_h": 5.0},
+    ]  # fmt: skip
+    outcome = cn.match(pools(("w", 10, 2)), rows, max_price_cny_per_accelerator_h=3.0)
+    paid = outcome.settlement.set_index("tenant")["paid_cny"]
+    assert paid["must"] == pytest.approx(4 * 9.0)
+    assert paid["own"] == pytest.approx(4 * 5.0)
+    unmet = outcome.unmet.set_index("demand")["max_price_cny_per_accelerator_h"]
+    assert unmet["unnamed"] == 3.0
+
+
 @pytest.mark.parametrize(
     ("supply", "demand", "room"),
     [

@@ -23,9 +23,9 @@ U1 = NDArray[np.uint8]
 
 #: Why a pool may not serve a demand; they may stand together.
 TYPE, WAY, LATENCY, HOURS = 1, 2, 4, 8
+BLOCK_MARKS = {"accelerator_type": TYPE, "no_way": WAY, "latency": LATENCY, "free_hours": HOURS}
 #: Prices this close are equal.
 CLOSE = 1e-6
-BLOCK_MARKS = {"accelerator_type": TYPE, "no_way": WAY, "latency": LATENCY, "free_hours": HOURS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def match(
     paths
         Ways between regions and sites.
     max_price_cny_per_accelerator_h
-        For demands that name none.
+        For demands that name none and need not run.
     carbon_cny_per_t
         Price of carbon.
     gap

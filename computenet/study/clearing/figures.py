@@ -114,8 +114,8 @@ def settlement(placed: Placed, demand: Demand, kinds: Kinds, rents: Rents) -> pd
     """Return what each tenant pays in each region, and what for, over the hours of its demands.
 
     ``charge = ask + energy + carbon + network + rents of capacity, power and links``, and
-    ``paid = charge - uplift``: where a demand was served for its priority or as a whole although
-    the price is above what it pays at most, the operator bears the rest.
+    ``paid = charge - uplift``: where a demand was served for its priority, as a whole or because
+    it must run although the price is above what it pays at most, the operator bears the rest.
     """
     d, p = placed.demand, placed.pool
     k = kinds.of_demand[d]

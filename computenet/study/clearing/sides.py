@@ -163,7 +163,7 @@ def read_demand(
     Parameters
     ----------
     max_price
-        Highest price of demands that name none, CNY per accelerator-hour.
+        Highest price of demands that name none and need not run, CNY per accelerator-hour.
     """
     columns = {column.name: column for column in DEMAND}
     numbers = {
@@ -179,7 +179,7 @@ def read_demand(
     must_run = table.flags(columns["must_run"], faults)
     price = numbers["max_price_cny_per_accelerator_h"]
     if max_price is not None:
-        price = np.where(np.isnan(price), max_price, price)
+        price = np.where(np.isnan(price) & ~must_run, max_price, price)
     given = table.texts("max_price_cny_per_accelerator_h")
     for row in np.flatnonzero(np.isnan(price) & ~must_run):
         if not given[row]:
