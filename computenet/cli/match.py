@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from computenet.cli.options import Faults, JsonOpt, OverwriteOpt, language, print_json
+from computenet.cli.options import Faults, JsonOpt, OverwriteOpt, print_json
 from computenet.cli.outputs import reserve
 from computenet.errors import InputError, Problem
 
@@ -44,7 +44,10 @@ def match(
     ] = None,
     max_price: Annotated[
         float | None,
-        typer.Option(help="Highest price of demands that name none and need not run, CNY per accelerator-hour."),
+        typer.Option(
+            help="Highest price of demands that name none and need not run, CNY per "
+            "accelerator-hour."
+        ),
     ] = None,
     carbon_price: Annotated[
         float | None, typer.Option(help="Price of carbon, CNY per tonne of CO2.")
@@ -62,7 +65,6 @@ def match(
     as_json: JsonOpt = False,
 ) -> None:
     """Match supply and demand once: who is served, who is not and why, at what price."""
-    tongue = language(lang)
     given = tables or []
     if template:
         unused = {
@@ -76,6 +78,7 @@ def match(
     from computenet.study.clearing.schema import MOST
 
     faults = Faults()
+    tongue = faults.language(lang)
     faults.check(len(given) == 2, "match", " ".join(map(str, given)) or None, "needs two tables",
                  "SUPPLY.csv DEMAND.csv, or --template [DIR]")  # fmt: skip
     faults.check(not overwrite or out is not None, "--overwrite", None, "is not used without --out",
@@ -134,8 +137,8 @@ def _facts(topology: str) -> Scenario:
 def _table_problems(given: list[Path | None], paths: Path | None) -> list[Problem]:
     """Return what is wrong with the tables one by one, whatever they say of each other."""
     from computenet.study.clearing import DEMAND, PATHS, SUPPLY
+    from computenet.study.clearing.reading import read_table
     from computenet.study.clearing.tables import Faults as TableFaults
-    from computenet.study.clearing.tables import read_table
 
     found = TableFaults()
     names = (("supply", SUPPLY), ("demand", DEMAND), ("paths", PATHS))

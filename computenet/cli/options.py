@@ -207,7 +207,7 @@ def language(lang: str | None) -> str:
     lang = "en" if lang is None else lang
     if lang not in ("en", "zh"):
         raise InputError(
-            [Problem("--lang", lang, "is no language of the report", allowed="en, zh")]
+            [Problem("--lang", lang, "is no language of the texts", allowed="en, zh")]
         )
     return lang
 

@@ -170,10 +170,11 @@ def test_an_earlier_result_is_replaced_only_when_asked(
 def test_options_topology_and_tables_at_fault_are_told_at_once(tmp_path: Path) -> None:
     words = ["match", str(tmp_path / "s.csv"), str(tmp_path / "d.csv"), "--carbon-price", "-5"]
     words += ["--max-price", "-1", "--time-limit", "-1", "--topology", "nope", "--paths", "no.csv"]
+    words += ["--lang", "fr"]
     with pytest.raises(InputError) as caught:
         CliRunner().invoke(app, words, catch_exceptions=False)
     told = [problem.path for problem in caught.value.problems]
     assert sorted(told) == sorted(
-        ["--carbon-price", "--max-price", "--time-limit", "--topology", str(tmp_path / "s.csv"),
+        ["--carbon-price", "--lang", "--max-price", "--time-limit", "--topology", str(tmp_path / "s.csv"),
          str(tmp_path / "d.csv"), "no.csv"]
     )  # fmt: skip

@@ -22,11 +22,11 @@ from computenet.study.clearing.figures import (
     settlement,
     unmet_table,
 )
-from computenet.study.clearing.inputs import check_must_run, read_all, unknown_types
+from computenet.study.clearing.inputs import check_must_run, read_all, unknown_names
 from computenet.study.clearing.outcome import MatchOutcome
+from computenet.study.clearing.reading import TableSource
 from computenet.study.clearing.reasons import Unmet, rents_of, why_unmet
 from computenet.study.clearing.sides import Demand, Supply
-from computenet.study.clearing.tables import TableSource
 from computenet.study.clearing.topology import TopologyFacts, topology_facts
 from computenet.study.clearing.ways import Ways
 from computenet.study.clearing.words import note
@@ -91,7 +91,7 @@ def match(
     sold, wanted, ways = read_all(
         supply, demand, paths, facts, max_price_cny_per_accelerator_h, carbon_cny_per_t
     )
-    notes = unknown_types(wanted, sold, facts, lang)
+    notes = unknown_names(wanted, sold, ways, facts, lang)
     kinds = kinds_of(wanted, sold, ways, facts, carbon_cny_per_t)
     check_must_run(wanted, sold, kinds)
     arcs = make_arcs(wanted, sold, ways, kinds)

@@ -32,6 +32,7 @@ REASONS = (
     "too_large",
 )  # fmt: skip
 
+
 @dataclass(frozen=True, slots=True)
 class Rents:
     """What scarcity adds to the cost of a reference accelerator for an hour, ``(K, P)``, CNY."""

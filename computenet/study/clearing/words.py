@@ -80,7 +80,21 @@ _NOTES: dict[str, tuple[str, str]] = {
         "demand accepts {kind!r}, which no pool has",
         "需求接受的 {kind!r} 无资源池提供",
     ),
-    "meant": ("; did you mean {kind!r}?", ";是否指 {kind!r}?"),
+    "no_facts": (
+        "supply has {kind!r}, which is no accelerator of {topology}: nothing of its speed or power "
+        "is known but what the table says",
+        "供给中的 {kind!r} 不是 {topology} 的加速卡:除表中所列外,其速度与功率未知",
+    ),
+    "unused_region": (
+        "paths from regions that no demand is in play no part: {names}",
+        "路径表中下列区域没有需求,其路径不起作用:{names}",
+    ),
+    "unused_site": (
+        "paths to sites that no pool is at play no part: {names}",
+        "路径表中下列站点没有资源池,其路径不起作用:{names}",
+    ),
+    "more": (", and {n} more", ",另有 {n} 个"),
+    "meant": (" (did you mean {kind!r}?)", "(是否指 {kind!r}?)"),
     "no_relief": (
         "what relaxing a class of limits for everybody would bring was not computed: there are "
         "more than {n:,} combinations of demand and pool",
