@@ -142,7 +142,8 @@ def _check_solved(cleared: Cleared, time_limit_s: float | None) -> None:
             "demand that must run cannot be met",
         )
     if not cleared.solved:
-        raise RunError(f"no allocation was found within {time_limit_s:g} s: {cleared.status}")
+        within = "" if time_limit_s is None else f" within {time_limit_s:g} s"
+        raise RunError(f"no allocation with its prices was found{within}: {cleared.status}")
 
 
 def _relaxed(
@@ -199,7 +200,8 @@ def _note_prices(cleared: Cleared, table: pd.DataFrame, lang: str, notes: list[s
     if cleared.fixed:
         notes.append(note("fixed", lang))
     if cleared.status is not Status.OPTIMAL:
-        notes.append(note("limit", lang, gap=cleared.objective - cleared.bound))
+        gap = cleared.objective - cleared.bound
+        notes.append(note("limit", lang, gap=gap) if np.isfinite(gap) else note("stopped", lang))
     count = int(table["degenerate"].sum())
     if count:
         notes.append(note("degenerate", lang, n=count))
@@ -239,7 +241,7 @@ def _summary(
         "carbon_kg": float(settled["carbon_kg"].sum()),
         "status": str(cleared.status),
         "objective_cny_per_h": float(cleared.objective),
-        "bound_cny_per_h": float(cleared.bound),
+        "bound_cny_per_h": float(cleared.bound) if np.isfinite(cleared.bound) else None,
     }
 
 

@@ -109,6 +109,11 @@ _NOTES: dict[str, tuple[str, str]] = {
         "hour dearer than the best",
         "已达时间上限:分配可行,每小时成本至多比最优高 {gap:,.6g} 元",
     ),
+    "stopped": (
+        "the time limit was reached: the allocation is feasible, and how far from the best it is "
+        "is not known",
+        "已达时间上限:分配可行,与最优的差距未知",
+    ),
     "degenerate": (
         "degenerate prices: {n}; any value of their range supports the allocation",
         "退化价格:{n} 个;其区间内任一值均支持该分配",
