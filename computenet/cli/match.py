@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from computenet.cli.options import Faults, JsonOpt, OverwriteOpt, print_json
 from computenet.cli.outputs import reserve
 from computenet.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from computenet.scenario import Scenario
 
 __all__ = ["match"]
 
@@ -90,8 +89,8 @@ def match(
                      f"a number from 0 to {MOST:,.0f}")  # fmt: skip
     facts = None
     if topology is not None:
-        with faults.gathered():
-            facts = _facts(topology)
+        with faults.gathered(), _topology():
+            facts = study.load(topology)
     if out is not None:
         with faults.gathered():
             reserve(out, overwrite=overwrite)
@@ -120,12 +119,11 @@ def match(
     print_match(outcome, out, tongue)
 
 
-def _facts(topology: str) -> Scenario:
-    """Return the scenario behind ``--topology``, which is what is said to be wrong with it."""
-    from computenet import study
-
+@contextmanager
+def _topology() -> Iterator[None]:
+    """Say of ``--topology`` what is wrong with a scenario that is read within."""
     try:
-        return study.load(topology)
+        yield
     except InputError as error:
         problems = [
             replace(one, path="--topology") if one.path == "scenario" else one
@@ -160,11 +158,12 @@ def _template(given: list[Path], topology: str | None, overwrite: bool, unused: 
         raise InputError(problems, "nothing was written")
     from computenet import study
 
-    made = study.match_template(None if topology is None else _facts(topology))
+    with _topology():
+        made = study.match_template(topology)
     if given:
         for path in made.save(given[0], overwrite=overwrite):
             typer.echo(str(path))
-        typer.echo(f"# {made.command}", err=True)
+        typer.echo(f"# {made.command_in(given[0])}", err=True)
         return
     for name, text in made.files.items():
         typer.echo(f"# ---- {name}\n{text}")
