@@ -75,6 +75,8 @@ def test_energy_carbon_and_data_make_the_cost() -> None:
     assert row["energy_cny"] == pytest.approx(mwh * 500)
     assert row["carbon_kg"] == pytest.approx(mwh * 600)
     assert row["carbon_cny"] == pytest.approx(mwh * 60)
+    # A pool's price is per accelerator of its own: its ask, 0.6 kW at 0.5 + 0.06 CNY.
+    assert outcome.prices["price_cny_per_accelerator_h"].tolist() == pytest.approx([1.336])
     assert row["network_cny"] == pytest.approx(12)
     assert outcome.allocation["accelerators"].tolist() == pytest.approx([8])
     assert outcome.allocation["latency_ms"].tolist() == [1]

@@ -14,7 +14,7 @@ from computenet.study.clearing.topology import TopologyFacts
 from computenet.study.clearing.ways import Ways
 from computenet.units import BITS_PER_BYTE, KG_PER_TONNE, KWH_PER_MWH, SECONDS_PER_HOUR
 
-__all__ = ["BLOCK_MARKS", "CLOSE", "Arcs", "Kinds", "kinds_of", "make_arcs", "reach"]
+__all__ = ["BLOCK_MARKS", "CLOSE", "Arcs", "Kinds", "kinds_of", "make_arcs", "problem_of", "reach"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -59,8 +59,6 @@ class Arcs:
 
     problem: MatchingProblem
     bids: Bids
-    kind_of_group: I8  # (G,)
-    pair: I8  # (R, I) pair of the traffic, -1 = none
 
 
 def kinds_of(
@@ -184,31 +182,10 @@ def reach(price: ArrayLike) -> F8:
 def make_arcs(demand: Demand, supply: Supply, ways: Ways, kinds: Kinds) -> Arcs:
     """Return the arrays of the clearing model."""
     group_of, kind_of_group, limit = _groups(demand, kinds)
-    cost = kinds.cost_cny
     open_ = kinds.blocked[kind_of_group] == 0
-    open_ &= cost[kind_of_group] <= limit[:, None]
-    group, pool = np.nonzero(open_)
-    kind = kind_of_group[group]
-    pair, traffic = _traffic(kinds, supply, ways, kind, pool)
-    power = None
-    if np.isfinite(supply.site_mw).any():
-        power = SitePower(supply.site.astype(np.int32), kinds.mw[kind, pool], supply.site_mw)
+    open_ &= kinds.cost_cny[kind_of_group] <= limit[:, None]
     names = _group_names(demand, group_of, len(kind_of_group))
-    problem = MatchingProblem(
-        demand=np.zeros(len(kind_of_group)),
-        unmet_cny=np.zeros(len(kind_of_group)),
-        arc_demand=group.astype(np.int32),
-        arc_pool=pool.astype(np.int32),
-        arc_use=kinds.use[kind, pool],
-        arc_cny=cost[kind, pool],
-        capacity=supply.count,
-        power=power,
-        traffic=traffic,
-        demand_names=names,
-        pool_names=supply.pools,
-        site_names=supply.sites,
-        link_names=ways.link_names,
-    )
+    problem = problem_of(kinds, supply, ways, kind_of_group, open_, names)
     bids = Bids(
         group=group_of,
         amount=demand.amount,
@@ -217,7 +194,41 @@ def make_arcs(demand: Demand, supply: Supply, ways: Ways, kinds: Kinds) -> Arcs:
         must_run=demand.must_run & (demand.amount > 0.0),
         whole=demand.whole,
     )
-    return Arcs(problem, bids, kind_of_group, pair)
+    return Arcs(problem, bids)
+
+
+def problem_of(
+    kinds: Kinds, supply: Supply, ways: Ways, kind_of_group: I8, open_: B1, names: tuple[str, ...]
+) -> MatchingProblem:
+    """Return the problem of groups of demand, as yet without amounts and prices.
+
+    Parameters
+    ----------
+    kind_of_group
+        ``(G,)``.
+    open_
+        ``(G, P)`` pools that a group may go to.
+    """
+    group, pool = np.nonzero(open_)
+    kind = kind_of_group[group]
+    power = None
+    if np.isfinite(supply.site_mw).any():
+        power = SitePower(supply.site.astype(np.int32), kinds.mw[kind, pool], supply.site_mw)
+    return MatchingProblem(
+        demand=np.zeros(len(kind_of_group)),
+        unmet_cny=np.zeros(len(kind_of_group)),
+        arc_demand=group.astype(np.int32),
+        arc_pool=pool.astype(np.int32),
+        arc_use=kinds.use[kind, pool],
+        arc_cny=kinds.cost_cny[kind, pool],
+        capacity=supply.count,
+        power=power,
+        traffic=_traffic(kinds, supply, ways, kind, pool),
+        demand_names=names,
+        pool_names=supply.pools,
+        site_names=supply.sites,
+        link_names=ways.link_names,
+    )
 
 
 def _groups(demand: Demand, kinds: Kinds) -> tuple[I8, I8, F8]:
@@ -259,13 +270,11 @@ def _group_names(demand: Demand, group_of: I8, count: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _traffic(
-    kinds: Kinds, supply: Supply, ways: Ways, kind: I8, pool: I8
-) -> tuple[I8, LinkTraffic | None]:
-    """Return the pair of each region and site, and the traffic over links that have a limit."""
-    pair = np.full(ways.latency_ms.shape, -1)
+def _traffic(kinds: Kinds, supply: Supply, ways: Ways, kind: I8, pool: I8) -> LinkTraffic | None:
+    """Return the traffic over links that have a limit; a pair is a region and a site."""
     if not len(ways.link_gbps) or not kinds.gb_per_h.any():
-        return pair, None
+        return None
+    pair = np.full(ways.latency_ms.shape, -1)
     start, links = [0], []
     for at, route in ways.links.items():
         if route:
@@ -275,7 +284,7 @@ def _traffic(
     paths = len(start) - 1
     arc_pair = pair[kinds.region[kind], supply.site[pool]]
     gb_s = kinds.gb_per_h[kind] / SECONDS_PER_HOUR
-    return pair, LinkTraffic(
+    return LinkTraffic(
         arc_pair=np.where(gb_s > 0.0, arc_pair, -1).astype(np.int32),
         arc_gb_s=gb_s,
         path_pair=np.arange(paths, dtype=np.int32),

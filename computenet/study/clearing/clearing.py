@@ -101,17 +101,17 @@ def match(
     )  # fmt: skip
     _check_solved(cleared, time_limit_s)
     rents = rents_of(kinds, sold, ways, arcs, cleared.prices)
-    reasons = why_unmet(wanted, sold, kinds, rents, cleared.unmet)
+    reasons = why_unmet(wanted, sold, ways, kinds, rents, cleared.unmet)
     relief = _relief(
         reasons, arcs, cleared,
         lambda name: _relaxed(name, wanted, sold, ways, facts, carbon_cny_per_t),
         gap, time_limit_s, lang, notes,
     )  # fmt: skip
-    placed = place(arcs, cleared, wanted)
+    placed = place(arcs, cleared)
     tables = (
         allocation(placed, wanted, sold, ways, kinds, rents),
         unmet_table(reasons, wanted, sold, cleared.unmet, lang),
-        prices(sold, arcs, cleared),
+        prices(sold, arcs, cleared, carbon_cny_per_t),
         settlement(placed, wanted, kinds, rents),
     )
     bound = binding(sold, ways, arcs, cleared)

@@ -15,7 +15,7 @@ from computenet.study.clearing.reasons import Rents, Unmet
 from computenet.study.clearing.sides import Demand, Supply
 from computenet.study.clearing.ways import Ways
 from computenet.study.clearing.words import sentence
-from computenet.units import BITS_PER_BYTE, KWH_PER_MWH, SECONDS_PER_HOUR
+from computenet.units import BITS_PER_BYTE, KG_PER_TONNE, KWH_PER_MWH, SECONDS_PER_HOUR
 
 __all__ = ["Placed", "allocation", "binding", "place", "prices", "settlement", "unmet_table"]
 
@@ -35,7 +35,7 @@ class Placed:
     units: F8  # reference accelerators
 
 
-def place(arcs: Arcs, cleared: Cleared, demand: Demand) -> Placed:
+def place(arcs: Arcs, cleared: Cleared) -> Placed:
     """Share out each group's flow to its demands.
 
     What must run comes first, then higher priorities, then higher prices, then earlier lines; they
@@ -141,15 +141,16 @@ def settlement(placed: Placed, demand: Demand, kinds: Kinds, rents: Rents) -> pd
     return table.groupby(["tenant", "region"], sort=True).sum().reset_index()
 
 
-def prices(supply: Supply, arcs: Arcs, cleared: Cleared) -> pd.DataFrame:
+def prices(supply: Supply, arcs: Arcs, cleared: Cleared, carbon_cny_per_t: float) -> pd.DataFrame:
     """Return use and price of each pool, per accelerator of the pool and hour."""
     problem = arcs.problem
     used = np.bincount(
         problem.arc_pool, weights=problem.arc_use * cleared.flow, minlength=len(supply.pools)
     )
-    cost = supply.ask_cny_per_h + (
-        supply.facility_kw / KWH_PER_MWH * supply.electricity_cny_per_mwh
+    mwh_cny = supply.electricity_cny_per_mwh + (
+        supply.emission_kg_per_mwh * carbon_cny_per_t / KG_PER_TONNE
     )
+    cost = supply.ask_cny_per_h + supply.facility_kw / KWH_PER_MWH * mwh_cny
     power = np.zeros(len(supply.pools))
     if problem.power is not None:
         power = supply.facility_kw / KWH_PER_MWH * cleared.prices.site_cny_per_mw[supply.site]

@@ -49,6 +49,16 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "the cheapest pool, {pool}, costs {cost:.4g} CNY per accelerator-hour; it pays {most:.4g}",
         "最便宜的资源池 {pool} 成本为 {cost:.4g} 元/卡时,最高出价 {most:.4g}",
     ),
+    "price_limit_all": (
+        "it takes all or nothing, and all of it costs at least {cost:.4g} CNY per accelerator-hour "
+        "in the mean; it pays {most:.4g}",
+        "须整体分配,而整体成本平均至少 {cost:.4g} 元/卡时,最高出价 {most:.4g}",
+    ),
+    "price_limit_part": (
+        "it takes all or nothing, and part of it has room at {cost:.4g} CNY per accelerator-hour "
+        "only; it pays {most:.4g}",
+        "须整体分配,而其中一部分只能以 {cost:.4g} 元/卡时接入,最高出价 {most:.4g}",
+    ),
     "capacity": (
         "the pools that will do are full; one more accelerator costs {price:.4g} CNY per hour "
         "({pool}), it pays {most:.4g}",
@@ -131,7 +141,7 @@ def sentence(unmet: Unmet, demand: Demand, supply: Supply, lang: str = "en") -> 
     tongue = 1 if lang == "zh" else 0
     pool = unmet.pool
     joint = " 和 " if tongue else " and "
-    return _SENTENCES[unmet.reason][tongue].format(
+    return _SENTENCES[unmet.words or unmet.reason][tongue].format(
         pool=supply.pools[pool] if pool >= 0 else "",
         kind=supply.accelerator[pool] if pool >= 0 else "",
         site=supply.sites[supply.site[pool]] if pool >= 0 else "",
