@@ -164,4 +164,4 @@ class _Case:
             for i, site in enumerate(supply.site[pools].tolist()):
                 route = ways.links.get((region, site), [])
                 link[i] = ways.link_gbps[route].min(initial=np.inf) / BITS_PER_BYTE / gb_s
-        return np.minimum(np.minimum(units, power), link)
+        return np.asarray(np.minimum(np.minimum(units, power), link))
