@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from computenet.cli.options import Faults, JsonOpt, OverwriteOpt, language, print_json
+from computenet.cli.options import Faults, JsonOpt, OverwriteOpt, print_json
 from computenet.cli.outputs import reserve
 from computenet.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from computenet.scenario import Scenario
 
 __all__ = ["match"]
 
@@ -44,7 +43,10 @@ def match(
     ] = None,
     max_price: Annotated[
         float | None,
-        typer.Option(help="Highest price of demands that name none, CNY per accelerator-hour."),
+        typer.Option(
+            help="Highest price of demands that name none and need not run, CNY per "
+            "accelerator-hour."
+        ),
     ] = None,
     carbon_price: Annotated[
         float | None, typer.Option(help="Price of carbon, CNY per tonne of CO2.")
@@ -62,7 +64,6 @@ def match(
     as_json: JsonOpt = False,
 ) -> None:
     """Match supply and demand once: who is served, who is not and why, at what price."""
-    tongue = language(lang)
     given = tables or []
     if template:
         unused = {
@@ -76,6 +77,7 @@ def match(
     from computenet.study.clearing.schema import MOST
 
     faults = Faults()
+    tongue = faults.language(lang)
     faults.check(len(given) == 2, "match", " ".join(map(str, given)) or None, "needs two tables",
                  "SUPPLY.csv DEMAND.csv, or --template [DIR]")  # fmt: skip
     faults.check(not overwrite or out is not None, "--overwrite", None, "is not used without --out",
@@ -87,8 +89,8 @@ def match(
                      f"a number from 0 to {MOST:,.0f}")  # fmt: skip
     facts = None
     if topology is not None:
-        with faults.gathered():
-            facts = _facts(topology)
+        with faults.gathered(), _topology():
+            facts = study.load(topology)
     if out is not None:
         with faults.gathered():
             reserve(out, overwrite=overwrite)
@@ -117,12 +119,11 @@ def match(
     print_match(outcome, out, tongue)
 
 
-def _facts(topology: str) -> Scenario:
-    """Return the scenario behind ``--topology``, which is what is said to be wrong with it."""
-    from computenet import study
-
+@contextmanager
+def _topology() -> Iterator[None]:
+    """Say of ``--topology`` what is wrong with a scenario that is read within."""
     try:
-        return study.load(topology)
+        yield
     except InputError as error:
         problems = [
             replace(one, path="--topology") if one.path == "scenario" else one
@@ -134,8 +135,8 @@ def _facts(topology: str) -> Scenario:
 def _table_problems(given: list[Path | None], paths: Path | None) -> list[Problem]:
     """Return what is wrong with the tables one by one, whatever they say of each other."""
     from computenet.study.clearing import DEMAND, PATHS, SUPPLY
+    from computenet.study.clearing.reading import read_table
     from computenet.study.clearing.tables import Faults as TableFaults
-    from computenet.study.clearing.tables import read_table
 
     found = TableFaults()
     names = (("supply", SUPPLY), ("demand", DEMAND), ("paths", PATHS))
@@ -157,11 +158,12 @@ def _template(given: list[Path], topology: str | None, overwrite: bool, unused: 
         raise InputError(problems, "nothing was written")
     from computenet import study
 
-    made = study.match_template(None if topology is None else _facts(topology))
+    with _topology():
+        made = study.match_template(topology)
     if given:
         for path in made.save(given[0], overwrite=overwrite):
             typer.echo(str(path))
-        typer.echo(f"# {made.command}", err=True)
+        typer.echo(f"# {made.command_in(given[0])}", err=True)
         return
     for name, text in made.files.items():
         typer.echo(f"# ---- {name}\n{text}")

@@ -206,9 +206,7 @@ def needs_out(out: Path | None, overwrite: bool, lang: str | None) -> None:
 def language(lang: str | None) -> str:
     lang = "en" if lang is None else lang
     if lang not in ("en", "zh"):
-        raise InputError(
-            [Problem("--lang", lang, "is no language of the report", allowed="en, zh")]
-        )
+        raise InputError([Problem("--lang", lang, "is no language of the texts", allowed="en, zh")])
     return lang
 
 

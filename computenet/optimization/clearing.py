@@ -17,21 +17,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.clearing_model import (
-    ALL,
-    ANY,
-    ONE_POOL,
-    Bids,
-    Market,
-    fixed,
-    market_of,
-    sums,
-)
+from computenet.optimization.clearing_levels import ROUNDING, by_level, decided, ties_served
+from computenet.optimization.clearing_model import ALL, ANY, ONE_POOL, Bids, Market, market_of, sums
 from computenet.optimization.conflicts import conflicts, explain
 from computenet.optimization.matching_model import MatchingPrices
 from computenet.optimization.matching_problem import MatchingProblem
+from computenet.optimization.prices import pool_power_mw
+from computenet.optimization.solution import no_solution
 from computenet.optimization.solvers import HotModel, Solution, Status
 from computenet.optimization.sparse import SparseModel
+from computenet.units import BITS_PER_BYTE
 
 __all__ = ["ALL", "ANY", "ONE_POOL", "Bids", "Cleared", "clear"]
 
@@ -39,11 +34,6 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 B1 = NDArray[np.bool_]
 
-#: What is within this of nothing or of all is rounding; solvers hold rows to 1e-7.
-ROUNDING = 1e-6
-#: What breaks a tie between serving a bid and not, relative to its price; above what solvers hold
-#: prices to. And what is within rounding of the same cost, relative.
-TIE, SAME = 1e-6, 1e-9
 #: Columns up to which levels are cleared anew for the range of a price.
 AGAIN = 20_000
 #: Largest amount of a group in the model; larger ones are told in larger units.
@@ -65,12 +55,14 @@ class Cleared:
     unmet
         ``(B,)`` units.
     objective, bound
-        CNY an hour, unmet bids at their price; `bound` is certified.
+        CNY an hour, unmet bids at their price; `bound` is certified, minus infinity where none is
+        known.
     prices
         Duals of the constraints.
     pool_range_cny
-        ``(P, 2)`` price of a pool's capacity when there is a little more and a little less of it:
-        where they differ the price is degenerate. NaN where it was not asked for.
+        ``(P, 2)`` price of a pool's capacity with its power when there is a little more and a
+        little less of both: where they differ the price is degenerate. NaN where it was not asked
+        for.
     fixed
         Whether prices stand for whole-number decisions that are taken.
     seconds
@@ -96,6 +88,14 @@ class Cleared:
         return self.status in (Status.OPTIMAL, Status.FEASIBLE)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found before prices are probed: flow, and price of a unit with its power."""
+
+    flow: F8  # (A,)
+    price: F8  # (P,)
+
+
 def clear(
     problem: MatchingProblem,
     bids: Bids,
@@ -103,6 +103,7 @@ def clear(
     gap: float = 1e-4,
     time_limit_s: float | None = None,
     ranges: bool = True,
+    pool_mw: F8 | None = None,
 ) -> Cleared:
     """Return who is served and at what price.
 
@@ -116,6 +117,8 @@ def clear(
         Wall time of each solve; a result then depends on the machine's speed.
     ranges
         Whether the ranges of prices are looked for: two more solves a pool that has a price.
+    pool_mw
+        ``(P,)`` MW that a unit of each pool draws at its site; without it the mean over the arcs.
 
     Raises
     ------
@@ -138,15 +141,19 @@ def clear(
         bids = replace(bids, amount=bids.amount / unit)
     market = market_of(problem, bids)
     hot = HotModel(market.model, gap=gap, time_limit_s=time_limit_s)
-    answer, felt = _by_level(hot, market)
+    answer, felt = by_level(hot, market)
     whole_numbers = bool(market.model.integer.any())
     bound = answer.bound
     if whole_numbers and answer.solved:
-        status = answer.status
-        hot = HotModel(fixed(hot.model, answer.x), time_limit_s=time_limit_s)
-        answer = replace(hot.solve(), status=status)
+        hot, answer = decided(hot.model, answer, time_limit_s)
+    if not hot.model.n:
+        # Where nothing is wanted nothing is scarce; solvers give no duals then.
+        answer = replace(answer, row_duals=np.zeros(hot.model.m))
+    if answer.solved and np.isnan(answer.row_duals).any():
+        # A solve that was stopped before it had prices.
+        answer = no_solution(hot.model, Status.NO_SOLUTION, answer.seconds, bound, answer.solver)
     if answer.solved:
-        answer = replace(answer, x=_ties_served(hot, market, answer))
+        answer = replace(answer, x=ties_served(hot, market, answer))
     x = np.maximum(answer.x, 0.0) * market.scale if answer.solved else answer.x
     explanation = (
         _explanation(hot.model, market, unit) if answer.status is Status.INFEASIBLE else ""
@@ -156,7 +163,11 @@ def clear(
     prices = whole.prices(answer.row_duals, answer.reduced_costs, None)
     wide = np.full((problem.n_pools, 2), np.nan)
     if ranges and answer.status is Status.OPTIMAL:
-        wide = _ranges(hot, market, problem, prices.pool_cny, flow, felt)
+        mw = pool_power_mw(problem, flow) if pool_mw is None else pool_mw
+        price = prices.pool_cny.copy()
+        if problem.power is not None:
+            price += mw * prices.site_cny_per_mw[problem.power.pool_site]
+        wide = _ranges(hot, market, problem, mw, Found(flow, price), felt)
     return Cleared(
         status=answer.status,
         flow=unit * np.where(np.abs(flow) < ROUNDING, 0.0, flow),
@@ -171,108 +182,84 @@ def clear(
     )
 
 
-# ---- solving ------------------------------------------------------------------------------
-
-
-def _by_level(hot: HotModel, market: Market) -> tuple[Solution, B1]:
-    """Solve for the least unmet amount of each level in turn, then for the least cost.
-
-    Returns
-    -------
-    tuple
-        The last solution; ``(P,)`` whether a pool's capacity may have held a level back.
-    """
-    pool = market.whole.pool
-    felt = np.zeros(pool.size, dtype=np.bool_)
-    if not len(market.levels):
-        return hot.solve(), felt
-    cost = hot.model.cost.copy()
-    everything = np.arange(hot.model.n)
-    every = market.level.index()
-    hot.set_row_bounds(every, np.full(len(every), -np.inf), np.full(len(every), np.inf))
-    for row in range(len(market.levels)):
-        goal = np.zeros(hot.model.n)
-        goal[market.rejected.slice] = market.level_of == row
-        hot.set_costs(everything, goal * market.scale)
-        answer = hot.solve()
-        if not answer.solved:
-            break
-        dual = pool.of(answer.row_duals)
-        felt |= np.isnan(dual) | (dual != 0.0)
-        at = market.level.index([row])
-        least = max(answer.objective, 0.0) + 1e-9
-        hot.set_row_bounds(at, np.full(1, -np.inf), np.full(1, least))
-    hot.set_costs(everything, cost)
-    return (hot.solve() if answer.solved else answer), felt
-
-
-def _ties_served(hot: HotModel, market: Market, answer: Solution) -> F8:
-    """Return a solution of the same cost in which bids that pay just what they cost are served.
-
-    What is left out is made dearer by `TIE`; a solution that then costs what the first one does is
-    as good, and any prices of one optimum support every other.
-    """
-    left = market.rejected.of(answer.x)
-    if not (left > ROUNDING).any():
-        return answer.x
-    at, cost = market.rejected.index(), hot.model.cost
-    value = cost[at]
-    hot.set_costs(at, value + TIE * np.maximum(1.0, np.abs(value)))
-    other = hot.solve()
-    hot.set_costs(at, value)
-    allowed = SAME * max(1.0, abs(answer.objective))
-    same = other.solved and float(cost @ other.x) <= answer.objective + allowed
-    return other.x if same else answer.x
-
-
 def _explanation(model: SparseModel, market: Market, unit: float) -> str:
     """Return why nothing was found: limits that would have to give way, or parts to be whole."""
     if model.integer.any() and not conflicts(model):
         return "what must run would fit in parts, but not whole or not in one pool"
+    # What must run is wanted, and the traffic of a pair is no limit.
     keep = np.zeros(model.m, dtype=np.bool_)
-    keep[market.whole.demand.slice] = True
-    return explain(model, keep=keep, unit=unit)
+    whole = market.whole
+    for block in (whole.demand, whole.pair):
+        keep[block.slice] = True
+    units = {
+        whole.pool.name: (unit, "accelerators"),
+        whole.site.name: (unit, "MW"),
+        whole.link.name: (unit * BITS_PER_BYTE, "Gbps"),
+    }
+    return explain(model, keep=keep, units=units)
 
 
 def _ranges(
-    hot: HotModel, market: Market, problem: MatchingProblem, price: F8, flow: F8, felt: B1
+    hot: HotModel, market: Market, problem: MatchingProblem, mw: F8, found: Found, felt: B1
 ) -> F8:
     """Return the price of each pool's capacity above and below what there is, ``(P, 2)``.
 
-    Whole-number decisions stay. Levels keep what they got unless the change touches them: more
-    capacity may if it held one back (`felt`), less if they cannot keep it. Then they are cleared
-    anew; a large model leaves such an end open (NaN).
+    Capacity moves together with the power that it draws, so each end is a slope of the optimum,
+    which all duals of a solve agree on: what is scarce may change from one row to the other on the
+    way. Whole-number decisions stay. Levels keep what they got unless the change touches them:
+    more may if it held one back (`felt`), less if they cannot keep it. Then they are cleared anew;
+    a large model leaves such an end open (NaN).
     """
-    used = np.bincount(problem.arc_pool, weights=problem.arc_use * flow, minlength=problem.n_pools)
-    out = np.zeros((problem.n_pools, 2))
-    room = problem.capacity - used
+    whole, price = market.whole, found.price
     level = market.level.index()
-    for pool in np.flatnonzero((price > 0.0) | (room <= STEP)).tolist():
-        row, limit = market.whole.pool.index([pool]), float(problem.capacity[pool])
-        for side, other in enumerate((limit + STEP, limit - min(STEP, limit))):
-            if other == limit:
+    out = np.zeros((problem.n_pools, 2))
+    for pool in np.flatnonzero(_scarce(problem, mw, found)).tolist():
+        rows, by = [int(whole.pool.index([pool])[0])], [1.0]
+        if problem.power is not None and mw[pool] > 0.0:
+            rows.append(int(whole.site.index([problem.power.pool_site[pool]])[0]))
+            by.append(float(mw[pool]))
+        row, weight = np.asarray(rows), np.asarray(by)
+        limit = hot.model.row_upper[row]
+        taken = min(STEP, float((limit / weight).min()))
+        for side, step in enumerate((STEP, -taken)):
+            if step == 0.0:
                 # Nothing can be taken away, so no price is too high.
                 out[pool, side] = np.inf
                 continue
             kept = hot.model.row_upper[level]
-            hot.set_row_bounds(row, np.full(1, -np.inf), np.full(1, other))
-            anew = side == 0 and bool(felt[pool])
+            hot.set_row_bounds(row, np.full(len(row), -np.inf), limit + step * weight)
+            anew = side == 0 and bool(felt[row].any())
             answer = None if anew else hot.solve()
             if len(level) and (answer is None or answer.status is Status.INFEASIBLE):
-                answer = _by_level(hot, market)[0] if hot.model.n <= AGAIN else None
+                answer = by_level(hot, market)[0] if hot.model.n <= AGAIN else None
                 hot.set_row_bounds(level, np.full(len(level), -np.inf), kept)
-            out[pool, side] = _worth(answer, int(row[0]))
-        hot.set_row_bounds(row, np.full(1, -np.inf), np.full(1, limit))
+            out[pool, side] = _worth(answer, row, weight)
+        hot.set_row_bounds(row, np.full(len(row), -np.inf), limit)
     # The price itself is one of those in between.
     out[:, 0] = np.minimum(out[:, 0], price)
     out[:, 1] = np.maximum(out[:, 1], price)
     return out
 
 
-def _worth(answer: Solution | None, row: int) -> float:
-    """Return the price of a limit in a solution: infinite where there is none, NaN if unknown."""
-    if answer is not None and answer.solved:
-        return max(-float(answer.row_duals[row]), 0.0)
+def _scarce(problem: MatchingProblem, mw: F8, found: Found) -> B1:
+    """Return the pools whose capacity or power is used up or has a price, ``(P,)``."""
+    used = np.bincount(
+        problem.arc_pool, weights=problem.arc_use * found.flow, minlength=problem.n_pools
+    )
+    scarce = np.asarray((found.price > 0.0) | (problem.capacity - used <= STEP))
+    if problem.power is not None:
+        site, limit = problem.power.pool_site, problem.power.site_mw
+        drawn = np.bincount(
+            site[problem.arc_pool], problem.power.arc_mw * found.flow, minlength=len(limit)
+        )
+        scarce |= (mw > 0.0) & ((limit - drawn)[site] <= STEP * mw)
+    return scarce
+
+
+def _worth(answer: Solution | None, rows: I8, weights: F8) -> float:
+    """Return the price of limits in a solution: infinite where there is none, NaN if unknown."""
+    if answer is not None and answer.status is Status.OPTIMAL:
+        return float(np.maximum(-answer.row_duals[rows], 0.0) @ weights)
     # With less of it, what must run may have no room: then no price is too high.
     return np.inf if answer is not None and answer.status is Status.INFEASIBLE else np.nan
 
@@ -292,6 +279,8 @@ def _unmet(market: Market, bids: Bids, x: F8) -> F8:
     served = np.clip((total - of)[tranche] - (behind - amount - start), 0.0, amount)
     left = amount - served
     small = ROUNDING * np.minimum(amount, 1.0) + 1e-12 * amount
+    # Solvers hold whole numbers to this.
+    small[bids.whole[order] != ANY] = 2.0 * ROUNDING * amount[bids.whole[order] != ANY]
     left = np.where(left < small, 0.0, np.where(served < small, amount, left))
     unmet[order] = left
     return unmet

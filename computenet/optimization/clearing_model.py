@@ -172,8 +172,8 @@ def _scaled(model: SparseModel, scale: F8, integer: B1) -> SparseModel:
 
 
 def fixed(model: SparseModel, x: F8) -> SparseModel:
-    """Return the linear model in which whole-number columns have their values."""
-    value = np.round(x)
+    """Return the linear model in which whole-number columns have their values of `x`, ``(n,)``."""
+    value = np.clip(x, model.lower, model.upper)
     return replace(
         model,
         lower=np.where(model.integer, value, model.lower),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,10 +23,11 @@ GAP = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A constraint that would have to give way, and by how much."""
+    """A constraint that would have to give way, and by how much; `kind` is its block's name."""
 
     constraint: str
     excess: float
+    kind: str = ""
 
 
 def conflicts(
@@ -76,10 +78,15 @@ def conflicts(
     for at, slack, scale in sides:
         part = slack.of(answer.x)
         found += [
-            (float(part[i]), Conflict(model.row_label(int(at[i])), float(part[i] * scale[i])))
+            (float(part[i]), _conflict(model, int(at[i]), float(part[i] * scale[i])))
             for i in np.flatnonzero(part > ROUNDING)
         ]
     return [conflict for _, conflict in sorted(found, key=lambda item: -item[0])]
+
+
+def _conflict(model: SparseModel, row: int, excess: float) -> Conflict:
+    kinds = (block.name for block in model.rows if block.first <= row < block.first + block.size)
+    return Conflict(model.row_label(row), excess, next(kinds, ""))
 
 
 def explain(
@@ -87,7 +94,7 @@ def explain(
     most: int = 5,
     keep: B1 | None = None,
     *,
-    unit: float = 1.0,
+    units: Mapping[str, tuple[float, str]] | None = None,
     time_limit_s: float | None = None,
 ) -> str:
     """Return one sentence that says which constraints conflict.
@@ -98,14 +105,20 @@ def explain(
         Constraints named.
     keep
         ``(m,)`` rows that may not give way.
-    unit
-        What 1 in a bound of the model stands for.
+    units
+        By name of a block of rows, what 1 in its bounds stands for and in which unit.
     time_limit_s
         Wall time.
     """
     found = conflicts(model, keep, time_limit_s=time_limit_s)
     if not found:
         return "no set of constraints was found that would have to give way"
-    shown = "; ".join(f"{item.constraint} by {unit * item.excess:.6g}" for item in found[:most])
+    shown = "; ".join(
+        _told(item, *(units or {}).get(item.kind, (1.0, ""))) for item in found[:most]
+    )
     more = f"; and {len(found) - most} more" if len(found) > most else ""
     return f"these would have to give way: {shown}{more}"
+
+
+def _told(item: Conflict, one: float, unit: str) -> str:
+    return f"{item.constraint} by {one * item.excess:.6g} {unit}".rstrip()

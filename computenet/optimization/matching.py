@@ -59,7 +59,7 @@ def solve_matching(
     ----------
     method
         One of `METHODS`. ``auto`` takes GLOP up to 20,000 arcs, above that ``transport`` where
-        the problem is one, else ``columns``.
+        the problem is one and no limit of time is set, else ``columns``.
     time_limit_s
         Wall time; a result then depends on the machine's speed.
     gap
@@ -76,7 +76,7 @@ def solve_matching(
         raise SolverError(f"no method {method!r}; there are {', '.join(METHODS)}")
     problem.check()
     if method == "auto":
-        method = _best_method(problem)
+        method = _best_method(problem, limited=time_limit_s is not None)
     if method == "columns":
         return ColumnGeneration(problem, gap=gap).solve(time_limit_s=time_limit_s)
     if method == "transport":
@@ -87,10 +87,11 @@ def solve_matching(
     return read_matching(problem, whole, answer, method, time.perf_counter() - began)
 
 
-def _best_method(problem: MatchingProblem) -> str:
+def _best_method(problem: MatchingProblem, *, limited: bool) -> str:
     if problem.n_arcs <= WHOLE:
         return "glop"
-    return "transport" if why_no_transport(problem) is None else "columns"
+    # The network flow knows no limit of time.
+    return "columns" if limited or why_no_transport(problem) is not None else "transport"
 
 
 def read_matching(

@@ -172,9 +172,10 @@ def _read(
     status, why = Status.OPTIMAL, ""
     if short.any():
         worst = int(np.argmax(np.where(short, unmet, 0.0)))
+        others = int(short.sum()) - 1
         why = (
             f"these would have to give way: demand [{p.name('demand', worst)}] by "
-            f"{unmet[worst]:.6g}, and {int(short.sum()) - 1} more"
+            f"{unmet[worst]:.6g}" + (f", and {others} more" if others else "")
         )
         status = Status.INFEASIBLE
         flow, unmet = np.full(p.n_arcs, np.nan), np.full(p.n_demands, np.nan)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ __all__ = [
     "save_run",
     "write_run",
     "write_text",
+    "write_texts",
 ]
 
 #: A directory is a run when it holds this file, which is written last.
@@ -68,13 +69,30 @@ def complete_directory(
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
+    write_texts({path: text})
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write texts to paths: each whole or not at all, and none before there is room for all.
+
+    Raises
+    ------
+    RunError
+        The disk is full or not writable.
+    """
+    parts = {path: path.with_name(f".{path.name}.part") for path in texts}
+    path = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
+        for path, part in parts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(texts[path], encoding="utf-8")
+        for path, part in parts.items():
+            os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        for part in parts.values():
+            # What hinders the writing may hinder this too.
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 

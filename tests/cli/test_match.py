@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 
 import computenet as cn
 from computenet.cli.main import app
-from computenet.errors import InputError
+from computenet.errors import InputError, RunError
+from computenet.scenario import dump_scenario
 
 SUPPLY = """site,accelerator,count,price_cny_per_accelerator_h
 west,a,100,2.0
@@ -125,6 +127,52 @@ def test_help_of_the_tables_is_printed_or_written(tmp_path: Path) -> None:
         assert "nan" not in run.stdout.replace("tenant", "")
 
 
+@pytest.mark.parametrize("place", ["file", "file/below", "n" * 300])
+def test_a_directory_that_cannot_be_is_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(
+            app, ["match", "--template", str(tmp_path / place)], catch_exceptions=False
+        )
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.value) == ("--template", str(tmp_path / place))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_table_whose_name_is_taken_by_a_directory_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "DEMAND.csv").mkdir()
+    with pytest.raises(InputError, match="is a directory"):
+        cn.match_template().save(tmp_path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["DEMAND.csv"]
+
+
+def test_tables_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Path.write_text
+
+    def full(self: Path, *given: str, **more: str) -> int:
+        if "PATHS" in self.name:
+            raise OSError(28, "No space left on device")
+        return written(self, *given, **more)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(RunError, match=r"cannot write .*PATHS\.csv: No space left on device"):
+        cn.match_template().save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_that_is_printed_clears_the_tables(tmp_path: Path) -> None:
+    """Names with spaces, and a topology that is a file."""
+    own = tmp_path / "my own.yaml"
+    own.write_text(dump_scenario(cn.load("china-2025", name="other")), "utf-8")
+    for extra in ([], ["--topology", str(own)]):
+        desk = tmp_path / f"a desk {len(extra)}"
+        run = CliRunner().invoke(app, ["match", "--template", str(desk), *extra])
+        assert run.exit_code == 0, run.output
+        words = shlex.split(run.stderr.removeprefix("# "))
+        assert words[:3] == ["computenet", "match", str(desk / "SUPPLY.csv")]
+        assert CliRunner().invoke(app, [*words[1:], "--json"]).exit_code == 0
+
+
 def test_json_stands_alone_on_stdout(tables: tuple[Path, Path], tmp_path: Path) -> None:
     # A type that nobody has is a note, which goes to stderr.
     tables[1].write_text(DEMAND.replace("hours", "hours,types", 1).replace(",1,", ",1,a|aa,"))
@@ -170,10 +218,11 @@ def test_an_earlier_result_is_replaced_only_when_asked(
 def test_options_topology_and_tables_at_fault_are_told_at_once(tmp_path: Path) -> None:
     words = ["match", str(tmp_path / "s.csv"), str(tmp_path / "d.csv"), "--carbon-price", "-5"]
     words += ["--max-price", "-1", "--time-limit", "-1", "--topology", "nope", "--paths", "no.csv"]
+    words += ["--lang", "fr"]
     with pytest.raises(InputError) as caught:
         CliRunner().invoke(app, words, catch_exceptions=False)
     told = [problem.path for problem in caught.value.problems]
     assert sorted(told) == sorted(
-        ["--carbon-price", "--max-price", "--time-limit", "--topology", str(tmp_path / "s.csv"),
-         str(tmp_path / "d.csv"), "no.csv"]
+        ["--carbon-price", "--lang", "--max-price", "--time-limit", "--topology",
+         str(tmp_path / "s.csv"), str(tmp_path / "d.csv"), "no.csv"]
     )  # fmt: skip

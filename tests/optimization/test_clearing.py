@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from computenet.errors import InputError
+from computenet.optimization import clearing, clearing_levels
 from computenet.optimization.clearing import ALL, ANY, ONE_POOL, Bids, Cleared, clear
-from computenet.optimization.matching import MatchingProblem, SitePower, solve_matching
-from computenet.optimization.solvers import Status
+from computenet.optimization.matching import (
+    LinkTraffic,
+    MatchingProblem,
+    SitePower,
+    solve_matching,
+)
+from computenet.optimization.solution import no_solution
+from computenet.optimization.solvers import HotModel, Solution, Status
 
 
 def market(
@@ -161,6 +168,92 @@ def under_power(scale: float, whole: int) -> tuple[MatchingProblem, Bids]:
     return replace(problem, power=power, site_names=("west",)), bids
 
 
+WHOLE_TO_A_TOLERANCE = [
+    ([999.9995, 1000.0, 3999.9996],
+     [[4.0, 2.0, 3.0], [1.0, 2.0, 2.0], [4.0, 2.0, 2.0]],
+     [(1, 2000.0, 4.0), (0, 4000.0, 2.0)], [1, 2], [ALL, ALL]),
+    ([29999.985, 29999.997000000003, 29999.997000000003],
+     [[4.0, 1.0, 3.0], [2.0, 1.0, 1.0], [4.0, 1.0, 2.0]],
+     [(1, 10000.0, 8.0), (0, 80000.0, 2.0), (1, 70000.0, 4.0), (0, 30000.0, 4.0),
+      (1, 10000.0, 7.0)], [2, 1, 0, 1, 0], [ANY, ALL, ANY, ANY, ALL]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("capacity", "cost", "bids_of", "priority", "whole"), WHOLE_TO_A_TOLERANCE)
+def test_what_fits_but_for_the_rounding_of_whole_numbers_is_cleared_with_prices(
+    capacity: list[float],
+    cost: list[list[float]],
+    bids_of: list[tuple[int, float, float]],
+    priority: list[int],
+    whole: list[int],
+) -> None:
+    """All of a bid is short of room by less than solvers hold whole numbers to."""
+    problem, bids = market(capacity, cost, bids_of, priority=priority, whole=whole)
+    cleared = clear(problem, bids)
+    assert cleared.status is Status.OPTIMAL
+    for part in (cleared.flow, cleared.unmet, cleared.prices.pool_cny, cleared.objective):
+        assert np.isfinite(part).all()
+    at = bids.whole == ALL
+    assert (np.isclose(cleared.unmet, 0.0) | np.isclose(cleared.unmet, bids.amount))[at].all()
+    load = np.bincount(problem.arc_pool, problem.arc_use * cleared.flow, problem.n_pools)
+    assert (load <= problem.capacity * (1.0 + 1e-6)).all()
+
+
+def stopped_at(monkeypatch: pytest.MonkeyPatch, number: int, **found: object) -> None:
+    """Let one solve of the levels end at its limit."""
+    count = itertools.count()
+
+    class Stopped(HotModel):
+        def solve(self) -> Solution:
+            answer = super().solve()
+            if next(count) != number:
+                return answer
+            if found["status"] is Status.NO_SOLUTION:
+                return no_solution(self.model, Status.NO_SOLUTION, 0.0, -np.inf, "highs")
+            return replace(answer, **found)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(clearing, "HotModel", Stopped)
+    monkeypatch.setattr(clearing_levels, "HotModel", Stopped)
+
+
+def test_a_level_that_was_stopped_leaves_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, bids = market([10.0], [[1.0]], [(0, 6, 3.0), (0, 6, 4.0), (0, 6, 50.0)],
+                           priority=[2, 1, 0])  # fmt: skip
+    stopped_at(monkeypatch, 0, status=Status.FEASIBLE)
+    cleared = clear(problem, bids)
+    assert cleared.status is Status.FEASIBLE
+    assert cleared.bound == -np.inf
+    assert np.isnan(cleared.pool_range_cny).all()
+
+
+@pytest.mark.parametrize("status", [Status.NO_SOLUTION, Status.FEASIBLE])
+def test_whole_numbers_without_their_prices_are_no_solution(
+    monkeypatch: pytest.MonkeyPatch, status: Status
+) -> None:
+    problem, bids = market([10.0], [[2.0]], [(0, 12, 9.0), (0, 6, 3.0)], whole=[ALL, ANY])
+    stopped_at(monkeypatch, 1, status=status, row_duals=np.full(2, np.nan))
+    cleared = clear(problem, bids)
+    assert cleared.status is Status.NO_SOLUTION
+    assert np.isnan(cleared.unmet).all()
+
+
+def test_what_is_short_of_each_limit_is_told_in_its_unit() -> None:
+    """5 units must run; each draws 1 MW and carries 1 GB/s, that is 8 Gbps."""
+    problem, bids = market([5.0], [[1.0]], [(0, 5.0, 0.0)], must_run=[True])
+    short = replace(problem, capacity=np.asarray([4.0]))
+    assert clear(short, bids).explanation.endswith("capacity [pool-0] by 1 accelerators")
+    power = SitePower(np.zeros(1, np.int32), np.ones(1), np.asarray([3.0]))
+    short = replace(problem, power=power, site_names=("west",))
+    assert clear(short, bids).explanation.endswith("site power [west] by 2 MW")
+    traffic = LinkTraffic(
+        arc_pair=np.zeros(1, np.int32), arc_gb_s=np.ones(1), path_pair=np.zeros(1, np.int32),
+        path_start=np.asarray([0, 1], np.int32), path_link=np.zeros(1, np.int32),
+        path_cny=np.zeros(1), link_gb_s=np.asarray([0.5]),
+    )  # fmt: skip
+    short = replace(problem, traffic=traffic, link_names=("r - w",))
+    assert clear(short, bids).explanation.endswith("link [r - w] by 36 Gbps")
+
+
 @pytest.mark.parametrize("scale", [1e5, 1e7, 1e9, 1e11])
 @pytest.mark.parametrize("whole", [ANY, ALL])
 def test_large_amounts_are_cleared_as_small_ones(scale: float, whole: int) -> None:
@@ -176,13 +269,15 @@ def test_large_amounts_are_cleared_as_small_ones(scale: float, whole: int) -> No
 def test_what_is_short_of_large_amounts_is_told_in_their_own_unit() -> None:
     problem, bids = market([4e9], [[1.0]], [(0, 6e9, 0.0)], must_run=[True])
     assert clear(problem, bids).explanation == (
-        "these would have to give way: capacity [pool-0] by 2e+09"
+        "these would have to give way: capacity [pool-0] by 2e+09 accelerators"
     )
 
 
 def test_without_bids_or_pools() -> None:
     problem, bids = market([5.0], [[1.0]], [])
-    assert clear(problem, bids).objective == 0.0
+    cleared = clear(problem, bids)
+    assert cleared.objective == 0.0
+    assert cleared.prices.pool_cny.tolist() == [0.0]
     problem, bids = market([], [[]], [(0, 3.0, 2.0)])
     assert clear(problem, bids).objective == pytest.approx(6.0)
 
@@ -256,6 +351,44 @@ def test_prices_are_what_a_further_accelerator_saves(case: tuple[MatchingProblem
         more = clear(replace(problem, capacity=capacity), bids, ranges=False)
         saved = (cleared.objective - more.objective) / step
         assert cleared.pool_range_cny[pool, 0] == pytest.approx(saved, abs=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(markets(), st.integers(1, 40))
+def test_an_accelerator_with_its_power_saves_its_price(
+    case: tuple[MatchingProblem, Bids], site_kw: int
+) -> None:
+    """Pools of one site with little power: scarcity may lie in accelerators or in power."""
+    problem, bids = case
+    mw = 1e-3 * (1.0 + np.arange(problem.n_pools))
+    power = SitePower(
+        np.zeros(problem.n_pools, dtype=np.int32), (problem.arc_use * mw[problem.arc_pool]),
+        np.asarray([1e-3 * site_kw]),
+    )  # fmt: skip
+    problem = replace(problem, power=power)
+    cleared = clear(problem, bids, pool_mw=mw)
+    price = cleared.prices.pool_cny + mw * cleared.prices.site_cny_per_mw[0]
+    assert (cleared.pool_range_cny[:, 0] <= price + 1e-6).all()
+    assert (price <= cleared.pool_range_cny[:, 1] + 1e-6).all()
+    for pool, side in itertools.product(range(problem.n_pools), (0, 1)):
+        step = -1e-3 if side else 1e-3
+        if problem.capacity[pool] + step < 0.0:
+            assert np.isinf(cleared.pool_range_cny[pool, side])
+            continue
+        capacity = problem.capacity.copy()
+        capacity[pool] += step
+        moved = replace(power, site_mw=power.site_mw + step * mw[pool])
+        other = clear(replace(problem, capacity=capacity, power=moved), bids, ranges=False)
+        saved = (cleared.objective - other.objective) / step
+        assert cleared.pool_range_cny[pool, side] == pytest.approx(saved, abs=1e-4)
+
+
+def test_a_pool_whose_site_has_no_power_has_no_price_that_is_too_high() -> None:
+    problem, bids = market([10.0], [[2.0]], [(0, 5.0, 9.0)])
+    power = SitePower(np.zeros(1, dtype=np.int32), np.full(1, 1e-3), np.zeros(1))
+    low, high = clear(replace(problem, power=power), bids).pool_range_cny[0]
+    assert low == pytest.approx(7.0)
+    assert np.isinf(high)
 
 
 @settings(max_examples=40, deadline=None)

@@ -363,6 +363,30 @@ def test_a_time_limit_without_a_solution_is_said(method: str) -> None:
 # ---- transport -------------------------------------------------------------------------------
 
 
+def test_a_large_transport_problem_may_have_a_limit_of_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("computenet.optimization.matching.WHOLE", 0)
+    problem = small()
+    limited, free = solve_matching(problem, time_limit_s=60.0), solve_matching(problem)
+    assert (limited.method, free.method) == ("columns", "transport")
+    assert limited.objective == pytest.approx(free.objective)
+
+
+@pytest.mark.parametrize(("more", "ending"), [([], "by 2"), ([3.0], "by 3, and 1 more")])
+def test_transport_names_the_row_that_is_most_short(more: list[float], ending: str) -> None:
+    demand = np.asarray([2.0, *more])
+    count = len(demand)
+    problem = MatchingProblem(
+        demand=demand, unmet_cny=np.full(count, np.inf), arc_demand=np.arange(count),
+        arc_pool=np.zeros(count), arc_use=np.ones(count), arc_cny=np.ones(count),
+        capacity=np.zeros(1),
+    )  # fmt: skip
+    answer = solve_matching(problem, "transport")
+    assert answer.status is Status.INFEASIBLE
+    assert answer.explanation.endswith(ending)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_transport_agrees_and_its_prices_prove_it(seed: int) -> None:
     problem = drawn(seed, ("upper",) if seed % 2 else ())

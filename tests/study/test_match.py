@@ -75,6 +75,8 @@ def test_energy_carbon_and_data_make_the_cost() -> None:
     assert row["energy_cny"] == pytest.approx(mwh * 500)
     assert row["carbon_kg"] == pytest.approx(mwh * 600)
     assert row["carbon_cny"] == pytest.approx(mwh * 60)
+    # A pool's price is per accelerator of its own: its ask, 0.6 kW at 0.5 + 0.06 CNY.
+    assert outcome.prices["price_cny_per_accelerator_h"].tolist() == pytest.approx([1.336])
     assert row["network_cny"] == pytest.approx(12)
     assert outcome.allocation["accelerators"].tolist() == pytest.approx([8])
     assert outcome.allocation["latency_ms"].tolist() == [1]
@@ -190,6 +192,16 @@ def test_uplift_is_what_priority_costs_the_operator() -> None:
 
 
 # ---- money --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mw", [0.1, 0.099, 0.101])
+def test_the_range_of_a_price_counts_accelerators_and_their_power_together(mw: float) -> None:
+    """Power or accelerators run out first or both at once: 10 CNY is the price, whichever it is."""
+    supply = [pool("s", 100, 1, kw_per_accelerator=1, pue=1, site_power_mw=mw)]
+    row = cn.match(supply, [want("d", 200, 10)]).prices.iloc[0]
+    names = ("price", "price_low", "price_high")
+    assert [row[f"{name}_cny_per_accelerator_h"] for name in names] == pytest.approx([10] * 3)
+    assert not row["degenerate"]
 
 
 @pytest.fixture(scope="module")

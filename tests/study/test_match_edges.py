@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import computenet as cn
-from computenet.errors import InputError
+from computenet.errors import InputError, RunError
+from computenet.optimization.clearing import Cleared, clear
+from computenet.optimization.solvers import Status
 
 
 def pools(*rows: tuple[str, float, float]) -> list[dict[str, Any]]:
@@ -48,6 +54,34 @@ def test_priorities_keep_what_they_had_when_ties_are_served() -> None:
     assert got.to_dict() == pytest.approx({"high": 8.0, "low": 2.0})
 
 
+def test_what_costs_its_price_up_to_rounding_keeps_its_priority() -> None:
+    """0.1 CNY and 1 kW at 200 CNY/MWh cost 0.30000000000000004 CNY."""
+    supply = pools(("w", 5, 0.1))
+    supply[0] |= {"kw_per_accelerator": 1.0, "pue": 1.0, "electricity_cny_per_mwh": 200.0}
+    rows = bids(("low", 5, 0.3, "no"), ("high", 5, 0.3, "no"))
+    rows[1]["priority"] = 1
+    outcome = cn.match(supply, rows)
+    assert outcome.allocation["demand"].tolist() == ["high"]
+    assert outcome.summary["uplift_cny"] == 0.0
+
+
+def test_a_price_for_all_that_name_none_does_not_cap_what_must_run() -> None:
+    """`own` names a price: it runs whatever it costs, and pays no more than that."""
+    rows: list[dict[str, Any]] = [
+        {"id": "named", "accelerators": 4, "max_price_cny_per_accelerator_h": 9.0},
+        {"id": "unnamed", "accelerators": 1},
+        {"id": "must", "tenant": "must", "accelerators": 4, "must_run": "yes"},
+        {"id": "own", "tenant": "own", "accelerators": 4, "must_run": "yes",
+         "max_price_cny_per_accelerator_h": 5.0},
+    ]  # fmt: skip
+    outcome = cn.match(pools(("w", 10, 2)), rows, max_price_cny_per_accelerator_h=3.0)
+    paid = outcome.settlement.set_index("tenant")["paid_cny"]
+    assert paid["must"] == pytest.approx(4 * 9.0)
+    assert paid["own"] == pytest.approx(4 * 5.0)
+    unmet = outcome.unmet.set_index("demand")["max_price_cny_per_accelerator_h"]
+    assert unmet["unnamed"] == 3.0
+
+
 @pytest.mark.parametrize(
     ("supply", "demand", "room"),
     [
@@ -80,6 +114,42 @@ def test_what_pushes_others_out_is_not_too_large() -> None:
     outcome = cn.match(pools(("w", 9, 1)), bids(("a", 8, 5, "all"), ("b", 5, 50, "no")))
     row = outcome.unmet.iloc[0]
     assert (row["demand"], row["reason"]) == ("a", "whole")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_bound_that_is_not_known_is_written_as_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lang: str
+) -> None:
+    def stopped(*given: Any, **more: Any) -> Cleared:
+        return replace(clear(*given, **more), status=Status.FEASIBLE, bound=-np.inf)
+
+    monkeypatch.setattr("computenet.study.clearing.clearing.clear", stopped)
+    outcome = cn.match(pools(("w", 10, 4)), bids(("a", 5, 9, "no")), lang=lang)
+    outcome.save(tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "summary.json").read_text("utf-8"))
+    assert (written["bound_cny_per_h"], written["status"]) == (None, "feasible")
+    assert ("not known" if lang == "en" else "未知") in outcome.notes[0]
+
+
+@pytest.mark.parametrize("limit", [None, 3.0])
+def test_a_solve_that_is_stopped_ends_with_an_error(
+    monkeypatch: pytest.MonkeyPatch, limit: float | None
+) -> None:
+    def stopped(*given: Any, **more: Any) -> Cleared:
+        return replace(clear(*given, **more), status=Status.NO_SOLUTION)
+
+    monkeypatch.setattr("computenet.study.clearing.clearing.clear", stopped)
+    with pytest.raises(RunError, match="was found"):
+        cn.match(pools(("w", 10, 4)), bids(("a", 5, 9, "no")), time_limit_s=limit)
+
+
+def test_a_link_that_is_too_thin_for_what_must_run_is_told_in_gbps() -> None:
+    """900 GB in an hour are 2 Gbps, on a link of 1."""
+    demand = [{"id": "d", "region": "r", "accelerators": 4, "data_gb": 900, "must_run": "yes"}]
+    paths = [{"region": "r", "site": "w", "latency_ms": 1, "capacity_gbps": 1}]
+    with pytest.raises(InputError) as told:
+        cn.match(pools(("w", 10, 4)), demand, paths=paths)
+    assert told.value.problems[0].message == "these would have to give way: link [r - w] by 1 Gbps"
 
 
 def test_next_to_nothing_breaks_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from computenet.optimization.clearing import ONE_POOL, Bids
 from computenet.optimization.matching_problem import LinkTraffic, MatchingProblem, SitePower
@@ -14,7 +14,7 @@ from computenet.study.clearing.topology import TopologyFacts
 from computenet.study.clearing.ways import Ways
 from computenet.units import BITS_PER_BYTE, KG_PER_TONNE, KWH_PER_MWH, SECONDS_PER_HOUR
 
-__all__ = ["BLOCK_MARKS", "Arcs", "Kinds", "kinds_of", "make_arcs"]
+__all__ = ["BLOCK_MARKS", "CLOSE", "Arcs", "Kinds", "kinds_of", "make_arcs", "problem_of", "reach"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -24,6 +24,8 @@ U1 = NDArray[np.uint8]
 #: Why a pool may not serve a demand; they may stand together.
 TYPE, WAY, LATENCY, HOURS = 1, 2, 4, 8
 BLOCK_MARKS = {"accelerator_type": TYPE, "no_way": WAY, "latency": LATENCY, "free_hours": HOURS}
+#: Prices this close are equal.
+CLOSE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,6 @@ class Arcs:
 
     problem: MatchingProblem
     bids: Bids
-    kind_of_group: I8  # (G,)
-    pair: I8  # (R, I) pair of the traffic, -1 = none
 
 
 def kinds_of(
@@ -173,34 +173,19 @@ def _speeds(
     return speed, runs
 
 
+def reach(price: ArrayLike) -> F8:
+    """Return what a price pays for: up to rounding above it."""
+    value = np.asarray(price, dtype=np.float64)
+    return np.asarray(value + CLOSE * np.maximum(1.0, np.abs(value)))
+
+
 def make_arcs(demand: Demand, supply: Supply, ways: Ways, kinds: Kinds) -> Arcs:
     """Return the arrays of the clearing model."""
     group_of, kind_of_group, limit = _groups(demand, kinds)
-    cost = kinds.cost_cny
     open_ = kinds.blocked[kind_of_group] == 0
-    open_ &= cost[kind_of_group] <= limit[:, None]
-    group, pool = np.nonzero(open_)
-    kind = kind_of_group[group]
-    pair, traffic = _traffic(kinds, supply, ways, kind, pool)
-    power = None
-    if np.isfinite(supply.site_mw).any():
-        power = SitePower(supply.site.astype(np.int32), kinds.mw[kind, pool], supply.site_mw)
+    open_ &= kinds.cost_cny[kind_of_group] <= limit[:, None]
     names = _group_names(demand, group_of, len(kind_of_group))
-    problem = MatchingProblem(
-        demand=np.zeros(len(kind_of_group)),
-        unmet_cny=np.zeros(len(kind_of_group)),
-        arc_demand=group.astype(np.int32),
-        arc_pool=pool.astype(np.int32),
-        arc_use=kinds.use[kind, pool],
-        arc_cny=cost[kind, pool],
-        capacity=supply.count,
-        power=power,
-        traffic=traffic,
-        demand_names=names,
-        pool_names=supply.pools,
-        site_names=supply.sites,
-        link_names=ways.link_names,
-    )
+    problem = problem_of(kinds, supply, ways, kind_of_group, open_, names)
     bids = Bids(
         group=group_of,
         amount=demand.amount,
@@ -209,7 +194,41 @@ def make_arcs(demand: Demand, supply: Supply, ways: Ways, kinds: Kinds) -> Arcs:
         must_run=demand.must_run & (demand.amount > 0.0),
         whole=demand.whole,
     )
-    return Arcs(problem, bids, kind_of_group, pair)
+    return Arcs(problem, bids)
+
+
+def problem_of(
+    kinds: Kinds, supply: Supply, ways: Ways, kind_of_group: I8, open_: B1, names: tuple[str, ...]
+) -> MatchingProblem:
+    """Return the problem of groups of demand, as yet without amounts and prices.
+
+    Parameters
+    ----------
+    kind_of_group
+        ``(G,)``.
+    open_
+        ``(G, P)`` pools that a group may go to.
+    """
+    group, pool = np.nonzero(open_)
+    kind = kind_of_group[group]
+    power = None
+    if np.isfinite(supply.site_mw).any():
+        power = SitePower(supply.site.astype(np.int32), kinds.mw[kind, pool], supply.site_mw)
+    return MatchingProblem(
+        demand=np.zeros(len(kind_of_group)),
+        unmet_cny=np.zeros(len(kind_of_group)),
+        arc_demand=group.astype(np.int32),
+        arc_pool=pool.astype(np.int32),
+        arc_use=kinds.use[kind, pool],
+        arc_cny=kinds.cost_cny[kind, pool],
+        capacity=supply.count,
+        power=power,
+        traffic=_traffic(kinds, supply, ways, kind, pool),
+        demand_names=names,
+        pool_names=supply.pools,
+        site_names=supply.sites,
+        link_names=ways.link_names,
+    )
 
 
 def _groups(demand: Demand, kinds: Kinds) -> tuple[I8, I8, F8]:
@@ -225,9 +244,10 @@ def _groups(demand: Demand, kinds: Kinds) -> tuple[I8, I8, F8]:
     cost = np.sort(np.where(kinds.blocked == 0, kinds.cost_cny, np.inf), axis=1)
     may = (kinds.blocked == 0).sum(axis=1)
     count = np.full(len(demand.amount), pools)
+    most = reach(demand.max_price_cny_per_h)
     for row in np.flatnonzero(ahead).tolist():
         kind = kinds.of_demand[row]
-        cheap = np.searchsorted(cost[kind], demand.max_price_cny_per_h[row], side="right")
+        cheap = np.searchsorted(cost[kind], most[row], side="right")
         if cheap < may[kind]:
             count[row] = cheap
     alone = np.where(demand.whole == ONE_POOL, 1 + np.arange(len(demand.amount)), 0)
@@ -235,7 +255,7 @@ def _groups(demand: Demand, kinds: Kinds) -> tuple[I8, I8, F8]:
     first, group_of = _unique_rows(keys)
     limit = np.where(count[first] < pools, -np.inf, np.inf)
     held = np.flatnonzero(count < pools)
-    np.maximum.at(limit, group_of[held], demand.max_price_cny_per_h[held])
+    np.maximum.at(limit, group_of[held], most[held])
     return group_of, kinds.of_demand[first], limit
 
 
@@ -250,13 +270,11 @@ def _group_names(demand: Demand, group_of: I8, count: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _traffic(
-    kinds: Kinds, supply: Supply, ways: Ways, kind: I8, pool: I8
-) -> tuple[I8, LinkTraffic | None]:
-    """Return the pair of each region and site, and the traffic over links that have a limit."""
-    pair = np.full(ways.latency_ms.shape, -1)
+def _traffic(kinds: Kinds, supply: Supply, ways: Ways, kind: I8, pool: I8) -> LinkTraffic | None:
+    """Return the traffic over links that have a limit; a pair is a region and a site."""
     if not len(ways.link_gbps) or not kinds.gb_per_h.any():
-        return pair, None
+        return None
+    pair = np.full(ways.latency_ms.shape, -1)
     start, links = [0], []
     for at, route in ways.links.items():
         if route:
@@ -266,7 +284,7 @@ def _traffic(
     paths = len(start) - 1
     arc_pair = pair[kinds.region[kind], supply.site[pool]]
     gb_s = kinds.gb_per_h[kind] / SECONDS_PER_HOUR
-    return pair, LinkTraffic(
+    return LinkTraffic(
         arc_pair=np.where(gb_s > 0.0, arc_pair, -1).astype(np.int32),
         arc_gb_s=gb_s,
         path_pair=np.arange(paths, dtype=np.int32),

@@ -22,14 +22,15 @@ from computenet.study.clearing.figures import (
     settlement,
     unmet_table,
 )
-from computenet.study.clearing.inputs import check_must_run, read_all, unknown_types
+from computenet.study.clearing.inputs import check_must_run, read_all, unknown_names
 from computenet.study.clearing.outcome import MatchOutcome
+from computenet.study.clearing.reading import TableSource
 from computenet.study.clearing.reasons import Unmet, rents_of, why_unmet
 from computenet.study.clearing.sides import Demand, Supply
-from computenet.study.clearing.tables import TableSource
 from computenet.study.clearing.topology import TopologyFacts, topology_facts
 from computenet.study.clearing.ways import Ways
 from computenet.study.clearing.words import note
+from computenet.units import KWH_PER_MWH
 
 __all__ = ["match"]
 
@@ -65,7 +66,7 @@ def match(
     paths
         Ways between regions and sites.
     max_price_cny_per_accelerator_h
-        For demands that name none.
+        For demands that name none and need not run.
     carbon_cny_per_t
         Price of carbon.
     gap
@@ -90,24 +91,27 @@ def match(
     sold, wanted, ways = read_all(
         supply, demand, paths, facts, max_price_cny_per_accelerator_h, carbon_cny_per_t
     )
-    notes = unknown_types(wanted, sold, facts, lang)
+    notes = unknown_names(wanted, sold, ways, facts, lang)
     kinds = kinds_of(wanted, sold, ways, facts, carbon_cny_per_t)
     check_must_run(wanted, sold, kinds)
     arcs = make_arcs(wanted, sold, ways, kinds)
-    cleared = clear(arcs.problem, arcs.bids, gap=gap, time_limit_s=time_limit_s)
+    cleared = clear(
+        arcs.problem, arcs.bids, gap=gap, time_limit_s=time_limit_s,
+        pool_mw=sold.facility_kw / KWH_PER_MWH,
+    )  # fmt: skip
     _check_solved(cleared, time_limit_s)
     rents = rents_of(kinds, sold, ways, arcs, cleared.prices)
-    reasons = why_unmet(wanted, sold, kinds, rents, cleared.unmet)
+    reasons = why_unmet(wanted, sold, ways, kinds, rents, cleared.unmet)
     relief = _relief(
         reasons, arcs, cleared,
         lambda name: _relaxed(name, wanted, sold, ways, facts, carbon_cny_per_t),
         gap, time_limit_s, lang, notes,
     )  # fmt: skip
-    placed = place(arcs, cleared, wanted)
+    placed = place(arcs, cleared)
     tables = (
         allocation(placed, wanted, sold, ways, kinds, rents),
         unmet_table(reasons, wanted, sold, cleared.unmet, lang),
-        prices(sold, arcs, cleared),
+        prices(sold, arcs, cleared, carbon_cny_per_t),
         settlement(placed, wanted, kinds, rents),
     )
     bound = binding(sold, ways, arcs, cleared)
@@ -138,7 +142,8 @@ def _check_solved(cleared: Cleared, time_limit_s: float | None) -> None:
             "demand that must run cannot be met",
         )
     if not cleared.solved:
-        raise RunError(f"no allocation was found within {time_limit_s:g} s: {cleared.status}")
+        within = "" if time_limit_s is None else f" within {time_limit_s:g} s"
+        raise RunError(f"no allocation with its prices was found{within}: {cleared.status}")
 
 
 def _relaxed(
@@ -195,7 +200,8 @@ def _note_prices(cleared: Cleared, table: pd.DataFrame, lang: str, notes: list[s
     if cleared.fixed:
         notes.append(note("fixed", lang))
     if cleared.status is not Status.OPTIMAL:
-        notes.append(note("limit", lang, gap=cleared.objective - cleared.bound))
+        gap = cleared.objective - cleared.bound
+        notes.append(note("limit", lang, gap=gap) if np.isfinite(gap) else note("stopped", lang))
     count = int(table["degenerate"].sum())
     if count:
         notes.append(note("degenerate", lang, n=count))
@@ -235,7 +241,7 @@ def _summary(
         "carbon_kg": float(settled["carbon_kg"].sum()),
         "status": str(cleared.status),
         "objective_cny_per_h": float(cleared.objective),
-        "bound_cny_per_h": float(cleared.bound),
+        "bound_cny_per_h": float(cleared.bound) if np.isfinite(cleared.bound) else None,
     }
 
 

@@ -15,7 +15,7 @@ from computenet.study.clearing.reasons import Rents, Unmet
 from computenet.study.clearing.sides import Demand, Supply
 from computenet.study.clearing.ways import Ways
 from computenet.study.clearing.words import sentence
-from computenet.units import BITS_PER_BYTE, KWH_PER_MWH, SECONDS_PER_HOUR
+from computenet.units import BITS_PER_BYTE, KG_PER_TONNE, KWH_PER_MWH, SECONDS_PER_HOUR
 
 __all__ = ["Placed", "allocation", "binding", "place", "prices", "settlement", "unmet_table"]
 
@@ -35,7 +35,7 @@ class Placed:
     units: F8  # reference accelerators
 
 
-def place(arcs: Arcs, cleared: Cleared, demand: Demand) -> Placed:
+def place(arcs: Arcs, cleared: Cleared) -> Placed:
     """Share out each group's flow to its demands.
 
     What must run comes first, then higher priorities, then higher prices, then earlier lines; they
@@ -114,8 +114,8 @@ def settlement(placed: Placed, demand: Demand, kinds: Kinds, rents: Rents) -> pd
     """Return what each tenant pays in each region, and what for, over the hours of its demands.
 
     ``charge = ask + energy + carbon + network + rents of capacity, power and links``, and
-    ``paid = charge - uplift``: where a demand was served for its priority or as a whole although
-    the price is above what it pays at most, the operator bears the rest.
+    ``paid = charge - uplift``: where a demand was served for its priority, as a whole or because
+    it must run although the price is above what it pays at most, the operator bears the rest.
     """
     d, p = placed.demand, placed.pool
     k = kinds.of_demand[d]
@@ -141,22 +141,23 @@ def settlement(placed: Placed, demand: Demand, kinds: Kinds, rents: Rents) -> pd
     return table.groupby(["tenant", "region"], sort=True).sum().reset_index()
 
 
-def prices(supply: Supply, arcs: Arcs, cleared: Cleared) -> pd.DataFrame:
+def prices(supply: Supply, arcs: Arcs, cleared: Cleared, carbon_cny_per_t: float) -> pd.DataFrame:
     """Return use and price of each pool, per accelerator of the pool and hour."""
     problem = arcs.problem
     used = np.bincount(
         problem.arc_pool, weights=problem.arc_use * cleared.flow, minlength=len(supply.pools)
     )
-    cost = supply.ask_cny_per_h + (
-        supply.facility_kw / KWH_PER_MWH * supply.electricity_cny_per_mwh
+    mwh_cny = supply.electricity_cny_per_mwh + (
+        supply.emission_kg_per_mwh * carbon_cny_per_t / KG_PER_TONNE
     )
+    cost = supply.ask_cny_per_h + supply.facility_kw / KWH_PER_MWH * mwh_cny
     power = np.zeros(len(supply.pools))
     if problem.power is not None:
         power = supply.facility_kw / KWH_PER_MWH * cleared.prices.site_cny_per_mw[supply.site]
     scarce = cleared.prices.pool_cny
     low, high = cleared.pool_range_cny.T
     with np.errstate(invalid="ignore"):
-        wide = high - low > FULL * np.maximum(np.abs(scarce), 1.0)
+        wide = high - low > FULL * np.maximum(np.abs(scarce + power), 1.0)
     return pd.DataFrame(
         {
             "pool": list(supply.pools),
@@ -168,10 +169,8 @@ def prices(supply: Supply, arcs: Arcs, cleared: Cleared) -> pd.DataFrame:
             "capacity_rent_cny_per_accelerator_h": scarce,
             "power_rent_cny_per_accelerator_h": power,
             "price_cny_per_accelerator_h": cost + scarce + power,
-            "price_low_cny_per_accelerator_h": cost + low + power,
-            "price_high_cny_per_accelerator_h": np.where(
-                np.isfinite(high), cost + high + power, np.nan
-            ),
+            "price_low_cny_per_accelerator_h": cost + low,
+            "price_high_cny_per_accelerator_h": np.where(np.isfinite(high), cost + high, np.nan),
             "degenerate": wide,
         }
     )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from computenet.errors import InputError, Problem, nearest
 from computenet.optimization.clearing import ONE_POOL
 from computenet.study.clearing.arcs import BLOCK_MARKS, Kinds
+from computenet.study.clearing.reading import TableSource, read_table
 from computenet.study.clearing.schema import DEMAND, MOST, PATHS, SUPPLY
 from computenet.study.clearing.sides import Demand, Supply, read_demand, read_supply
-from computenet.study.clearing.tables import Faults, Table, TableSource, read_table
+from computenet.study.clearing.tables import SHOWN, Faults, Table
 from computenet.study.clearing.topology import TopologyFacts
-from computenet.study.clearing.ways import Ways, find_ways
+from computenet.study.clearing.ways import Ways, check_paths, find_ways
 from computenet.study.clearing.words import note
 
-__all__ = ["check_must_run", "read_all", "unknown_types"]
+__all__ = ["check_must_run", "read_all", "unknown_names"]
 
 NOTHING = "nothing was cleared"
 
@@ -42,10 +45,10 @@ def read_all(
         )
     ]  # fmt: skip
     sold = None if tables[0] is None else read_supply(tables[0], facts, faults)
-    wanted = None
-    if sold is not None and tables[1] is not None:
-        wanted = read_demand(tables[1], facts, max_price, faults)
+    wanted = None if tables[1] is None else read_demand(tables[1], facts, max_price, faults)
     if sold is None or wanted is None:
+        if tables[2] is not None:
+            check_paths(tables[2], faults)
         raise InputError(faults.all(), NOTHING)
     ways = find_ways(
         list(wanted.regions), list(sold.sites), wanted.at, sold.at, facts, tables[2], faults
@@ -92,20 +95,43 @@ def _check_names(
                 )  # fmt: skip
 
 
-def unknown_types(
-    wanted: Demand, sold: Supply, facts: TopologyFacts | None, lang: str
+def unknown_names(
+    wanted: Demand, sold: Supply, ways: Ways, facts: TopologyFacts | None, lang: str
 ) -> list[str]:
-    """Say which accepted types nobody offers, with what may have been meant."""
+    """Say which names of one table no other has, with what may have been meant.
+
+    They are accepted types that nobody offers, offered types of which the topology would have to
+    tell something and does not, and ends of listed ways.
+    """
     offered = dict.fromkeys([*sold.accelerator, *(facts.kw if facts is not None else ())])
-    notes = []
-    for kind in dict.fromkeys(kind for item in wanted.accepted for kind in item.speeds):
-        if kind not in offered:
-            near = nearest(kind, offered)
-            text = note("unknown_type", lang, kind=kind)
-            if near:
-                text += note("meant", lang, kind=near)
-            notes.append(text)
+    accepted = dict.fromkeys(kind for item in wanted.accepted for kind in item.speeds)
+    notes = [
+        note("unknown_type", lang, kind=kind) + _meant(kind, offered, lang)
+        for kind in accepted
+        if kind not in offered
+    ]
+    if facts is not None:
+        open_ = np.isnan(sold.speed) | (sold.facility_kw == 0.0)
+        kinds = dict.fromkeys(kind for kind, o in zip(sold.accelerator, open_, strict=True) if o)
+        notes += [
+            note("no_facts", lang, kind=kind, topology=facts.name) + _meant(kind, facts.kw, lang)
+            for kind in kinds
+            if kind not in facts.kw
+        ]
+    for column, names, there in (
+        ("region", ways.unused.get("region", []), wanted.regions),
+        ("site", ways.unused.get("site", []), sold.sites),
+    ):
+        if names:
+            shown = ", ".join(repr(name) + _meant(name, there, lang) for name in names[:SHOWN])
+            more = note("more", lang, n=len(names) - SHOWN) if len(names) > SHOWN else ""
+            notes.append(note(f"unused_{column}", lang, names=shown + more))
     return notes
+
+
+def _meant(word: str, choices: Iterable[str], lang: str) -> str:
+    near = nearest(word, choices)
+    return note("meant", lang, kind=near) if near else ""
 
 
 def check_must_run(wanted: Demand, sold: Supply, kinds: Kinds) -> None:

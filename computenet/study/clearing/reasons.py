@@ -13,26 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.clearing import ANY, ONE_POOL
+from computenet.optimization.clearing import ANY
 from computenet.optimization.matching_model import MatchingPrices
-from computenet.study.clearing.arcs import BLOCK_MARKS, Arcs, Kinds
+from computenet.study.clearing.alone import alone
+from computenet.study.clearing.arcs import BLOCK_MARKS, CLOSE, Arcs, Kinds, reach
 from computenet.study.clearing.sides import Demand, Supply
 from computenet.study.clearing.ways import Ways
 from computenet.units import SECONDS_PER_HOUR
 
-__all__ = ["REASONS", "Rents", "Unmet", "rents_of", "why_unmet"]
+__all__ = ["Rents", "Unmet", "rents_of", "why_unmet"]
 
 F8 = NDArray[np.float64]
 B1 = NDArray[np.bool_]
 U1 = NDArray[np.uint8]
-
-#: Reasons by name.
-REASONS = (
-    "no_supply", *BLOCK_MARKS, "several", "price_limit", "capacity", "site_power", "link", "whole",
-    "too_large",
-)  # fmt: skip
-#: Prices this close are equal.
-CLOSE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +51,11 @@ class Unmet:
     demand
         Its row.
     reason
-        A name of `REASONS`.
+        Its name; docs/match.md has them all.
     pool
         The pool that comes nearest to serving it, -1 = none.
     blocks
-        What stands against that pool, names of `REASONS`.
+        What stands against that pool, names of reasons.
     cost_cny, price_cny
         What the pool costs a reference accelerator for an hour, without and with scarcity.
     helps
@@ -70,6 +63,8 @@ class Unmet:
     room
         Reference accelerators that there would be for it with nothing else served, where it takes
         all or nothing; NaN elsewhere.
+    words
+        Name of the sentence that says so, where it is not the reason's.
     """
 
     demand: int
@@ -80,6 +75,7 @@ class Unmet:
     price_cny: float
     helps: tuple[str, ...]
     room: float = np.nan
+    words: str = ""
 
 
 def rents_of(kinds: Kinds, supply: Supply, ways: Ways, arcs: Arcs, prices: MatchingPrices) -> Rents:
@@ -99,7 +95,9 @@ def rents_of(kinds: Kinds, supply: Supply, ways: Ways, arcs: Arcs, prices: Match
     return Rents(kinds.use * prices.pool_cny, power, link)
 
 
-def why_unmet(demand: Demand, supply: Supply, kinds: Kinds, rents: Rents, unmet: F8) -> list[Unmet]:
+def why_unmet(
+    demand: Demand, supply: Supply, ways: Ways, kinds: Kinds, rents: Rents, unmet: F8
+) -> list[Unmet]:
     """Return a reason for every demand of which something is unmet, in their order."""
     out: list[Unmet] = []
     known: dict[tuple[int, float, bool], Unmet] = {}
@@ -117,38 +115,26 @@ def why_unmet(demand: Demand, supply: Supply, kinds: Kinds, rents: Rents, unmet:
             )  # fmt: skip
         found = replace(known[key], demand=row)
         if found.reason == "whole":
-            found = _too_large(found, demand, supply, kinds) or found
+            found = _alone(found, demand, supply, ways, kinds)
         out.append(found)
     return out
 
 
-def _too_large(found: Unmet, demand: Demand, supply: Supply, kinds: Kinds) -> Unmet | None:
-    """Return that a demand would not fit if nothing else were served; ``None`` where it may.
-
-    Its accelerators are counted, and at each site its power at that of the most frugal pool.
-    """
-    k = int(kinds.of_demand[found.demand])
-    able = np.flatnonzero((kinds.blocked[k] == 0) & (supply.count > 0.0))
-    site, units = supply.site[able], supply.count[able] / kinds.use[k, able]
-    with np.errstate(divide="ignore"):
-        powered = np.where(
-            kinds.mw[k, able] > 0.0, supply.site_mw[site] / kinds.mw[k, able], np.inf
-        )
-    wanted = float(demand.amount[found.demand]) * (1.0 - CLOSE)
-    if demand.whole[found.demand] == ONE_POOL:
-        free, room = float(units.max()), float(np.minimum(units, powered).max())
+def _alone(found: Unmet, demand: Demand, supply: Supply, ways: Ways, kinds: Kinds) -> Unmet:
+    """Say where all of a demand would not fit, or would be too dear, with nothing else served."""
+    by_itself = alone(found.demand, demand, supply, ways, kinds)
+    if not by_itself.fits:
+        helps = dict.fromkeys([*found.helps, *by_itself.helps])
+        helps.pop("whole", None)
+        return replace(found, reason="too_large", helps=(*helps, "whole"), room=by_itself.room)
+    if by_itself.barred:
+        words = "price_limit_part"
+    elif by_itself.cost_cny > reach(demand.max_price_cny_per_h[found.demand]):
+        words = "price_limit_all"
     else:
-        most = np.zeros(len(supply.site_mw))
-        np.maximum.at(most, site, powered)
-        free = float(units.sum())
-        room = float(np.minimum(np.bincount(site, units, minlength=len(most)), most).sum())
-    if room >= wanted:
-        return None
-    helps = [name for name in found.helps if name != "whole"]
-    scarce = "capacity" if free < wanted else "site_power"
-    if scarce not in helps:
-        helps.append(scarce)
-    return replace(found, reason="too_large", helps=(*helps, "whole"), room=room)
+        return found
+    cost = by_itself.cost_cny
+    return replace(found, reason="price_limit", cost_cny=cost, price_cny=cost, words=words)
 
 
 def _why(
@@ -180,7 +166,7 @@ def _why(
     """
     if not stocked.any():
         return Unmet(row, "no_supply", -1, (), np.nan, np.nan, ())
-    limit = price + CLOSE * max(1.0, abs(price))
+    limit = float(reach(price))
     open_ = blocked == 0
     helps = [
         name

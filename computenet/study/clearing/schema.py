@@ -146,13 +146,17 @@ DEMAND = (
     Column(
         "max_price_cny_per_accelerator_h", "number",
         "most it pays for a reference accelerator for an hour, all in: what leaving it unmet costs",
-        "--max-price; not needed where it must run",
+        "--max-price; where it must run, no limit",
     ),
     Column(
         "priority", "whole number", "larger goes first, whatever it pays", "0",
         least=-1000, most=1000,
     ),
-    Column("must_run", "yes or no", "it is served whole, at any price", "no"),
+    Column(
+        "must_run", "yes or no",
+        "it is served whole, at any price; what is above a highest price of its own, the operator "
+        "bears", "no",
+    ),
     Column(
         "whole", "choice",
         "no: any part of it will do; all: all or nothing; one-pool: all or nothing, in one pool",

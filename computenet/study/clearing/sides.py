@@ -104,9 +104,15 @@ def read_supply(table: Table, facts: TopologyFacts | None, faults: Faults) -> Su
     _one_each(table, "site_power_mw", site, own_power, sites, faults)
     limit = _first(site, own_power, len(sites))
     for row in np.flatnonzero(np.isnan(kw) & np.isfinite(limit[site])).tolist():
+        if given[1][row]:
+            continue
+        message, near = "is empty at a site whose power is limited", None
+        if facts is not None:
+            message += f", and {kinds[row]!r} is no accelerator of {facts.name}"
+            near = nearest(kinds[row], facts.kw)
         faults.add(
-            table, row, "kw_per_accelerator", None,
-            "is empty at a site whose power is limited", "a number of at least 0",
+            table, row, "kw_per_accelerator", None, message, "a number of at least 0",
+            near and f"accelerator {near}",
         )  # fmt: skip
     at = _places(table, numbers, site, sites, faults)
     return Supply(
@@ -163,7 +169,7 @@ def read_demand(
     Parameters
     ----------
     max_price
-        Highest price of demands that name none, CNY per accelerator-hour.
+        Highest price of demands that name none and need not run, CNY per accelerator-hour.
     """
     columns = {column.name: column for column in DEMAND}
     numbers = {
@@ -179,7 +185,7 @@ def read_demand(
     must_run = table.flags(columns["must_run"], faults)
     price = numbers["max_price_cny_per_accelerator_h"]
     if max_price is not None:
-        price = np.where(np.isnan(price), max_price, price)
+        price = np.where(np.isnan(price) & ~must_run, max_price, price)
     given = table.texts("max_price_cny_per_accelerator_h")
     for row in np.flatnonzero(np.isnan(price) & ~must_run):
         if not given[row]:

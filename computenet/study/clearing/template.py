@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+import os
+import shlex
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from computenet.errors import InputError, Problem
-from computenet.results.storage import write_text
+from computenet.results.reservation import require_place
+from computenet.results.storage import write_texts
 from computenet.scenario import Scenario, load_scenario
 from computenet.study.clearing.schema import DEMAND, PATHS, SUPPLY, Column, column_lines
 from computenet.study.clearing.topology import (
@@ -30,30 +33,66 @@ INTERACTIVE, BATCH, TRAINING = 8.0, 3.0, 4.0
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Texts of the tables by file name, and the command that clears them."""
+    """Tables to begin with.
+
+    Attributes
+    ----------
+    files
+        Texts of the tables by file name.
+    topology
+        Name or file of the scenario that filled them.
+    """
 
     files: dict[str, str]
-    command: str
+    topology: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that clears the tables where they are."""
+        return self.command_in(".")
+
+    def command_in(self, directory: str | Path) -> str:
+        """Return the command that clears the tables of a directory."""
+        at = {name: str(Path(directory) / name) for name in self.files}
+        words = ["computenet", "match", at["SUPPLY.csv"], at["DEMAND.csv"]]
+        if "PATHS.csv" in at:
+            words += ["--paths", at["PATHS.csv"]]
+        if self.topology is not None:
+            words += ["--topology", self.topology]
+        return shlex.join(words)
 
     def save(self, directory: str | Path, *, overwrite: bool = False) -> list[Path]:
-        """Write the tables.
+        """Write the tables, all of them or none.
 
         Raises
         ------
         InputError
-            A file exists already.
+            There cannot be such a directory, or a file exists already.
+        RunError
+            The disk is full or not writable.
         """
-        folder = Path(directory)
-        taken = [name for name in self.files if (folder / name).exists()]
-        if taken and not overwrite:
+        folder, title = Path(directory), "nothing was written"
+        try:
+            require_place(folder, title)
+        except InputError as error:
+            allowed = "a directory that is there or can be made"
             raise InputError(
-                [Problem("--template", str(folder / name), "exists already",
-                         "a directory without it, or --overwrite") for name in taken],
-                "nothing was written",
-            )  # fmt: skip
-        for name, text in self.files.items():
-            write_text(folder / name, text)
-        return [folder / name for name in self.files]
+                [replace(one, path="--template", allowed=allowed) for one in error.problems], title
+            ) from error
+        paths = {folder / name: text for name, text in self.files.items()}
+        problems = []
+        for path in paths:
+            if os.path.isdir(path):
+                problems.append(Problem("--template", str(path), "is a directory"))
+            elif os.path.lexists(path) and not overwrite:
+                problems.append(
+                    Problem("--template", str(path), "exists already",
+                            "a directory without it, or --overwrite")
+                )  # fmt: skip
+        if problems:
+            raise InputError(problems, title)
+        write_texts(paths)
+        return list(paths)
 
 
 def match_template(topology: str | Scenario | None = None) -> Template:
@@ -72,14 +111,12 @@ def match_template(topology: str | Scenario | None = None) -> Template:
                 "PATHS.csv": _text(
                     PATHS, _PATHS, ["Paths: one row a region and site; others have no way."]
                 ),
-            },
-            "computenet match SUPPLY.csv DEMAND.csv --paths PATHS.csv",
+            }
         )
     scenario = topology if isinstance(topology, Scenario) else load_scenario(topology)
-    name = topology if isinstance(topology, str) else scenario.name
     return Template(
         {"SUPPLY.csv": _supply_of(scenario), "DEMAND.csv": _demand_of(scenario)},
-        f"computenet match SUPPLY.csv DEMAND.csv --topology {name}",
+        topology if isinstance(topology, str) else scenario.name,
     )
 
 

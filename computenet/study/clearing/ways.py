@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from computenet.study.clearing.schema import PATHS
 from computenet.study.clearing.tables import Faults, Table
 from computenet.study.clearing.topology import TopologyFacts
 
-__all__ = ["Ways", "find_ways"]
+__all__ = ["Ways", "check_paths", "find_ways"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -34,6 +34,8 @@ class Ways:
         Links of the way from a region to a site, for those that have any.
     link_names, link_gbps
         ``(L,)``.
+    unused
+        Ends of listed ways that are in no table, by ``region`` and ``site``.
     """
 
     known: bool
@@ -42,6 +44,7 @@ class Ways:
     links: dict[tuple[int, int], list[int]]
     link_names: tuple[str, ...]
     link_gbps: F8
+    unused: dict[str, list[str]] = field(default_factory=dict)
 
 
 def find_ways(
@@ -78,11 +81,17 @@ def find_ways(
         names += facts.link_ids
         gbps += facts.link_gbps.tolist()
         _by_topology(regions, sites, facts, latency, price, links)
+    unused: dict[str, list[str]] = {}
     if paths is not None:
         _listed(regions, sites, paths, faults, latency, price, links, names, gbps)
+        for column, there in (("region", regions), ("site", sites)):
+            unused[column] = [
+                name for name in dict.fromkeys(paths.texts(column)) if name and name not in there
+            ]
     if not known:
         latency[:] = 0.0
-    return Ways(known, latency, price, links, tuple(names), np.asarray(gbps, dtype=np.float64))
+    limits = np.asarray(gbps, dtype=np.float64)
+    return Ways(known, latency, price, links, tuple(names), limits, unused)
 
 
 def _by_topology(
@@ -106,6 +115,22 @@ def _by_topology(
             links[r, i] = routes.path_link[start:stop].tolist()
 
 
+def check_paths(paths: Table, faults: Faults) -> tuple[F8, F8, F8]:
+    """Return latency, free capacity and price of the listed ways; faults are kept."""
+    columns = {column.name: column for column in PATHS}
+    ms, free, cny = (
+        paths.numbers(columns[name], faults)
+        for name in ("latency_ms", "capacity_gbps", "price_cny_per_gb")
+    )
+    seen: dict[tuple[str, str], int] = {}
+    for row, ends in enumerate(zip(paths.texts("region"), paths.texts("site"), strict=True)):
+        before = seen.setdefault(ends, row)
+        if before != row:
+            faults.add(paths, row, "region", " - ".join(ends),
+                       f"is listed already in {paths.unit} {paths.lines[before]}")  # fmt: skip
+    return ms, free, cny
+
+
 def _listed(
     regions: list[str],
     sites: list[str],
@@ -118,20 +143,11 @@ def _listed(
     gbps: list[float],
 ) -> None:
     """Put the listed ways in place; each is a link of its own."""
-    columns = {column.name: column for column in PATHS}
-    ms, free, cny = (
-        paths.numbers(columns[name], faults)
-        for name in ("latency_ms", "capacity_gbps", "price_cny_per_gb")
-    )
+    ms, free, cny = check_paths(paths, faults)
     region_of = {name: r for r, name in enumerate(regions)}
     site_of = {name: i for i, name in enumerate(sites)}
-    seen: dict[tuple[str, str], int] = {}
     ends = zip(paths.texts("region"), paths.texts("site"), strict=True)
     for row, (region, site) in enumerate(ends):
-        before = seen.setdefault((region, site), row)
-        if before != row:
-            faults.add(paths, row, "region", f"{region} - {site}",
-                       f"is listed already in {paths.unit} {paths.lines[before]}")  # fmt: skip
         if region not in region_of or site not in site_of:
             continue
         at = region_of[region], site_of[site]

@@ -49,6 +49,16 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "the cheapest pool, {pool}, costs {cost:.4g} CNY per accelerator-hour; it pays {most:.4g}",
         "最便宜的资源池 {pool} 成本为 {cost:.4g} 元/卡时,最高出价 {most:.4g}",
     ),
+    "price_limit_all": (
+        "it takes all or nothing, and all of it costs at least {cost:.4g} CNY per accelerator-hour "
+        "in the mean; it pays {most:.4g}",
+        "须整体分配,而整体成本平均至少 {cost:.4g} 元/卡时,最高出价 {most:.4g}",
+    ),
+    "price_limit_part": (
+        "it takes all or nothing, and part of it has room at {cost:.4g} CNY per accelerator-hour "
+        "only; it pays {most:.4g}",
+        "须整体分配,而其中一部分只能以 {cost:.4g} 元/卡时接入,最高出价 {most:.4g}",
+    ),
     "capacity": (
         "the pools that will do are full; one more accelerator costs {price:.4g} CNY per hour "
         "({pool}), it pays {most:.4g}",
@@ -80,7 +90,21 @@ _NOTES: dict[str, tuple[str, str]] = {
         "demand accepts {kind!r}, which no pool has",
         "需求接受的 {kind!r} 无资源池提供",
     ),
-    "meant": ("; did you mean {kind!r}?", ";是否指 {kind!r}?"),
+    "no_facts": (
+        "supply has {kind!r}, which is no accelerator of {topology}: nothing of its speed or power "
+        "is known but what the table says",
+        "供给中的 {kind!r} 不是 {topology} 的加速卡:除表中所列外,其速度与功率未知",
+    ),
+    "unused_region": (
+        "paths from regions that no demand is in play no part: {names}",
+        "路径表中下列区域没有需求,其路径不起作用:{names}",
+    ),
+    "unused_site": (
+        "paths to sites that no pool is at play no part: {names}",
+        "路径表中下列站点没有资源池,其路径不起作用:{names}",
+    ),
+    "more": (", and {n} more", ",另有 {n} 个"),
+    "meant": (" (did you mean {kind!r}?)", "(是否指 {kind!r}?)"),
     "no_relief": (
         "what relaxing a class of limits for everybody would bring was not computed: there are "
         "more than {n:,} combinations of demand and pool",
@@ -94,6 +118,11 @@ _NOTES: dict[str, tuple[str, str]] = {
         "the time limit was reached: the allocation is feasible, and at most {gap:,.6g} CNY an "
         "hour dearer than the best",
         "已达时间上限:分配可行,每小时成本至多比最优高 {gap:,.6g} 元",
+    ),
+    "stopped": (
+        "the time limit was reached: the allocation is feasible, and how far from the best it is "
+        "is not known",
+        "已达时间上限:分配可行,与最优的差距未知",
     ),
     "degenerate": (
         "degenerate prices: {n}; any value of their range supports the allocation",
@@ -112,7 +141,7 @@ def sentence(unmet: Unmet, demand: Demand, supply: Supply, lang: str = "en") -> 
     tongue = 1 if lang == "zh" else 0
     pool = unmet.pool
     joint = " 和 " if tongue else " and "
-    return _SENTENCES[unmet.reason][tongue].format(
+    return _SENTENCES[unmet.words or unmet.reason][tongue].format(
         pool=supply.pools[pool] if pool >= 0 else "",
         kind=supply.accelerator[pool] if pool >= 0 else "",
         site=supply.sites[supply.site[pool]] if pool >= 0 else "",
