@@ -17,7 +17,7 @@ from computenet.policies import make_policy
 from computenet.scenario import Scenario
 from computenet.study.runs import load
 from computenet.study.sweeps.design import MOST_RUNS, number_of_points, points
-from computenet.study.sweeps.fields import Move, find, value_at
+from computenet.study.sweeps.fields import Move, find, total, value_at
 from computenet.study.sweeps.spec import TITLE, AxisSpec, Study
 from computenet.study.sweeps.tasks import Task, Work, scenario_of
 
@@ -169,6 +169,11 @@ def _move(axis: AxisSpec, raw: dict[str, Any], problems: list[Problem]) -> Move:
         if axis.way != "set":
             problem = _not_numbers(raw, found, path)
             problems += [] if problem is None else [_at(where, problem)]
+        if ("seed",) in found:
+            problems.append(
+                Problem(f"{where}{path}", None, "is that of every run", "seeds: [1, 2]")
+            )
+            continue
         places += found
     rest: list[Any] = []
     if axis.balance is not None:
@@ -183,6 +188,9 @@ def _move(axis: AxisSpec, raw: dict[str, Any], problems: list[Problem]) -> Move:
             elif not rest or len(rest) == len(all_of):
                 problem = Problem(axis.balance, None, "names some fields that the axis moves and "
                                   "some that it does not")  # fmt: skip
+            elif problem is None and not total(raw, rest):
+                problem = Problem(axis.balance, None, "leaves only fields that are 0 or not set, "
+                                  "which cannot be scaled")  # fmt: skip
             problems += [] if problem is None else [_at(f"{where}balance ", problem)]
     return Move(axis.way, tuple(dict.fromkeys(places)), tuple(rest))
 

@@ -25,6 +25,11 @@ OUTCOMES = (
     "jobs.wait_s.p95", "jobs.completed", "capacity.utilisation", "water.m3", "network.west_share",
 )  # fmt: skip
 TITLE = "study cannot be used"
+#: Columns of a study's tables that no axis can be called; SQL does not tell capitals apart.
+COLUMNS = (
+    "run", "point", "seed", "status", "error", "wall_s", "outcome", "low", "mean", "high", "n",
+    "difference", "difference_low", "difference_high", "relative", "p_value",
+)  # fmt: skip
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Path_ = Annotated[str, Field(min_length=1, max_length=400)]
@@ -98,6 +103,18 @@ class AxisSpec(Spec):
         if raw.get("name") is None and isinstance(paths, list) and paths:
             raw["name"] = paths[0]
         return raw
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name == "seed":
+            raise ValueError("is that of every run: seeds: [1, 2] gives the study more than one")
+        if name.lower() in COLUMNS:
+            raise ValueError(
+                "is a column of the study's own tables; an axis is called by any name but "
+                f"{', '.join(COLUMNS)}"
+            )
+        return name
 
     @model_validator(mode="after")
     def _one_way(self) -> AxisSpec:
@@ -225,6 +242,10 @@ class StudySpec(Spec):
             without = [axis.name for axis in self.axes if axis.levels is None]
             if without:
                 raise ValueError(f"a grid needs its values one by one: {', '.join(without)}")
+            weighed = [axis.name for axis in self.axes if getattr(axis.law, "weights", None)]
+            if weighed:
+                names = ", ".join(weighed)
+                raise ValueError(f"a grid has every value once, without weights: {names}")
         return self
 
 

@@ -63,7 +63,7 @@ def test_ends_that_the_scenario_refuses_are_told_before_anything_runs() -> None:
     ("axes", "words"),
     [
         ({"policy": {"factor": [1, 2]}}, "cannot be moved"),
-        ({"topology.sites.*.import_limit_mw": {"factor": [1, 2]}}, "is not set"),
+        ({"topology.sites.east.import_limit_mw": {"factor": [1, 2]}}, "is not set"),
         ({"days": [0.1], "again": {"path": "days", "factor": [1, 2]}}, "is changed by days"),
         ({"topology": {"factor": [1, 2]}}, "needs names"),
         (
@@ -74,11 +74,61 @@ def test_ends_that_the_scenario_refuses_are_told_before_anything_runs() -> None:
             {"days": {"values": [0.1], "balance": "topology.sites.*.pue"}},
             "factor and offset only",
         ),
+        (
+            {
+                "x": {
+                    "path": "topology.sites.west.import_limit_mw",
+                    "factor": [1, 2],
+                    "balance": "topology.sites.*.import_limit_mw",
+                }
+            },
+            "cannot be scaled",
+        ),
+        ({"seed": [1, 2]}, "seeds: [1, 2]"),
+        ({"other": {"path": "seed", "values": [1, 2]}}, "is that of every run"),
+        ({"other": {"path": "s??d", "values": [1, 2]}}, "is that of every run"),
+        ({"mean": {"path": "days", "values": [0.1]}}, "column of the study's own"),
+        ({"Status": {"path": "days", "values": [0.1]}}, "column of the study's own"),
+        (
+            {"days": {"distribution": {"kind": "choice", "values": [1, 2], "weights": [1, 3]}}},
+            "without weights",
+        ),
     ],
 )
 def test_axes_that_cannot_be(axes: dict[str, Any], words: str) -> None:
-    found = problems(axes=axes)
+    found = problems(axes=axes, overrides={"days": 0.05, "topology.sites.west.import_limit_mw": 99})
     assert any(words in p.message for p in found)
+
+
+def test_own_parameters_are_kept_where_the_policy_is_an_axis() -> None:
+    own = {"days": 0.05, "policy": "dispatch", "policy.parameters.window_h": 48}
+    made = prepare_study(study(overrides=own, axes={"policy": ["dispatch", "nearest"]}))
+    found = [scenario_of(made.work, task).policy for task in made.tasks]
+    assert [(p.name, dict(p.parameters)) for p in found] == [
+        ("dispatch", {"window_h": 48}),
+        ("nearest", {}),
+    ]
+
+
+def test_policies_set_whole_take_parameters_of_other_axes() -> None:
+    axes = {"policy": [{"name": "matching"}, {"name": "dispatch"}],
+            "policy.parameters.miss_cny": [1, 2]}  # fmt: skip
+    made = prepare_study(study(axes=axes))
+    found = [scenario_of(made.work, task).policy for task in made.tasks]
+    assert [p.parameters["miss_cny"] for p in found] == [1, 2, 1, 2]
+
+
+def test_a_balance_over_lists_can_be_prepared() -> None:
+    price = {
+        "path": "topology.tariffs.0.seasons.0.price_cny_per_mwh", "factor": [1, 1.1],
+        "balance": "topology.tariffs.*.seasons.*.price_cny_per_mwh",
+    }  # fmt: skip
+    made = prepare_study(study(axes={"price": price}))
+    sums = []
+    for task in made.tasks:
+        tariffs = scenario_of(made.work, task).topology.tariffs
+        sums.append(sum(sum(s.price_cny_per_mwh) for t in tariffs for s in t.seasons))
+    assert sums[0] == pytest.approx(sums[1])
 
 
 def test_a_reference_is_a_point_of_the_grid() -> None:
@@ -89,7 +139,7 @@ def test_a_reference_is_a_point_of_the_grid() -> None:
 
 
 def test_too_many_runs_are_refused() -> None:
-    found = problems(axes={"days": [0.1] * 2000, "seed": list(range(2000))})
+    found = problems(axes={"days": [0.1] * 2000, "run.sampling": list(range(1, 2001))})
     assert "too many" in found[0].message
 
 

@@ -266,6 +266,12 @@ def test_an_outcome_that_is_no_figure_is_told_before_anything_runs(tmp_path: Pat
     assert not (tmp_path / "s").exists()
 
 
+def test_an_axis_that_is_called_like_a_figure_is_told_before_anything_runs() -> None:
+    axes = {"cost.total_cny": {"path": "days", "values": [0.05, 0.06]}}
+    with pytest.raises(InputError, match="called like a figure"):
+        cn.sweep({**STUDY, "axes": axes}, workers=0)
+
+
 def test_one_slot_has_the_figures_of_a_run() -> None:
     changes = {"policy": "dispatch", "energy.model": "full", "days": 0.3}
     scenario = cn.load("two-hubs", overrides=changes)
