@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from computenet.results.storage import write_text
 from computenet.study.intervals import mean_interval, paired_difference
 from computenet.study.sweeps.preparing import Prepared
 from computenet.study.sweeps.sensitivity import sensitivity
 from computenet.study.sweeps.spec import StudySpec
+from computenet.study.sweeps.writing import write_table
 
 __all__ = ["TABLES", "Analysis", "analyse", "front", "front_of"]
 
@@ -51,11 +54,18 @@ class Analysis:
     front: NDArray[np.bool_] | None
 
     def write(self, directory: Path) -> None:
-        """Write every table as Parquet and as CSV."""
+        """Write every table as Parquet and as CSV, each file whole or not at all.
+
+        Raises
+        ------
+        RunError
+            The disk is full or not writable.
+        """
         for name in TABLES:
             table: pd.DataFrame = getattr(self, name)
-            table.to_parquet(directory / f"{name}.parquet", index=False, compression="zstd")
-            table.to_csv(directory / f"{name}.csv", index=False)
+            arrow = pa.Table.from_pandas(table, preserve_index=False)
+            write_table(arrow, directory / f"{name}.parquet")
+            write_text(directory / f"{name}.csv", table.to_csv(index=False))
 
 
 def analyse(prepared: Prepared, runs: pd.DataFrame) -> Analysis:

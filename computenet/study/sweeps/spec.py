@@ -244,8 +244,8 @@ class StudySpec(Spec):
                 raise ValueError(f"a grid needs its values one by one: {', '.join(without)}")
             weighed = [axis.name for axis in self.axes if getattr(axis.law, "weights", None)]
             if weighed:
-                names = ", ".join(weighed)
-                raise ValueError(f"a grid has every value once, without weights: {names}")
+                shown = ", ".join(weighed)
+                raise ValueError(f"a grid has every value once, without weights: {shown}")
         return self
 
 
