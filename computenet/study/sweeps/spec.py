@@ -15,6 +15,7 @@ from computenet.scenario.common import Grade, Identifier, Name, Spec
 from computenet.scenario.problems import spec_problems
 from computenet.scenario.yaml_text import read_yaml
 from computenet.study.sweeps.laws import Choice, Law
+from computenet.study.sweeps.overriding import listed_axes, override
 
 __all__ = ["OUTCOMES", "TITLE", "AxisSpec", "DesignSpec", "Study", "StudySpec", "load_study"]
 
@@ -210,16 +211,7 @@ class StudySpec(Spec):
     @classmethod
     def _axes_by_path(cls, raw: Any) -> Any:
         """Take a mapping of paths, too: ``{policy: [nearest, cheapest]}``."""
-        if not isinstance(raw, Mapping):
-            return raw
-        axes = []
-        for key, one in raw.items():
-            axis = {"values": one} if isinstance(one, list) else one
-            if isinstance(axis, Mapping):
-                named = "path" in axis or "paths" in axis
-                axis = {**axis, "name": key} if named else {**axis, "path": key}
-            axes.append(axis)
-        return axes
+        return listed_axes(raw) if isinstance(raw, Mapping) else raw
 
     @field_validator("pareto", mode="before")
     @classmethod
@@ -283,7 +275,7 @@ def load_study(
     Parameters
     ----------
     overrides
-        Fields of the study by dotted path, e.g. ``{"design.n": 20}``.
+        Fields of the study by dotted path, e.g. ``{"design.n": 20}``; see `override`.
 
     Raises
     ------
@@ -300,27 +292,14 @@ def load_study(
         raise InputError([Problem(where, None, "holds no mapping of fields")], TITLE)
     raw.setdefault("name", name)
     raw.setdefault("title", raw["name"])
-    _override(raw, overrides or {})
+    problems = override(raw, overrides or {}, {*AxisSpec.model_fields, "path"})
     try:
         spec = StudySpec.model_validate(raw)
     except ValidationError as error:
-        raise InputError(spec_problems(error, raw, StudySpec), f"{TITLE}: {where}") from error
+        problems += spec_problems(error, raw, StudySpec)
+    if problems:
+        raise InputError(problems, f"{TITLE}: {where}")
     return Study(spec, folder)
-
-
-def _override(raw: dict[str, Any], overrides: Mapping[str, object]) -> None:
-    for path, value in overrides.items():
-        here, parts = raw, path.split(".")
-        if parts[0] == "overrides" and len(parts) > 1:  # Its keys are dotted paths themselves.
-            raw["overrides"] = {**(raw.get("overrides") or {}), ".".join(parts[1:]): value}
-            continue
-        for part in parts[:-1]:
-            below = here.get(part)
-            if part == "design" and isinstance(below, str):
-                below = {"method": below}
-            here[part] = dict(below) if isinstance(below, Mapping) else {}
-            here = here[part]
-        here[parts[-1]] = value
 
 
 def _file(source: str | Path) -> Path:
