@@ -12,6 +12,7 @@ from computenet.scenario import load_scenario
 from computenet.scenario.catalogue import study_files
 from computenet.study.sweeps import prepare_study
 from computenet.study.sweeps.fields import changed
+from computenet.study.sweeps.inputs import different
 from computenet.study.sweeps.tasks import figures_of, scenario_of
 
 
@@ -188,6 +189,39 @@ def test_the_hash_is_of_what_decides_on_results() -> None:
         study(axes=axes, overrides={"days": 0.06}),
     ):
         assert prepare_study(other).work.key != key
+
+
+FAULTS = "time_s,pool,repair_s\n60.0,west/unit,600.0\n"
+
+
+def test_the_hash_is_of_what_files_hold_wherever_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, text in ((here, FAULTS), (there, FAULTS)):
+        folder.mkdir()
+        (folder / "one.csv").write_text(text)
+        (folder / "two.csv").write_text(text.replace("600", "900"))
+    own = {"days": 0.05, "failures": {"model": "file", "file": "one.csv"}}
+    of_base = study(overrides=own, axes={"days": [0.05, 0.06]})
+    of_axis = study(overrides=own, axes={"failures.file": ["one.csv", "two.csv"]})
+    of_record = study(axes={"failures": [own["failures"], {"model": "none"}]})
+    for fields, names in ((of_base, {"one"}), (of_axis, {"one", "two"}), (of_record, {"one"})):
+        monkeypatch.chdir(here)
+        made = prepare_study(fields)
+        # They are found from any directory, and by any process.
+        monkeypatch.chdir(tmp_path)
+        assert scenario_of(made.work, made.tasks[0]).failures.file == str(here / "one.csv")
+        assert set(made.work.files) == {str(here / f"{name}.csv") for name in names}
+        assert different(made.work.files) is None
+        monkeypatch.chdir(there)
+        assert prepare_study(fields).work.key == made.work.key
+        (there / "one.csv").write_text(FAULTS + "70.0,west/unit,600.0\n")
+        assert prepare_study(fields).work.key != made.work.key
+        (there / "one.csv").write_text(FAULTS)
+    moved = here / "one.csv"
+    moved.unlink()
+    assert different(made.work.files) == str(moved)
 
 
 def test_figures_are_flattened_by_what_they_are_of() -> None:
