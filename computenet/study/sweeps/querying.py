@@ -50,7 +50,7 @@ def study_state(directory: str | Path) -> dict[str, Any]:
         raise InputError(
             [Problem(str(root), None, f"is no study: it has no {MARK} that can be read")]
         ) from error
-    records = Dataset(root).records()
+    records = _settled(root, Dataset(root).records)
     by_status = {
         status: sum(record.status == status for record in records.values())
         for status in ("done", "failed", "lost")
@@ -114,22 +114,35 @@ def _load_runs(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
                      "a directory that sweep --out has written")],
             "nothing to ask",
         )  # fmt: skip
+    _settled(root, lambda: _read_runs(connection, root))
+
+
+def _settled(root: Path, read: Callable[[], T]) -> T:
+    """Return what reading a study's rows gives; again if it put its parts together meanwhile.
+
+    Raises
+    ------
+    InputError
+        A file is damaged.
+    """
     for _ in range(TRIES):
-        parts, whole = parts_of(root), root / "runs.parquet"
-        files = [whole, *parts] if whole.is_file() else parts
-        if not files:
-            raise InputError([Problem(str(root), None, "has no runs yet")], "nothing to ask")
-        where = files[0] if len(files) == 1 else root / "runs"
+        before = parts_of(root)
         try:
-            words = f"SELECT * FROM {_files(files)}" if not parts else _joined(root, files)
-            _make(connection, "runs", words, where)
-        except InputError as error:
-            damaged = error
-            if parts_of(root) == parts:
+            return read()
+        except InputError:
+            if parts_of(root) == before:
                 raise
-            continue
-        return
-    raise damaged
+    return read()
+
+
+def _read_runs(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    parts, whole = parts_of(root), root / "runs.parquet"
+    files = [whole, *parts] if whole.is_file() else parts
+    if not files:
+        raise InputError([Problem(str(root), None, "has no runs yet")], "nothing to ask")
+    where = files[0] if len(files) == 1 else root / "runs"
+    words = f"SELECT * FROM {_files(files)}" if not parts else _joined(root, files)
+    _make(connection, "runs", words, where)
 
 
 def _joined(root: Path, files: Sequence[Path]) -> str:
