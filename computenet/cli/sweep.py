@@ -46,7 +46,8 @@ def sweep(
         typer.Option(
             "--set",
             metavar="PATH=VALUE",
-            help="Change a field of the study, e.g. seeds=20; may be repeated.",
+            help="Change a field of the study, e.g. seeds=20 or axes.policy=[nearest]; may be "
+            "repeated.",
         ),
     ] = None,
     out: Annotated[
@@ -71,7 +72,7 @@ def sweep(
     faults = Faults()
     tongue = faults.language(lang)
     with faults.gathered():
-        _check(out, overwrite, resume, lang)
+        _check(out, overwrite, resume)
     with faults.gathered():
         studies.check_engine(engine, address, workers)
     prepared = None
@@ -122,12 +123,11 @@ class _Counter:
         return f"before any of {self.total} runs was done: {left}"
 
 
-def _check(out: Path | None, overwrite: bool, resume: bool, lang: str | None) -> None:
-    given = {"--overwrite": overwrite, "--resume": resume, "--lang": lang is not None}
+def _check(out: Path | None, overwrite: bool, resume: bool) -> None:
     problems = [
         Problem(name, None, "is not used without --out", "--out DIR")
-        for name, used in given.items()
-        if used and out is None and name != "--lang"
+        for name, used in (("--overwrite", overwrite), ("--resume", resume))
+        if used and out is None
     ]
     if overwrite and resume:
         problems.append(Problem("--resume", None, "cannot be used with --overwrite"))

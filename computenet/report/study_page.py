@@ -160,7 +160,8 @@ def _outcomes(page: Mapping[str, Any], lang: Lang) -> list[str]:
         drawn = [row["outcome"] for row in table.to_dict("records") if row["least"] != row["most"]]
         if drawn:
             body += draw(histograms(page["points"], drawn, lang), lang, "histograms")
-    note = text["distributions_note"].format(level=_level(page))
+    of_mean = text[f"interval_{page['spec']['design']['method']}"].format(level=_level(page))
+    note = text["distributions_note"].format(interval=of_mean)
     return [section("distributions", text["distributions"], body, note=note)]
 
 

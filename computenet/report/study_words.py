@@ -30,8 +30,19 @@ _EN = {
     "offset": "plus {law}",
     "distributions": "Outcomes",
     "distributions_note": (
-        "Over all points, each the mean over its seeds. The interval is that of the mean, {level} "
-        "%; the figures beside it are quantiles: 90 % of points lie between p05 and p95."
+        "Over all points, each the mean over its seeds. {interval} The figures beside the mean are "
+        "quantiles: 90 % of points lie between p05 and p95."
+    ),
+    "interval_grid": "Points of a grid are no sample, so their mean has no interval.",
+    "interval_monte-carlo": "The interval is that of the mean, {level} %.",
+    "interval_latin-hypercube": (
+        "The interval is that of the mean, {level} %, as if points were independent: those of a "
+        "Latin hypercube are more even, and it is rather too wide than too narrow."
+    ),
+    "interval_sobol": (
+        "The interval is that of the mean, {level} %, from the means of blocks of points that "
+        "share their coordinates; blocks lie more evenly than independent ones, and it is rather "
+        "too wide than too narrow."
     ),
     "outcome": "outcome",
     "mean": "mean",
@@ -107,8 +118,18 @@ _ZH = {
     "offset": "加上 {law}",
     "distributions": "结果分布",
     "distributions_note": (
-        "统计对象为全部样本点，每点取其各种子的均值。区间为均值的 {level}% 置信区间；"
+        "统计对象为全部样本点，每点取其各种子的均值。{interval}"
         "其余为分位数：90% 的点位于 p05 与 p95 之间。"
+    ),
+    "interval_grid": "网格上的点并非抽样，均值不给出置信区间。",
+    "interval_monte-carlo": "区间为均值的 {level}% 置信区间。",
+    "interval_latin-hypercube": (
+        "区间为均值的 {level}% 置信区间，按各点相互独立计算；"
+        "拉丁超立方的点分布更均匀，因此区间偏宽而非偏窄。"
+    ),
+    "interval_sobol": (
+        "区间为均值的 {level}% 置信区间，由共用坐标的各组点的组均值求得；"
+        "各组比独立抽样分布更均匀，因此区间偏宽而非偏窄。"
     ),
     "outcome": "结果",
     "mean": "均值",

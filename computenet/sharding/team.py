@@ -208,11 +208,6 @@ class ShardTeam:
         parts: Sequence[Sums] = self._transport.ask("sums")
         return Sums(*(_total(columns) for columns in zip(*parts, strict=True)))
 
-    def part(self) -> None:
-        """Let the workers go."""
-        self._transport.close()
-        self._driver.shutdown(wait=True)
-
 
 def _total(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
     """Return the sum of shards' arrays: whole numbers, or floats of which one alone is not zero."""

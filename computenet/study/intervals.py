@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
-__all__ = ["CONFIDENCE", "Difference", "Interval", "mean_interval", "paired_difference"]
+__all__ = [
+    "CONFIDENCE",
+    "Difference",
+    "Interval",
+    "block_interval",
+    "mean_interval",
+    "paired_difference",
+]
 
 #: Of every interval.
 CONFIDENCE = 0.95
@@ -86,6 +94,33 @@ def mean_interval(values: Sequence[float | None]) -> Interval:
     if n < 2:
         return Interval(mean, None, None, n)
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, n - 1) * sample.std(ddof=1) / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def block_interval(blocks: NDArray[np.float64]) -> Interval:
+    """Return the mean of values whose blocks are independent, but not the values within one.
+
+    The mean is that of all values known, ``R = Σ y / Σ m`` of the blocks' sums y and numbers m. Its
+    interval is ``R ± t(0.975, k - 1) √(Σ (y - R m)² / (k (k - 1))) / (Σ m / k)`` over the k blocks
+    that hold any: that of a ratio (Cochran, Sampling Techniques, 3rd edition, 1977, chapter 6), and
+    Student's interval of the blocks' means where all blocks are whole.
+
+    Parameters
+    ----------
+    blocks
+        Shape (block, value); NaN where there is none.
+    """
+    known = np.isfinite(blocks)
+    sums, numbers = np.where(known, blocks, 0.0).sum(axis=1), known.sum(axis=1)
+    sums, numbers = sums[numbers > 0], numbers[numbers > 0]
+    k, n = len(sums), int(numbers.sum())
+    if not k:
+        return Interval(None, None, None, 0)
+    mean = float(sums.sum() / n)
+    if k < 2:
+        return Interval(mean, None, None, n)
+    error = np.sqrt(((sums - mean * numbers) ** 2).sum() / (k * (k - 1))) / (n / k)
+    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, k - 1) * error)
     return Interval(mean, mean - half, mean + half, n)
 
 

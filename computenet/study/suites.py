@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from computenet.errors import InputError, Problem, nearest
 from computenet.scenario import Scenario
@@ -28,7 +28,17 @@ TRACES = "COMPUTENET_TRACES"
 POLICIES = ("nearest", "cheapest", "greenest", "matching", "dispatch")
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Overrides = dict[Identifier, Any]
+
+
+def _not_of_suite(overrides: dict[str, Any]) -> dict[str, Any]:
+    """Refuse overrides that fields of a suite say, which would not be used."""
+    for name, field in (("days", "days, beside overrides"), ("seed", "seeds, of the suite")):
+        if name in overrides:
+            raise ValueError(f"{name} is not used here: it is given by {field}")
+    return overrides
+
+
+Overrides = Annotated[dict[Identifier, Any], AfterValidator(_not_of_suite)]
 
 
 class CaseSpec(Spec):

@@ -219,6 +219,8 @@ def test_recorded_demand_is_left_out_saying_so(monkeypatch: pytest.MonkeyPatch) 
         ({"overrides": {"policy.parameters.headrom": 0.1}}, "did you mean: headroom"),
         ({"overrides": {"policy.parameters.headroom": 7}}, "headroom"),
         ({"overrides": {"policy.name": "random"}}, "is not used"),
+        ({"overrides": {"seed": 7}}, "given by seeds"),
+        ({"cases": [{"name": "a", "overrides": {"days": 3}}]}, "given by days, beside overrides"),
         ({"cases": [{"name": "a", "job_class": "x"}]}, "give traces"),
     ],
 )

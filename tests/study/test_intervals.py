@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from computenet.study.intervals import mean_interval, paired_difference
+from computenet.study.intervals import Interval, block_interval, mean_interval, paired_difference
 
 FIGURE = st.floats(-1e6, 1e6)
 
@@ -73,3 +73,38 @@ def test_one_value_has_no_interval_and_equal_ones_no_difference() -> None:
     assert (same.significant, same.p_value, same.relative) == (False, 1.0, 0.0)
     shifted = paired_difference([2.0, 3.0], [1.0, 2.0])
     assert (shifted.significant, shifted.p_value) == (True, 0.0)
+
+
+def test_blocks_that_are_whole_have_the_interval_of_their_means() -> None:
+    blocks = np.random.default_rng(3).normal(5.0, 1.0, (9, 4))
+    told, plain = block_interval(blocks), mean_interval(blocks.mean(axis=1).tolist())
+    assert (told.mean, told.low, told.high) == pytest.approx((plain.mean, plain.low, plain.high))
+    assert told.n == 36
+
+
+def test_blocks_lack_values() -> None:
+    blocks = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, 5.0]])
+    told = block_interval(blocks)
+    assert told.mean == 3.0
+    assert told.n == 3
+    assert told.low is not None
+    assert block_interval(blocks[:2]).low is None
+    assert block_interval(blocks[1:2]).mean is None
+
+
+def test_blocks_hold_the_mean_as_often_as_said() -> None:
+    """Values of a block share a draw; taken for independent, their interval is far too narrow."""
+    rng = np.random.default_rng(7)
+    trials, held, held_plain = 400, 0, 0
+    for _ in range(trials):
+        blocks = rng.normal(0.0, 1.0, (16, 1)) + rng.normal(0.0, 0.3, (16, 6))
+        held += _holds(block_interval(blocks), 0.0)
+        held_plain += _holds(mean_interval(blocks.ravel().tolist()), 0.0)
+    assert 0.92 <= held / trials <= 0.98
+    assert held_plain / trials < 0.75
+
+
+def _holds(interval: Interval, value: float) -> bool:
+    assert interval.low is not None
+    assert interval.high is not None
+    return interval.low <= value <= interval.high

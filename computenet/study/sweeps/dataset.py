@@ -1,35 +1,37 @@
 """The data set of a study: rows are on disk soon after their runs, and are never lost.
 
 A study's directory holds ``study.json`` (what is being run, by its hash, and how far), the
-resolved ``study.yaml``, and while it runs ``runs/part-*.parquet``, each written beside its name,
-synced and renamed. At the end the parts become ``runs.parquet``, whose rows and columns do not
-depend on who ran what when.
+resolved ``study.yaml``, ``design.parquet`` (the axes of every run), and while it runs
+``runs/part-*.parquet``, each written beside its name, synced and renamed. At the end the parts
+become ``runs.parquet``, whose rows and columns do not depend on who ran what when.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from computenet.errors import InputError, Problem, RunError
-from computenet.results.reservation import require_place
 from computenet.study.sweeps.preparing import Prepared
 from computenet.study.sweeps.tasks import Record
+from computenet.study.sweeps.writing import write_table, write_whole
 
-__all__ = ["MARK", "Dataset", "opened", "rows_of", "table_of"]
+__all__ = ["DESIGN", "MARK", "Dataset", "parts_of", "rows_of", "table_of"]
 
 #: The file that marks a directory as a study's; written first.
 MARK = "study.json"
+#: The file of the axes of every run.
+DESIGN = "design.parquet"
 #: Longest time that finished rows wait to be written, s, and most of them.
 WAIT_S, MOST_ROWS = 2.0, 256
 #: Parts that are put together.
@@ -45,51 +47,89 @@ class Dataset:
     directory
         The study's.
     begin
-        Called once, before anything is written: clears and marks the directory. Until then nothing
-        that was there is read or lost.
+        Called once, before anything is written: clears and marks the directory.
+    new
+        What is there is not this study's: until `begin` has been called it is neither read nor
+        lost.
     """
 
-    def __init__(self, directory: Path, begin: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, directory: Path, begin: Callable[[], None] | None = None, *, new: bool = False
+    ) -> None:
         self.directory = directory
         self._before = begin
+        self._new = new
         self._parts = directory / "runs"
         self._waiting: list[Record] = []
         self._written = time.monotonic()
         self._number = 0
+        self._lock = threading.RLock()
+        self._timer: threading.Timer | None = None
+
+    @property
+    def unwritten(self) -> frozenset[int]:
+        """Runs whose rows are not on disk yet."""
+        return frozenset(record.run for record in self._waiting)
 
     def add(self, record: Record) -> None:
-        """Keep a row; it is on disk within `WAIT_S` of the next one, or when flushed."""
-        self._begin()
-        self._waiting.append(record)
-        if len(self._waiting) >= MOST_ROWS or time.monotonic() - self._written >= WAIT_S:
+        """Keep a row; it is on disk within `WAIT_S`, whether another one comes or not."""
+        with self._lock:
+            self._waiting.append(record)
+            self._begin()
+            left_s = self._written + WAIT_S - time.monotonic()
+            if len(self._waiting) >= MOST_ROWS or left_s <= 0.0:
+                self.flush()
+            elif self._timer is None:
+                self._timer = threading.Timer(left_s, self._late)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _late(self) -> None:
+        """Write rows that no other row came after; what hinders that is told at the next one."""
+        with self._lock, contextlib.suppress(RunError):
             self.flush()
 
     def _begin(self) -> None:
-        before, self._before = self._before, None
-        if before is not None:
-            before()
+        if self._before is not None:
+            self._before()
+            self._before, self._new = None, False
 
     def flush(self) -> None:
-        """Write the rows that wait as one part, whole or not at all."""
-        if not self._waiting:
-            return
-        self._parts.mkdir(exist_ok=True)
-        while (path := self._parts / f"part-{self._number:06d}.parquet").exists():
-            self._number += 1
-        _write(_table(self._waiting), path)
-        self._waiting = []
-        self._written = time.monotonic()
-        parts = sorted(self._parts.glob("part-*.parquet"))
-        if len(parts) >= MOST_PARTS:
-            self._join(parts)
+        """Write the rows that wait as one part, whole or not at all.
+
+        Raises
+        ------
+        RunError
+            The disk is full or not writable; the rows still wait.
+        """
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if not self._waiting:
+                return
+            self._begin()
+            try:
+                self._parts.mkdir(exist_ok=True)
+            except OSError as error:
+                words = f"cannot write {self._parts}: {error.strerror or error}"
+                raise RunError(words) from error
+            while (path := self._parts / f"part-{self._number:06d}.parquet").exists():
+                self._number += 1
+            write_table(_table(self._waiting), path)
+            self._waiting = []
+            self._written = time.monotonic()
+            parts = parts_of(self.directory)
+            if len(parts) >= MOST_PARTS:
+                self._join(parts)
 
     def _join(self, parts: list[Path]) -> None:
         """Put parts into one; should it be cut short, rows that stand twice count once."""
         tables = [pq.read_table(path) for path in parts]
         joined = pa.concat_tables(tables, promote_options="default")
-        _write(joined, self._parts / f"part-{self._number + 1:06d}.parquet")
+        write_table(joined, self._parts / f"part-{self._number + 1:06d}.parquet")
         for path in parts:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     def records(self) -> dict[int, Record]:
         """Return the rows on disk by run; of several, one that is done.
@@ -100,7 +140,7 @@ class Dataset:
             A file is damaged.
         """
         found: dict[int, Record] = {}
-        if self._before is not None:
+        if self._new:
             return found
         whole = self.directory / "runs.parquet"
         walls: dict[int, float] = {}
@@ -109,7 +149,7 @@ class Dataset:
         if files and timings.is_file():
             table = pd.read_parquet(timings)
             walls = dict(zip(table["run"].tolist(), table["wall_s"].tolist(), strict=True))
-        for path in [*files, *sorted(self._parts.glob("part-*.parquet"))]:
+        for path in [*files, *parts_of(self.directory)]:
             for record in _read(path, walls):
                 known = found.get(record.run)
                 if known is None or known.status == "lost":
@@ -125,14 +165,24 @@ class Dataset:
         )
         for name, frame in (("timings", walls), ("runs", table)):
             arrow = pa.Table.from_pandas(frame, preserve_index=False)
-            _write(arrow, self.directory / f"{name}.parquet")
+            write_table(arrow, self.directory / f"{name}.parquet")
         shutil.rmtree(self._parts, ignore_errors=True)
         return table
+
+    def describe(self, prepared: Prepared) -> None:
+        """Write the axes of every run, so that rows can be read before all are there."""
+        design = pa.Table.from_pandas(rows_of(prepared), preserve_index=False)
+        write_table(design, self.directory / DESIGN)
 
     def mark(self, **facts: Any) -> None:
         """Write what is known of the study into ``study.json``."""
         text = json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-        _replace(self.directory / MARK, lambda file: file.write(text.encode()))
+        write_whole(self.directory / MARK, lambda file: file.write(text.encode()))
+
+
+def parts_of(directory: Path) -> list[Path]:
+    """Return the parts of a study's rows, in the order in which they were written."""
+    return sorted((directory / "runs").glob("part-*.parquet"))
 
 
 def rows_of(prepared: Prepared) -> pd.DataFrame:
@@ -219,129 +269,3 @@ def _read(path: Path, walls: dict[int, float]) -> list[Record]:
         wall_s = wall[i] if wall is not None else walls.get(run, 0.0)
         out.append(Record(run, own["status"][i], own["error"][i], wall_s, figures))
     return out
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    _replace(path, lambda file: pq.write_table(table, file, compression="zstd"))
-
-
-def _replace(path: Path, write: Any) -> None:
-    """Write a file that is there whole once it is there, even if the power goes."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        with contextlib.suppress(OSError):  # Not every system can sync a directory.
-            handle = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def opened(
-    directory: Path, key: str, facts: dict[str, Any], *, overwrite: bool, resume: bool
-) -> Iterator[Dataset]:
-    """Give the data set of a study, new or resumed, to this process alone.
-
-    A study that ends before its first row leaves no directory, and the one it was to overwrite.
-
-    Raises
-    ------
-    InputError
-        The directory is something else, another study's, or in use.
-    """
-    _check(directory, key, overwrite=overwrite, resume=resume)
-    made = [place for place in (directory, *directory.parents) if not os.path.lexists(place)]
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / ".lock").open("a+b")
-    except OSError as error:
-        words = f"cannot be written: {error.strerror or error}"
-        raise InputError(
-            [Problem("--out", str(directory), words, "a directory that can be made")],
-            "nothing was run",
-        ) from error
-    with lock:
-        _lock(lock, directory)
-
-        def begin() -> None:
-            for entry in directory.iterdir():
-                if entry.name != ".lock":
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-            data.mark(**facts)
-
-        known = (directory / MARK).is_file() and not overwrite
-        data = Dataset(directory, None if known else begin)
-        try:
-            yield data
-        finally:
-            if made and not (directory / MARK).is_file():
-                (directory / ".lock").unlink(missing_ok=True)
-                with contextlib.suppress(OSError):
-                    for place in made:
-                        place.rmdir()
-
-
-def _lock(lock: IO[bytes], directory: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Not on this system: its user keeps two studies apart.
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise InputError(
-            [Problem("--out", str(directory), "is being written by another process")],
-            "nothing was run",
-        ) from error
-
-
-def _check(directory: Path, key: str, *, overwrite: bool, resume: bool) -> None:
-    """Refuse a directory that is not free, or not of this study."""
-    if not os.path.exists(directory):
-        require_place(directory)
-        return
-    if directory.is_dir() and not any(e for e in directory.iterdir() if e.name != ".lock"):
-        return
-    mark = directory / MARK
-    if not directory.is_dir() or not mark.is_file():
-        words = "exists already and is not a study"
-        raise InputError(
-            [Problem("--out", str(directory), words, "a new directory")], "nothing was run"
-        )
-    if overwrite:
-        return
-    if not resume:
-        raise InputError(
-            [Problem("--out", str(directory), "exists already",
-                     "a new directory, --resume to go on with it, or --overwrite")],
-            "nothing was run",
-        )  # fmt: skip
-    try:
-        told = json.loads(mark.read_text(encoding="utf-8"))
-        other = told["hash"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError([Problem(str(mark), None, "is damaged")], "nothing was run") from error
-    if other != key:
-        version = told.get("computenet")
-        import computenet
-
-        words = (
-            "was made by another study: its scenario, axes, points or seeds differ"
-            if version == computenet.__version__
-            else f"was made by computenet {version}, whose results may differ from those of "
-            f"{computenet.__version__}"
-        )
-        raise InputError(
-            [Problem("--out", str(directory), words, "the study it was made by, a new directory, "
-                     "or --overwrite")],
-            "nothing was run",
-        )  # fmt: skip

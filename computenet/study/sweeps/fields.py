@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from computenet.errors import Problem, nearest
+from computenet.errors import InputError, Problem, nearest
 
-__all__ = ["Move", "Place", "changed", "find", "value_at"]
+__all__ = ["Move", "Place", "changed", "find", "total", "value_at"]
 
 #: Keys and indices from the top of a scenario's fields to one of them.
 Place = tuple[str | int, ...]
@@ -127,30 +127,50 @@ def value_at(raw: dict[str, Any], place: Place) -> Any:
 def changed(raw: dict[str, Any], moves: Sequence[Move], values: Sequence[Any]) -> dict[str, Any]:
     """Return the fields with every move made by its value, in order.
 
-    What no move touches is shared with `raw`, which itself is left as it is.
+    What no move touches is shared with `raw`, which itself is left as it is. A policy that is named
+    keeps the parameters of `raw` if it is the one named there.
+
+    Raises
+    ------
+    InputError
+        A move is of a field of something that has none.
     """
     fresh: dict[int, Any] = {}
     out: dict[str, Any] = _own(raw, fresh)
     for move, value in zip(moves, values, strict=True):
         if move.way == "set":
             for place in move.places:
-                policy = place == ("policy",) and isinstance(value, str)
-                _put(out, place, {"name": value, "parameters": {}} if policy else value, fresh)
+                named = place == ("policy",) and isinstance(value, str)
+                _put(out, place, _policy(raw, value) if named else value, fresh)
             continue
-        before = _total(out, (*move.places, *move.rest)) if move.rest else 0.0
+        before = total(out, (*move.places, *move.rest)) if move.rest else 0.0
         for place in move.places:
             _put(out, place, _moved(value_at(out, place), move.way, value), fresh)
         if move.rest:
-            others = _total(out, move.rest)
-            left = before - _total(out, move.places)
+            others = total(out, move.rest)
+            left = before - total(out, move.places)
             factor = left / others if others else 0.0
             for place in move.rest:
                 _put(out, place, _moved(value_at(out, place), "factor", factor), fresh)
     return out
 
 
-def _total(raw: dict[str, Any], places: Sequence[Place]) -> float:
-    return float(sum(value_at(raw, place) for place in places))
+def _policy(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    own: Any = raw.get("policy")
+    if isinstance(own, dict) and own.get("name") == name:
+        return own
+    return {"name": name, "parameters": {}}
+
+
+def total(raw: dict[str, Any], places: Sequence[Place]) -> float:
+    """Return the sum of the numbers at some places, those in lists too; what is unset adds 0."""
+    return float(sum(_sum(value_at(raw, place)) for place in places))
+
+
+def _sum(value: Any) -> float:
+    if isinstance(value, list):
+        return sum(_sum(item) for item in value)
+    return 0.0 if value is None else value
 
 
 def _moved(old: Any, way: str, by: float) -> Any:
@@ -174,7 +194,13 @@ def _own(holder: Any, fresh: dict[int, Any]) -> Any:
 
 def _put(out: dict[str, Any], place: Place, value: Any, fresh: dict[int, Any]) -> None:
     here: Any = out
-    for key in place[:-1]:
-        here[key] = _own(here[key], fresh)
+    for number, key in enumerate(place[:-1]):
+        below = here.get(key) if isinstance(here, dict) else here[key]
+        if below is None:  # A record that was set whole, without its optional part.
+            below = {}
+        if not isinstance(below, (dict, list)):
+            where = ".".join(map(str, place[: number + 1]))
+            raise InputError([Problem(where, below, "holds no fields", "a mapping")])
+        here[key] = _own(below, fresh)
         here = here[key]
     here[place[-1]] = value

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -27,8 +27,6 @@ __all__ = ["apart", "run_here", "run_local"]
 MOST_FALSE_STARTS = 3
 #: Tries of a run whose worker dies.
 TRIES = 2
-#: Tasks that a worker holds, so that it need not wait for the next one.
-HELD = 2
 OUT_OF_MEMORY = "out of memory"
 
 _ONE_THREAD = {
@@ -59,8 +57,8 @@ def run_local(work: Work, tasks: Sequence[Task], workers: int) -> Generator[Reco
     """Run tasks in processes and give their records as they come.
 
     A worker that dies, by the system's memory guard for one, is replaced; the run it was at is
-    tried once more in a fresh process, alone, and then given as ``lost`` with the reason. When
-    the iterator is closed the workers are stopped.
+    tried once more, in a fresh process where one is started, that holds no other run meanwhile, and
+    then given as ``lost`` with the reason. When the iterator is closed the workers are stopped.
 
     Raises
     ------
@@ -77,8 +75,7 @@ def run_local(work: Work, tasks: Sequence[Task], workers: int) -> Generator[Reco
         while left:
             while len(alive) < min(workers, left):
                 alive.append(_start(work))
-            for worker in alive:
-                _feed(worker, waiting, again)
+            _feed(alive, waiting, again, tried)
             signals = {worker.pipe: worker for worker in alive}
             signals_of_end = {worker.process.sentinel: worker for worker in alive}
             multiprocessing.connection.wait([*signals, *signals_of_end])
@@ -95,7 +92,8 @@ def run_local(work: Work, tasks: Sequence[Task], workers: int) -> Generator[Reco
                     false_starts += 1
                     if false_starts >= MOST_FALSE_STARTS:
                         raise RunError(f"worker processes end before their first run: {lost}")
-                    waiting.extendleft(reversed(worker.held))
+                    for task in reversed(worker.held):
+                        (again if task.run in tried else waiting).appendleft(task)
                     continue
                 if worker.held:
                     at = worker.held.popleft()
@@ -110,16 +108,23 @@ def run_local(work: Work, tasks: Sequence[Task], workers: int) -> Generator[Reco
         _stop(alive)
 
 
-def _feed(worker: _Worker, waiting: deque[Task], again: deque[Task]) -> None:
-    """Give a worker something to do; a run that is tried again goes to a fresh one, alone."""
-    if again and not worker.held and not worker.ready:
-        _send(worker, again.popleft())
-        return
-    if worker.ready and again and not worker.held and not waiting:
-        _send(worker, again.popleft())
-        return
-    while waiting and len(worker.held) < HELD:
-        _send(worker, waiting.popleft())
+def _feed(
+    alive: Sequence[_Worker], waiting: deque[Task], again: deque[Task], tried: Mapping[int, int]
+) -> None:
+    """Give every worker a run, and a second one, so that it need not wait, where many are left.
+
+    A run that is tried again goes to a fresh worker, or once nothing else waits to any, and the
+    worker holds no other meanwhile.
+    """
+    idle = [worker for worker in alive if not worker.held]
+    for worker in sorted(idle, key=lambda worker: worker.ready):
+        if again and not (worker.ready and waiting):
+            _send(worker, again.popleft())
+        elif waiting:
+            _send(worker, waiting.popleft())
+    for worker in alive:
+        if len(worker.held) == 1 and worker.held[0].run not in tried and len(waiting) > len(alive):
+            _send(worker, waiting.popleft())
 
 
 def _send(worker: _Worker, task: Task) -> None:

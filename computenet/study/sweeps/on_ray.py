@@ -17,6 +17,7 @@ from typing import Any
 import computenet
 from computenet.errors import InputError, Problem, RunError
 from computenet.study.starting import listen, undisturbed
+from computenet.study.sweeps.inputs import different
 from computenet.study.sweeps.local import OUT_OF_MEMORY, TRIES, apart
 from computenet.study.sweeps.tasks import Record, Task, Work, run_task
 
@@ -223,6 +224,9 @@ def _run_there(work: Work, task: Task, version: str) -> Record:
     """Run a task in a worker of the cluster; what all runs share is read once."""
     if computenet.__version__ != version:
         reason = f"the cluster has computenet {computenet.__version__}, not {version}"
+        return Record(task.run, "lost", reason, 0.0)
+    if work.key not in _WORK and (file := different(work.files)) is not None:
+        reason = f"this node of the cluster does not have the same {file}"
         return Record(task.run, "lost", reason, 0.0)
     mine = _WORK.setdefault(work.key, work)
     return run_task(mine, task)

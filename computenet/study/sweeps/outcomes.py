@@ -1,4 +1,7 @@
-"""Whether the outcomes that a study names are figures of its runs: tried before, checked after."""
+"""Whether the outcomes that a study names, and no axis, are figures of its runs.
+
+Tried before anything runs, checked after.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ class Outcomes:
         Raises
         ------
         InputError
-            Naming every outcome that is no figure.
+            Naming every outcome that is no figure, and every axis that is called like one.
         """
         scenario = scenario_of(self._prepared.work, self._prepared.tasks[0])
         if scenario.events:
@@ -64,6 +67,12 @@ class Outcomes:
                     suggestion=next(iter(get_close_matches(name, figures, 1)), None))
             for where, name in self._wanted.items()
             if name not in figures
+        ]  # fmt: skip
+        problems += [
+            Problem(f"axes.{axis.name}", None, "is called like a figure of summary.json, "
+                    "whose column it would be", "name: another one")
+            for axis in self._prepared.study.spec.axes
+            if axis.name in figures
         ]  # fmt: skip
         if problems:
             raise InputError(problems, TITLE)

@@ -17,7 +17,8 @@ from computenet.policies import make_policy
 from computenet.scenario import Scenario
 from computenet.study.runs import load
 from computenet.study.sweeps.design import MOST_RUNS, number_of_points, points
-from computenet.study.sweeps.fields import Move, find, value_at
+from computenet.study.sweeps.fields import Move, Place, find, total, value_at
+from computenet.study.sweeps.inputs import Inputs, absolute, file_places, renamed, renamed_values
 from computenet.study.sweeps.spec import TITLE, AxisSpec, Study
 from computenet.study.sweeps.tasks import Task, Work, scenario_of
 
@@ -85,10 +86,12 @@ def prepare(study: Study) -> Prepared:
         raise InputError(list(dict.fromkeys(problems)), TITLE)
     number_of = {key: number for number, key in enumerate(bases)}
     work = Work("", tuple(bases.values()), tuple(moves))
+    files = [file_places(of_base) for of_base in moves]
 
     def task(run: int, point: tuple[Any, ...], seed: int) -> Task:
         base = number_of[_key(point[number] for number in whole)]
-        return Task(run, base, tuple(point[number] for number in moved), seed)
+        values = tuple(point[number] for number in moved)
+        return Task(run, base, renamed_values(files[base], values, absolute), seed)
 
     middle, ends = _tried(study)
     problems = _tries(work, task(0, middle, seeds[0]), "")
@@ -98,7 +101,7 @@ def prepare(study: Study) -> Prepared:
         if alone and number in moved:  # The others would hide what is wrong with this one.
             at = moved.index(number)
             one = Work("", work.bases, tuple((of_base[at],) for of_base in moves))
-            of = Task(0, of.base, (point[number],), of.seed)
+            of = Task(0, of.base, (of.values[at],), of.seed)
         problems += _tries(one, of, where)
     if problems:
         raise InputError(_once(problems), TITLE)
@@ -107,7 +110,9 @@ def prepare(study: Study) -> Prepared:
         task(run, point, seed)
         for run, (point, seed) in enumerate(itertools.product(drawn, seeds))
     ]  # fmt: skip
-    work = Work(_hash(work, tasks), work.bases, work.moves)
+    inputs = Inputs()
+    key = _hash(work, tasks, files, inputs)
+    work = Work(key, work.bases, work.moves, dict(inputs.hashes))
     return Prepared(study, drawn, seeds, work, tasks)
 
 
@@ -144,7 +149,7 @@ def _bases(study: Study, whole: list[int]) -> dict[str, dict[str, Any]]:
         except InputError as error:
             problems += [_at("".join(named), problem) for problem in error.problems]
             continue
-        out[_key(iter(values))] = loaded.model_dump(mode="json")
+        out[_key(iter(values))] = renamed(loaded.model_dump(mode="json"), absolute)
     if problems:
         raise InputError(_once(problems), TITLE)
     return out
@@ -169,6 +174,11 @@ def _move(axis: AxisSpec, raw: dict[str, Any], problems: list[Problem]) -> Move:
         if axis.way != "set":
             problem = _not_numbers(raw, found, path)
             problems += [] if problem is None else [_at(where, problem)]
+        if ("seed",) in found:
+            problems.append(
+                Problem(f"{where}{path}", None, "is that of every run", "seeds: [1, 2]")
+            )
+            continue
         places += found
     rest: list[Any] = []
     if axis.balance is not None:
@@ -183,6 +193,9 @@ def _move(axis: AxisSpec, raw: dict[str, Any], problems: list[Problem]) -> Move:
             elif not rest or len(rest) == len(all_of):
                 problem = Problem(axis.balance, None, "names some fields that the axis moves and "
                                   "some that it does not")  # fmt: skip
+            elif problem is None and not total(raw, rest):
+                problem = Problem(axis.balance, None, "leaves only fields that are 0 or not set, "
+                                  "which cannot be scaled")  # fmt: skip
             problems += [] if problem is None else [_at(f"{where}balance ", problem)]
     return Move(axis.way, tuple(dict.fromkeys(places)), tuple(rest))
 
@@ -282,13 +295,19 @@ def _once(problems: list[Problem]) -> list[Problem]:
     return list(seen.values())
 
 
-def _hash(work: Work, tasks: list[Task]) -> str:
-    """Return the hash of everything that decides on results, this program's version included."""
+def _hash(work: Work, tasks: list[Task], files: list[dict[int, Place]], inputs: Inputs) -> str:
+    """Return the hash of everything that decides on results, this program's version included.
+
+    Of files it is what they hold, not where they are.
+    """
     digest = hashlib.sha256(computenet.__version__.encode())
     content = {
-        "bases": work.bases,
+        "bases": [renamed(base, inputs.content) for base in work.bases],
         "moves": [[(m.way, m.places, m.rest) for m in moves] for moves in work.moves],
-        "tasks": [(t.run, t.base, t.values, t.seed) for t in tasks],
+        "tasks": [
+            (t.run, t.base, renamed_values(files[t.base], t.values, inputs.content), t.seed)
+            for t in tasks
+        ],
     }
     digest.update(json.dumps(content, sort_keys=True, default=str).encode())
     return digest.hexdigest()

@@ -4,53 +4,34 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pyarrow.parquet as pq
-
 from computenet.errors import InputError, Problem, nearest
 from computenet.study.sweeps.analysis import TABLES as ANALYSED
-from computenet.study.sweeps.dataset import MARK, Dataset
+from computenet.study.sweeps.dataset import DESIGN, MARK, Dataset, parts_of
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-__all__ = ["query_study", "study_files_of", "study_state"]
+__all__ = ["query_study", "study_state"]
 
 T = TypeVar("T")
 
 #: Tables besides ``runs``, where the study is complete.
 TABLES = (*ANALYSED, "timings")
-
-
-def study_files_of(directory: str | Path) -> dict[str, list[Path]]:
-    """Return the files of every table of a study; of a study under way, those of ``runs`` so far.
-
-    Raises
-    ------
-    InputError
-        The directory is not a study's, or has no rows yet.
-    """
-    root = Path(directory)
-    if not (root / MARK).is_file():
-        raise InputError(
-            [Problem(str(root), None, f"is no study: it has no {MARK}",
-                     "a directory that sweep --out has written")],
-            "nothing to ask",
-        )  # fmt: skip
-    whole = root / "runs.parquet"
-    runs = [whole] if whole.is_file() else sorted((root / "runs").glob("part-*.parquet"))
-    if not runs:
-        raise InputError([Problem(str(root), None, "has no runs yet")], "nothing to ask")
-    files = {"runs": runs}
-    for name in TABLES:
-        if (root / f"{name}.parquet").is_file():
-            files[name] = [root / f"{name}.parquet"]
-    return files
+#: Columns of parts that are not figures.
+_OWN = ("run", "point", "seed", "status", "error", "wall_s")
+#: Of rows of one run, the one that counts first: as `Dataset.records` has it.
+_ONCE = (
+    "QUALIFY row_number() OVER (PARTITION BY run ORDER BY status = 'lost', "
+    "CASE WHEN status = 'lost' THEN NULL ELSE filename END, filename DESC) = 1"
+)
+#: Times that files are looked for again which the study has put together meanwhile.
+TRIES = 5
 
 
 def study_state(directory: str | Path) -> dict[str, Any]:
@@ -69,7 +50,7 @@ def study_state(directory: str | Path) -> dict[str, Any]:
         raise InputError(
             [Problem(str(root), None, f"is no study: it has no {MARK} that can be read")]
         ) from error
-    records = Dataset(root).records()
+    records = _settled(root, Dataset(root).records)
     by_status = {
         status: sum(record.status == status for record in records.values())
         for status in ("done", "failed", "lost")
@@ -95,20 +76,105 @@ def query_study(directory: str | Path, sql: str) -> pd.DataFrame:
     """
     import duckdb
 
-    files = study_files_of(directory)
+    root = Path(directory)
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        for name, paths in files.items():
-            _read(connection, name, paths)
+        _load_runs(connection, root)
+        if not _under_way(root):
+            for name in TABLES:
+                if (path := root / f"{name}.parquet").is_file():
+                    _make(connection, name, f"SELECT * FROM {_files([path])}", path)
+        columns = _columns(connection)
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
             return _interruptible(connection, lambda: _asked(connection, sql))
         except duckdb.Error as error:
-            raise InputError([_problem(error, sql, files)], "query cannot be answered") from error
+            raise InputError([_problem(error, sql, columns)], "query cannot be answered") from error
 
 
-def _read(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
-    """Make a table of its files.
+def _under_way(root: Path) -> bool:
+    """Return whether runs are missing, so that what was told of others no longer holds."""
+    try:
+        return bool(json.loads((root / MARK).read_text(encoding="utf-8"))["state"] == "running")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _load_runs(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """Make the table ``runs``, of a study under way as far as it is.
+
+    Raises
+    ------
+    InputError
+        The directory is not a study's, has no rows yet, or a file is damaged.
+    """
+    if not (root / MARK).is_file():
+        raise InputError(
+            [Problem(str(root), None, f"is no study: it has no {MARK}",
+                     "a directory that sweep --out has written")],
+            "nothing to ask",
+        )  # fmt: skip
+    _settled(root, lambda: _read_runs(connection, root))
+
+
+def _settled(root: Path, read: Callable[[], T]) -> T:
+    """Return what reading a study's rows gives; again if it put its parts together meanwhile.
+
+    Raises
+    ------
+    InputError
+        A file is damaged.
+    """
+    for _ in range(TRIES):
+        before = parts_of(root)
+        try:
+            return read()
+        except InputError:
+            if parts_of(root) == before:
+                raise
+    return read()
+
+
+def _read_runs(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    parts, whole = parts_of(root), root / "runs.parquet"
+    files = [whole, *parts] if whole.is_file() else parts
+    if not files:
+        raise InputError([Problem(str(root), None, "has no runs yet")], "nothing to ask")
+    where = files[0] if len(files) == 1 else root / "runs"
+    words = f"SELECT * FROM {_files(files)}" if not parts else _joined(root, files)
+    _make(connection, "runs", words, where)
+
+
+def _joined(root: Path, files: Sequence[Path]) -> str:
+    """Return the query for one row a run of several files, with the values of the axes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        design = pq.read_schema(root / DESIGN).names
+        found = dict.fromkeys(name for path in files for name in pq.read_schema(path).names)
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(root, error) from error
+    figures = sorted(name for name in found if name not in (*_OWN, *design))
+    shown = ", ".join(
+        [*(f"d.{_quoted(name)}" for name in design),
+         *(f"r.{_quoted(name)}" for name in ("status", "error", *figures))]
+    )  # fmt: skip
+    rows = f"SELECT * FROM {_files(files, ', filename = true')} {_ONCE}"
+    return f"SELECT {shown} FROM {_files([root / DESIGN])} d JOIN ({rows}) r USING (run) ORDER BY 1"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _files(paths: Sequence[Path], more: str = "") -> str:
+    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return f"read_parquet([{listed}], union_by_name = true{more})"
+
+
+def _make(connection: duckdb.DuckDBPyConnection, name: str, words: str, where: Path) -> None:
+    """Make a table by a query over files.
 
     Raises
     ------
@@ -117,18 +183,27 @@ def _read(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -
     """
     import duckdb
 
-    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    words = f"CREATE TABLE {name} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)"
     try:
-        _interruptible(connection, lambda: connection.execute(words))
+        _interruptible(connection, lambda: connection.execute(f"CREATE TABLE {name} AS {words}"))
     except duckdb.Error as error:
-        said = str(error).strip().splitlines()[0]
-        where = str(paths[0]) if len(paths) == 1 else str(paths[0].parent)
-        raise InputError(
-            [Problem(where, None, f"is damaged or cannot be read: {said}", "what sweep --out wrote")
-            ],
-            "nothing to ask",
-        ) from error  # fmt: skip
+        raise _damaged(where, error) from error
+
+
+def _damaged(where: Path, error: Exception) -> InputError:
+    said = str(error).strip().splitlines()[0]
+    words = f"is damaged or cannot be read: {said}"
+    return InputError(
+        [Problem(str(where), None, words, "what sweep --out wrote")], "nothing to ask"
+    )
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Return the columns of every table."""
+    out: dict[str, list[str]] = {}
+    listed = "SELECT table_name, column_name FROM information_schema.columns"
+    for table, column in connection.execute(listed).fetchall():
+        out.setdefault(table, []).append(column)
+    return out
 
 
 def _asked(connection: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
@@ -155,14 +230,12 @@ def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], T])
             raise
 
 
-def _problem(error: Exception, sql: str, files: dict[str, list[Path]]) -> Problem:
+def _problem(error: Exception, sql: str, tables: Mapping[str, Sequence[str]]) -> Problem:
     """Return DuckDB's words, and what was probably meant."""
     message = str(error).strip()
     first = message.splitlines()[0]
-    columns = [
-        name for paths in files.values() for path in paths[:1] for name in _columns(path)
-    ]  # fmt: skip
-    allowed = f"tables {', '.join(files)}; columns with dots in double quotes"
+    columns = [name for names in tables.values() for name in names]
+    allowed = f"tables {', '.join(tables)}; columns with dots in double quotes"
     meant: str | None = None
     unknown = re.search(r'(?:column|table) "?([\w.*-]+)"?', first, re.IGNORECASE)
     named = re.findall(r'(?<!["\w.])[A-Za-z_]\w*(?:\.\w+)+', sql)
@@ -171,13 +244,9 @@ def _problem(error: Exception, sql: str, files: dict[str, list[Path]]) -> Proble
             meant = f'"{word}"'
             break
     if meant is None and unknown is not None:
-        like = nearest(unknown.group(1), [*columns, *files])
+        like = nearest(unknown.group(1), [*columns, *tables])
         meant = f'"{like}"' if like and "." in like else like
     if meant is None and named:
         like = nearest(named[0], columns)
         meant = f'"{like}"' if like else None
     return Problem("SQL", sql, first, allowed, meant)
-
-
-def _columns(path: Path) -> list[Any]:
-    return list(pq.read_schema(path).names)

@@ -15,6 +15,7 @@ from computenet.scenario.common import Grade, Identifier, Name, Spec
 from computenet.scenario.problems import spec_problems
 from computenet.scenario.yaml_text import read_yaml
 from computenet.study.sweeps.laws import Choice, Law
+from computenet.study.sweeps.overriding import listed_axes, override
 
 __all__ = ["OUTCOMES", "TITLE", "AxisSpec", "DesignSpec", "Study", "StudySpec", "load_study"]
 
@@ -25,6 +26,11 @@ OUTCOMES = (
     "jobs.wait_s.p95", "jobs.completed", "capacity.utilisation", "water.m3", "network.west_share",
 )  # fmt: skip
 TITLE = "study cannot be used"
+#: Columns of a study's tables that no axis can be called; SQL does not tell capitals apart.
+COLUMNS = (
+    "run", "point", "seed", "status", "error", "wall_s", "outcome", "low", "mean", "high", "n",
+    "difference", "difference_low", "difference_high", "relative", "p_value",
+)  # fmt: skip
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Path_ = Annotated[str, Field(min_length=1, max_length=400)]
@@ -98,6 +104,18 @@ class AxisSpec(Spec):
         if raw.get("name") is None and isinstance(paths, list) and paths:
             raw["name"] = paths[0]
         return raw
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name == "seed":
+            raise ValueError("is that of every run: seeds: [1, 2] gives the study more than one")
+        if name.lower() in COLUMNS:
+            raise ValueError(
+                "is a column of the study's own tables; an axis is called by any name but "
+                f"{', '.join(COLUMNS)}"
+            )
+        return name
 
     @model_validator(mode="after")
     def _one_way(self) -> AxisSpec:
@@ -193,16 +211,7 @@ class StudySpec(Spec):
     @classmethod
     def _axes_by_path(cls, raw: Any) -> Any:
         """Take a mapping of paths, too: ``{policy: [nearest, cheapest]}``."""
-        if not isinstance(raw, Mapping):
-            return raw
-        axes = []
-        for key, one in raw.items():
-            axis = {"values": one} if isinstance(one, list) else one
-            if isinstance(axis, Mapping):
-                named = "path" in axis or "paths" in axis
-                axis = {**axis, "name": key} if named else {**axis, "path": key}
-            axes.append(axis)
-        return axes
+        return listed_axes(raw) if isinstance(raw, Mapping) else raw
 
     @field_validator("pareto", mode="before")
     @classmethod
@@ -225,6 +234,10 @@ class StudySpec(Spec):
             without = [axis.name for axis in self.axes if axis.levels is None]
             if without:
                 raise ValueError(f"a grid needs its values one by one: {', '.join(without)}")
+            weighed = [axis.name for axis in self.axes if getattr(axis.law, "weights", None)]
+            if weighed:
+                shown = ", ".join(weighed)
+                raise ValueError(f"a grid has every value once, without weights: {shown}")
         return self
 
 
@@ -262,7 +275,7 @@ def load_study(
     Parameters
     ----------
     overrides
-        Fields of the study by dotted path, e.g. ``{"design.n": 20}``.
+        Fields of the study by dotted path, e.g. ``{"design.n": 20}``; see `override`.
 
     Raises
     ------
@@ -279,27 +292,14 @@ def load_study(
         raise InputError([Problem(where, None, "holds no mapping of fields")], TITLE)
     raw.setdefault("name", name)
     raw.setdefault("title", raw["name"])
-    _override(raw, overrides or {})
+    problems = override(raw, overrides or {}, {*AxisSpec.model_fields, "path"})
     try:
         spec = StudySpec.model_validate(raw)
     except ValidationError as error:
-        raise InputError(spec_problems(error, raw, StudySpec), f"{TITLE}: {where}") from error
+        problems += spec_problems(error, raw, StudySpec)
+    if problems:
+        raise InputError(problems, f"{TITLE}: {where}")
     return Study(spec, folder)
-
-
-def _override(raw: dict[str, Any], overrides: Mapping[str, object]) -> None:
-    for path, value in overrides.items():
-        here, parts = raw, path.split(".")
-        if parts[0] == "overrides" and len(parts) > 1:  # Its keys are dotted paths themselves.
-            raw["overrides"] = {**(raw.get("overrides") or {}), ".".join(parts[1:]): value}
-            continue
-        for part in parts[:-1]:
-            below = here.get(part)
-            if part == "design" and isinstance(below, str):
-                below = {"method": below}
-            here[part] = dict(below) if isinstance(below, Mapping) else {}
-            here = here[part]
-        here[parts[-1]] = value
 
 
 def _file(source: str | Path) -> Path:

@@ -19,7 +19,8 @@ from computenet.errors import InputError, Problem, RunError, nearest
 from computenet.results.storage import write_text
 from computenet.study.intervals import CONFIDENCE
 from computenet.study.sweeps.analysis import Analysis, analyse
-from computenet.study.sweeps.dataset import Dataset, opened
+from computenet.study.sweeps.dataset import Dataset
+from computenet.study.sweeps.directory import opened
 from computenet.study.sweeps.local import run_here, run_local
 from computenet.study.sweeps.on_ray import require_ray, run_on_ray
 from computenet.study.sweeps.outcomes import Outcomes
@@ -196,21 +197,31 @@ def run_study(
         if not resume:
             named.try_out()
         facts = _facts(prepared, engine)
+
+        def begin(data: Dataset) -> None:
+            data.mark(**facts)
+            data.describe(prepared)
+            write_text(directory / "study.yaml", _yaml(prepared))
+
         data = stack.enter_context(
-            opened(directory, prepared.work.key, facts, overwrite=overwrite, resume=resume)
+            opened(directory, prepared.work.key, begin, overwrite=overwrite, resume=resume)
         )
         known = data.records()
         records = {run: record for run, record in known.items() if record.status != "lost"}
         missing = [task for task in prepared.tasks if task.run not in records]
         where = _engine(engine, address, workers)
-        _collect(prepared, missing, records, data, where, named, progress)
-        table = data.complete(prepared, records)
-        outcome = StudyOutcome(prepared, engine, table, analyse(prepared, table), kept)
-        if kept is not None:
-            outcome.analysis.write(kept)
-            outcome.report(kept / "report.html", lang)
-            (kept / "study.yaml").write_text(_yaml(prepared), encoding="utf-8")
-        data.mark(**{**facts, "state": "complete", "failed": outcome.failed})
+        try:
+            _collect(prepared, missing, records, data, where, named, progress)
+            table = data.complete(prepared, records)
+            outcome = StudyOutcome(prepared, engine, table, analyse(prepared, table), kept)
+            if kept is not None:
+                outcome.analysis.write(kept)
+                outcome.report(kept / "report.html", lang)
+            data.mark(**{**facts, "state": "complete", "failed": outcome.failed})
+        except RunError as error:
+            with contextlib.suppress(RunError):  # The same once more, on a full disk.
+                data.flush()
+            raise type(error)(f"{error}\n{_left(prepared, records, data, kept)}") from error
     return outcome
 
 
@@ -285,19 +296,24 @@ def _collect(
                 failed += record.status != "done"
                 if progress is not None:
                     progress(len(records), failed)
-    except RunError as error:
-        data.flush()
-        raise type(error)(f"{error}\n{_left(prepared, records, data)}") from error
     finally:
         data.flush()
 
 
-def _left(prepared: Prepared, records: Mapping[int, Record], data: Dataset) -> str:
+def _left(
+    prepared: Prepared, records: Mapping[int, Record], data: Dataset, kept: Path | None
+) -> str:
     """Say what a study that stopped has and what it lacks."""
-    missing = [task.run for task in prepared.tasks if task.run not in records]
+    total = len(prepared.tasks)
+    if kept is None:
+        return f"{len(records):,} of {total:,} runs were done; without --out nothing is kept"
+    there = records.keys() - data.unwritten
+    missing = [task.run for task in prepared.tasks if task.run not in there]
+    if not missing:
+        return f"all {total:,} runs are kept in {kept}: --resume writes what follows from them"
     shown = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
     return (
-        f"{len(records):,} of {len(prepared.tasks):,} runs are kept in {data.directory}; "
+        f"{len(there):,} of {total:,} runs are kept in {kept}; "
         f"{len(missing):,} are missing ({shown}): --resume goes on with them"
     )
 

@@ -46,11 +46,14 @@ class Work:
         Fields of the scenarios that runs start from.
     moves
         Of every base, the moves that tasks have values for.
+    files
+        SHA-256 of every file that is read, by its name; empty for one that is no file here.
     """
 
     key: str
     bases: tuple[dict[str, Any], ...]
     moves: tuple[tuple[Move, ...], ...]
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

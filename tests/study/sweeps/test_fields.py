@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import computenet as cn
-from computenet.errors import Problem
+from computenet.errors import InputError, Problem
 from computenet.study.sweeps.fields import Move, changed, find, value_at
 
 
@@ -94,3 +94,32 @@ def test_a_policy_by_name_may_then_be_given_parameters() -> None:
     moves = [Move("set", (("policy",),)), Move("set", (("policy", "parameters", "alpha"),))]
     out = changed(raw, moves, ["fair", 0.5])
     assert out == {"policy": {"name": "fair", "parameters": {"alpha": 0.5}}}
+
+
+def test_a_balance_is_over_lists_and_what_is_set_too() -> None:
+    raw = {
+        "a": [{"id": "x", "s": [0.2, 0.4]}, {"id": "y", "s": [0.3, 0.1]}, {"id": "z", "s": None}]
+    }
+    x, y, z = (("a", i, "s") for i in range(3))
+    out = changed(raw, [Move("factor", (x,), (y, z))], [1.5])
+    first, second, third = (item["s"] for item in out["a"])
+    assert first == pytest.approx([0.3, 0.6])
+    assert second == pytest.approx([0.075, 0.025])
+    assert third is None
+    assert sum(first) + sum(second) == pytest.approx(1.0)
+
+
+def test_the_policy_that_is_the_scenarios_own_keeps_its_parameters() -> None:
+    raw = {"policy": {"name": "dispatch", "parameters": {"window_h": 48}}}
+    moves = [Move("set", (("policy",),))]
+    assert changed(raw, moves, ["dispatch"]) == raw
+    assert changed(raw, moves, ["nearest"]) == {"policy": {"name": "nearest", "parameters": {}}}
+
+
+def test_a_policy_set_whole_may_be_given_parameters() -> None:
+    raw = {"policy": {"name": "nearest", "parameters": {}}}
+    moves = [Move("set", (("policy",),)), Move("set", (("policy", "parameters", "alpha"),))]
+    out = changed(raw, moves, [{"name": "fair"}, 0.5])
+    assert out == {"policy": {"name": "fair", "parameters": {"alpha": 0.5}}}
+    with pytest.raises(InputError, match="holds no fields"):
+        changed(raw, moves, [{"name": "fair", "parameters": 5}, 0.5])

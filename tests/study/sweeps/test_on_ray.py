@@ -20,7 +20,7 @@ import pytest
 
 import computenet as cn
 from computenet.errors import InputError, RunError
-from computenet.study.sweeps import on_ray, study_state
+from computenet.study.sweeps import on_ray, prepare_study, study_state
 
 RAY = Path(sys.executable).with_name("ray")
 needs_ray = pytest.mark.skipif(not RAY.is_file(), reason="Ray is not installed")
@@ -154,3 +154,18 @@ def test_without_ray_the_engine_is_refused_in_words(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"computenet\[ray\]"):
         cn.sweep(STUDY, engine="ray")
+
+
+def test_a_node_without_the_files_of_a_study_does_not_run_it(tmp_path: Path) -> None:
+    file = tmp_path / "failures.csv"
+    file.write_text("time_s,pool,repair_s\n60.0,west/unit,600.0\n")
+    own = {"days": 0.05, "failures": {"model": "file", "file": str(file)}}
+    made = prepare_study({**STUDY, "overrides": own, "design": {"method": "monte-carlo", "n": 1}})
+    held = file.read_text()
+    for text in (held + "70.0,west/unit,600.0\n", ""):
+        file.write_text(text)
+        record = on_ray._run_there(made.work, made.tasks[0], cn.__version__)
+        assert record.status == "lost"
+        assert record.error == f"this node of the cluster does not have the same {file}"
+    file.write_text(held)
+    assert on_ray._run_there(made.work, made.tasks[0], cn.__version__).status == "done"

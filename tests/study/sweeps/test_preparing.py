@@ -12,6 +12,7 @@ from computenet.scenario import load_scenario
 from computenet.scenario.catalogue import study_files
 from computenet.study.sweeps import prepare_study
 from computenet.study.sweeps.fields import changed
+from computenet.study.sweeps.inputs import different
 from computenet.study.sweeps.tasks import figures_of, scenario_of
 
 
@@ -63,7 +64,7 @@ def test_ends_that_the_scenario_refuses_are_told_before_anything_runs() -> None:
     ("axes", "words"),
     [
         ({"policy": {"factor": [1, 2]}}, "cannot be moved"),
-        ({"topology.sites.*.import_limit_mw": {"factor": [1, 2]}}, "is not set"),
+        ({"topology.sites.east.import_limit_mw": {"factor": [1, 2]}}, "is not set"),
         ({"days": [0.1], "again": {"path": "days", "factor": [1, 2]}}, "is changed by days"),
         ({"topology": {"factor": [1, 2]}}, "needs names"),
         (
@@ -74,11 +75,61 @@ def test_ends_that_the_scenario_refuses_are_told_before_anything_runs() -> None:
             {"days": {"values": [0.1], "balance": "topology.sites.*.pue"}},
             "factor and offset only",
         ),
+        (
+            {
+                "x": {
+                    "path": "topology.sites.west.import_limit_mw",
+                    "factor": [1, 2],
+                    "balance": "topology.sites.*.import_limit_mw",
+                }
+            },
+            "cannot be scaled",
+        ),
+        ({"seed": [1, 2]}, "seeds: [1, 2]"),
+        ({"other": {"path": "seed", "values": [1, 2]}}, "is that of every run"),
+        ({"other": {"path": "s??d", "values": [1, 2]}}, "is that of every run"),
+        ({"mean": {"path": "days", "values": [0.1]}}, "column of the study's own"),
+        ({"Status": {"path": "days", "values": [0.1]}}, "column of the study's own"),
+        (
+            {"days": {"distribution": {"kind": "choice", "values": [1, 2], "weights": [1, 3]}}},
+            "without weights",
+        ),
     ],
 )
 def test_axes_that_cannot_be(axes: dict[str, Any], words: str) -> None:
-    found = problems(axes=axes)
+    found = problems(axes=axes, overrides={"days": 0.05, "topology.sites.west.import_limit_mw": 99})
     assert any(words in p.message for p in found)
+
+
+def test_own_parameters_are_kept_where_the_policy_is_an_axis() -> None:
+    own = {"days": 0.05, "policy": "dispatch", "policy.parameters.window_h": 48}
+    made = prepare_study(study(overrides=own, axes={"policy": ["dispatch", "nearest"]}))
+    found = [scenario_of(made.work, task).policy for task in made.tasks]
+    assert [(p.name, dict(p.parameters)) for p in found] == [
+        ("dispatch", {"window_h": 48}),
+        ("nearest", {}),
+    ]
+
+
+def test_policies_set_whole_take_parameters_of_other_axes() -> None:
+    axes = {"policy": [{"name": "matching"}, {"name": "dispatch"}],
+            "policy.parameters.miss_cny": [1, 2]}  # fmt: skip
+    made = prepare_study(study(axes=axes))
+    found = [scenario_of(made.work, task).policy for task in made.tasks]
+    assert [p.parameters["miss_cny"] for p in found] == [1, 2, 1, 2]
+
+
+def test_a_balance_over_lists_can_be_prepared() -> None:
+    price = {
+        "path": "topology.tariffs.0.seasons.0.price_cny_per_mwh", "factor": [1, 1.1],
+        "balance": "topology.tariffs.*.seasons.*.price_cny_per_mwh",
+    }  # fmt: skip
+    made = prepare_study(study(axes={"price": price}))
+    sums = []
+    for task in made.tasks:
+        tariffs = scenario_of(made.work, task).topology.tariffs
+        sums.append(sum(sum(s.price_cny_per_mwh) for t in tariffs for s in t.seasons))
+    assert sums[0] == pytest.approx(sums[1])
 
 
 def test_a_reference_is_a_point_of_the_grid() -> None:
@@ -89,7 +140,7 @@ def test_a_reference_is_a_point_of_the_grid() -> None:
 
 
 def test_too_many_runs_are_refused() -> None:
-    found = problems(axes={"days": [0.1] * 2000, "seed": list(range(2000))})
+    found = problems(axes={"days": [0.1] * 2000, "run.sampling": list(range(1, 2001))})
     assert "too many" in found[0].message
 
 
@@ -138,6 +189,39 @@ def test_the_hash_is_of_what_decides_on_results() -> None:
         study(axes=axes, overrides={"days": 0.06}),
     ):
         assert prepare_study(other).work.key != key
+
+
+FAULTS = "time_s,pool,repair_s\n60.0,west/unit,600.0\n"
+
+
+def test_the_hash_is_of_what_files_hold_wherever_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, text in ((here, FAULTS), (there, FAULTS)):
+        folder.mkdir()
+        (folder / "one.csv").write_text(text)
+        (folder / "two.csv").write_text(text.replace("600", "900"))
+    own = {"days": 0.05, "failures": {"model": "file", "file": "one.csv"}}
+    of_base = study(overrides=own, axes={"days": [0.05, 0.06]})
+    of_axis = study(overrides=own, axes={"failures.file": ["one.csv", "two.csv"]})
+    of_record = study(axes={"failures": [own["failures"], {"model": "none"}]})
+    for fields, names in ((of_base, {"one"}), (of_axis, {"one", "two"}), (of_record, {"one"})):
+        monkeypatch.chdir(here)
+        made = prepare_study(fields)
+        # They are found from any directory, and by any process.
+        monkeypatch.chdir(tmp_path)
+        assert scenario_of(made.work, made.tasks[0]).failures.file == str(here / "one.csv")
+        assert set(made.work.files) == {str(here / f"{name}.csv") for name in names}
+        assert different(made.work.files) is None
+        monkeypatch.chdir(there)
+        assert prepare_study(fields).work.key == made.work.key
+        (there / "one.csv").write_text(FAULTS + "70.0,west/unit,600.0\n")
+        assert prepare_study(fields).work.key != made.work.key
+        (there / "one.csv").write_text(FAULTS)
+    moved = here / "one.csv"
+    moved.unlink()
+    assert different(made.work.files) == str(moved)
 
 
 def test_figures_are_flattened_by_what_they_are_of() -> None:

@@ -18,6 +18,7 @@ import pytest
 import computenet as cn
 from computenet import simulation
 from computenet.errors import InputError, Problem, RunError
+from computenet.study.intervals import block_interval
 from computenet.study.sweeps import (
     local,
     prepare_study,
@@ -97,6 +98,23 @@ def test_points_are_means_over_seeds_and_paired_with_the_reference(plain: Path) 
     page = (plain / "report.html").read_text(encoding="utf-8")
     assert "Which assumption matters" in page
     assert study_state(plain)["state"] == "complete"
+
+
+def test_intervals_of_a_mean_over_points_are_those_of_its_design(plain: Path) -> None:
+    grid = pd.read_parquet(plain / "distributions.parquet")
+    assert grid["mean"].notna().all()
+    assert grid[["low", "high"]].isna().all(axis=None)
+    assert "no sample" in (plain / "report.html").read_text(encoding="utf-8")
+    pue = {"distribution": {"kind": "uniform", "low": 1.1, "high": 1.9}}
+    outcome = cn.sweep(
+        {**STUDY, "design": {"method": "sobol", "n": 4}, "seeds": 1, "overrides": {"days": 0.02},
+         "axes": {"topology.sites.east.pue": pue}}, workers=0,
+    )  # fmt: skip
+    row = outcome.distributions.set_index("outcome").loc["carbon.kg"]
+    blocks = outcome.runs["carbon.kg"].to_numpy().reshape(4, 3)
+    told = block_interval(blocks)
+    assert (row["mean"], row["low"], row["high"]) == (told.mean, told.low, told.high)
+    assert row["n"] == 12
 
 
 def same(one: Path, other: Path) -> bool:
@@ -264,6 +282,12 @@ def test_an_outcome_that_is_no_figure_is_told_before_anything_runs(tmp_path: Pat
         cn.sweep(wrong, workers=0, out=tmp_path / "s")
     assert [problem.path for problem in told.value.problems] == ["outcomes.0", "pareto.1"]
     assert not (tmp_path / "s").exists()
+
+
+def test_an_axis_that_is_called_like_a_figure_is_told_before_anything_runs() -> None:
+    axes = {"cost.total_cny": {"path": "days", "values": [0.05, 0.06]}}
+    with pytest.raises(InputError, match="called like a figure"):
+        cn.sweep({**STUDY, "axes": axes}, workers=0)
 
 
 def test_one_slot_has_the_figures_of_a_run() -> None:
