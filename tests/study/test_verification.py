@@ -103,6 +103,17 @@ def test_days_keep_the_means_of_the_year(outcome: PlanOutcome, tasks: list[DayTa
     assert shown / 365.0 == pytest.approx(year, rel=1e-6)
 
 
+def test_days_are_those_of_the_scenario_whatever_a_plan_counts_on(
+    outcome: PlanOutcome, tasks: list[DayTask]
+) -> None:
+    """A plan that counts on half the wind and sun is simulated with all there is."""
+    half = derated(outcome.inputs, replace(Derating.none(outcome.inputs), own=0.5))
+    again = day_tasks(half, 0, outcome.scenario(), policy="nearest", parameters={}, seed=1,
+                      warmup_h=2.0)  # fmt: skip
+    assert any(site.generators for site in tasks[0].scenario.topology.sites)
+    assert [task.scenario for task in again] == [task.scenario for task in tasks]
+
+
 def test_a_simulated_year_by_hand(outcome: PlanOutcome, tasks: list[DayTask]) -> None:
     runs = [run_day(task) for task in tasks]
     year = year_of(tasks, runs)

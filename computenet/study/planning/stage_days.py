@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.optimization.representative_days import keep_mean
 from computenet.scenario import Scenario
 from computenet.scenario.scenario import PolicySpec
 from computenet.scenario.topology import TopologySpec
@@ -57,6 +58,7 @@ class _Kept:
 
 
 def _kept(inputs: PlanInputs) -> _Kept:
+    """Return what keeps the means of the year, whatever a plan counts on (:mod:`.derating`)."""
     e, days, year = inputs.problem.energy, inputs.days, inputs.year
 
     def by_day(values: F8) -> F8:
@@ -80,8 +82,9 @@ def _kept(inputs: PlanInputs) -> _Kept:
     scaled = stage * ((annual - 1.0) / np.maximum(mean, 1e-12))[:, None]
     whole = year.today.sites.price_cny_per_mwh
     shown = by_day(whole)[:, days.day].mean(axis=-1) @ days.weight / days.weight.sum()
+    output = np.stack([keep_mean(values, days, 1.0) for values in year.output])
     return _Kept(
-        output=factor(e.output, year.output),
+        output=factor(output, year.output),
         pue=factor(scaled, pue - 1.0),
         requests=factor(e.serving_shape, year.serving_shape),
         price=whole.mean(axis=1) - shown,
