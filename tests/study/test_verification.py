@@ -22,9 +22,10 @@ from computenet.study.planning import Agreement, Verification, VerificationProgr
 from computenet.study.planning.correction import corrected
 from computenet.study.planning.day_energy import closed_day
 from computenet.study.planning.derating import Derating, derated
-from computenet.study.planning.rounds import Round
+from computenet.study.planning.rounds import Round, round_of
 from computenet.study.planning.simulated import PARTS, run_day, year_of
 from computenet.study.planning.stage_days import DayTask, _rounded, _window_h, day_tasks
+from computenet.study.planning.tables import green_share
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,8 @@ def test_days_are_those_of_the_scenario_whatever_a_plan_counts_on(
 
 def test_a_simulated_year_by_hand(outcome: PlanOutcome, tasks: list[DayTask]) -> None:
     runs = [run_day(task) for task in tasks]
-    year = year_of(tasks, runs)
+    most = outcome.inputs.problem.energy.contract_share[:, 0]
+    year = year_of(tasks, runs, most)
     weight = [task.weight for task in tasks]
     assert year.it_mwh == pytest.approx(
         sum(w * run.it_mwh for w, run in zip(weight, runs, strict=True))
@@ -131,7 +133,7 @@ def test_a_simulated_year_by_hand(outcome: PlanOutcome, tasks: list[DayTask]) ->
     used = year.import_mwh + year.own_mwh
     for i, site in enumerate(topology.sites):
         wanted = site.green_contract_share * used[i]
-        bought = min(max(wanted - year.own_mwh[i], 0.0), year.import_mwh[i])
+        bought = min(max(wanted - year.own_mwh[i], 0.0), most[i] * year.import_mwh[i])
         assert year.green_share[i] == pytest.approx((bought + year.own_mwh[i]) / used[i])
     assert (year.attained <= year.attainable + 5e-3).all()
     assert (year.attained <= year.circle + 1e-12).all()
@@ -354,6 +356,48 @@ def test_a_day_without_storage_stays_as_it_was(tasks: list[DayTask]) -> None:
     )
     assert float(day.parts_cny[0]) == pytest.approx(float(table["energy_cny"].sum()))
     assert float(day.emissions_kg.sum()) == pytest.approx(float(table["carbon_kg"].sum()))
+
+
+def test_green_power_that_the_simulation_lacks_is_a_gap_and_is_planned_for(
+    outcome: PlanOutcome, tasks: list[DayTask]
+) -> None:
+    """Wind and sun yield half of what was planned, and contracts cover a part of the import only.
+
+    The next plan has more, and what it has above the target is no gap where that is lost again.
+    """
+    inputs, energy = outcome.inputs, outcome.inputs.problem.energy
+    fewer = replace(energy, contract_share=np.full_like(energy.contract_share, 0.3))
+    limited = replace(inputs, problem=replace(inputs.problem, energy=fewer))
+    planned = replace(outcome, inputs=limited, plan=expand(limited.problem, gap=1e-3), _kept={})
+    runs = [
+        replace(run, own_mwh=0.5 * run.own_mwh, import_mwh=run.import_mwh + 0.5 * run.own_mwh)
+        for run in map(run_day, day_tasks(
+            limited, 0, planned.scenario(), policy="nearest", parameters={}, seed=1, warmup_h=2.0
+        ))
+    ]  # fmt: skip
+    first = round_of(limited, planned, tasks, runs, Derating.none(limited))
+    asked = first.sites[first.sites["green_target"] > 0.0]
+    assert first.green_gap > 0.1
+    assert not first.targets_met
+    by = corrected([first], Agreement())
+    assert by.green.max() == pytest.approx(
+        np.minimum(asked["green_gap"], 1.0 - asked["green_target"]).max()
+    )
+    assert (by.green[limited.problem.energy.green_share == 0.0] == 0.0).all()
+    better = derated(limited, replace(Derating.none(limited), green=np.minimum(by.green, 0.1)))
+    share = green_share(expand(better.problem, gap=1e-3))
+    target = energy.green_share + np.minimum(by.green, 0.1)
+    used = np.isfinite(share) & (energy.green_share > 0.0)
+    assert used.any()
+    assert (share[used] >= target[used] - 1e-6).all()
+    again = round_of(limited, planned, tasks, runs, by)
+    table = again.sites.merge(first.sites, on="site", suffixes=("", "_first"))
+    assert table["green_gap"].to_numpy() == pytest.approx(
+        (table["green_gap_first"] - table["green_margin"]).to_numpy(), nan_ok=True
+    )
+    # What was planned above the target and not lost is given up again.
+    kept = replace(again, sites=again.sites.assign(green_gap=-1.0), derating=by)
+    assert not corrected([kept], Agreement()).green.any()
 
 
 def test_power_wind_and_sun_follow_what_was_metered(
