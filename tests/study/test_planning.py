@@ -112,6 +112,20 @@ def test_layout_is_what_the_tables_say(outcome: PlanOutcome, scenario: Scenario)
         outcome.layout(2030)
 
 
+def test_a_candidate_has_the_halls_that_are_built(scenario: Scenario) -> None:
+    """What a topology says of a site that is not open is what it could have."""
+    assert scenario.planning is not None
+    sites = scenario.planning.sites.model_copy(update={"closed": ["west"]})
+    planning = scenario.planning.model_copy(update={"sites": sites})
+    found = plan(scenario.model_copy(update={"planning": planning}), gap=0.01)
+    halls = found.sites.set_index(["stage", "site"])["halls_new_mw"]
+    for stage in found.stages:
+        assert halls[(stage, "west")] > 0.0
+        assert found.layout(stage)["set"]["sites.west.it_capacity_mw"] == pytest.approx(
+            halls[(stage, "west")], abs=1e-6
+        )
+
+
 def test_a_stage_can_be_simulated(outcome: PlanOutcome) -> None:
     planned = outcome.scenario("2026").model_copy(update={"days": 0.05})
     results = cn.simulate(planned)

@@ -169,7 +169,9 @@ def _site(
     out: dict[str, Any] = {}
     halls = float(in_service_of(plan.halls, p.sites.serves)[i, y]) * mw
     if halls > LITTLE_MW:
-        out["it_capacity_mw"] = round(site.it_capacity_mw + halls, 6)
+        # The capacity of a candidate is what it could have: there are no halls yet.
+        today = site.it_capacity_mw if p.sites.is_open[i] else 0.0
+        out["it_capacity_mw"] = round(today + halls, 6)
     pue = float(stage_pue(inputs.scenario, inputs.planning, inputs.fleet_left)[i, y])
     if abs(pue - site.pue) > 1e-9:
         out["pue"] = round(pue, 6)
