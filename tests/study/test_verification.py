@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -361,6 +362,26 @@ def test_the_table_is_what_the_rounds_say(
     simulated = float(stage["operation_cny_simulated"])
     assert last.cost_gap == pytest.approx(simulated / planned - 1.0)
     assert last.service_gap == pytest.approx(last.services["gap"].max())
+
+
+def test_a_plan_made_anew_has_its_own_notes_and_the_time_of_all(
+    outcome: PlanOutcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = replace(outcome, notes=("of the first plan",), seconds=100.0)
+    made = []
+
+    def late(*args: Any, **options: Any) -> Any:
+        made.append(replace(expand(*args, **options), status="time limit"))
+        return made[-1]
+
+    monkeypatch.setattr("computenet.study.planning.verification.expand", late)
+    done = verify(told, rounds=2, warmup_h=1.0, within=Agreement(cost=1e-9, energy=1e-9))
+    assert len(made) == 1
+    assert done.rounds[0].outcome.notes == ("of the first plan",)
+    notes = done.outcome.notes
+    assert "of the first plan" not in notes
+    assert any(note.startswith("time limit: ") for note in notes)
+    assert done.outcome.seconds == pytest.approx(100.0 + done.seconds)
 
 
 def test_files_of_a_verified_plan(
