@@ -361,3 +361,19 @@ def test_saved_layouts_stand_on_the_topology_that_was_planned(tmp_path: Path) ->
         water = {site.id: site.water_l_per_kwh for site in found.sites}
         assert water == {site.id: site.water_l_per_kwh for site in before.sites}
         assert (folder / "topology.yaml").exists() == bool(overrides)
+
+
+def test_a_stage_longer_than_a_life_is_refused() -> None:
+    """What is bought serves a whole stage on one purchase: chips of 5 years cannot serve 10."""
+    long = load_scenario(
+        "two-hubs", {"planning.stages": [{"year": 2026, "years": 10}, {"year": 2036}]}
+    )
+    with pytest.raises(InputError) as caught:
+        plan(long)
+    (problem,) = caught.value.problems
+    assert problem.path == "planning.stages.2026.years"
+    assert problem.value == 10
+    assert problem.allowed is not None
+    assert problem.allowed.startswith("at most 5, planning.chips.unit.lifetime_years")
+    fits = load_scenario("two-hubs", {"planning.stages": [{"year": 2026, "years": 5}]})
+    assert plan(fits, days=1, gap=0.05).stages == ("2026",)

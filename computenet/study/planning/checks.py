@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from computenet.errors import InputError, Problem
 from computenet.scenario import Scenario
-from computenet.study.planning.inputs import cut
+from computenet.study.planning.horizon import cut, long_stages
 from computenet.study.planning.layouts import measured_growth
 from computenet.study.planning.planning import variant_problems
 from computenet.study.planning.verification import Agreement, verification_problems
@@ -49,9 +49,10 @@ def check_plan(
             problems += error.problems
         else:
             try:
-                cut(planning, stages, days)
+                planning = cut(planning, stages, days)
             except InputError as error:
                 options += error.problems
+            problems += long_stages(planning)
             if rounds is not None:
                 problems += measured_growth(scenario, planning)
     named = [
