@@ -110,11 +110,15 @@ def plan(
         with faults.gathered():
             reserve(out, overwrite=overwrite, mark="plan.json")
     near = 0.02 if within is None else within
-    faults.check(stages is None or stages >= 1, "stages", stages, "is out of range", "at least 1")
-    faults.check(0.0 <= gap < 1.0, "gap", gap, "is out of range", "0 to below 1")
+    most = 8 if rounds is None else rounds
     loaded = None
     with faults.gathered():
         loaded = load(scenario, None, None, None, pairs)
+    with faults.gathered():
+        study.check_plan(
+            loaded, stages=stages, days=days, alternatives=alternatives, within=near,
+            pareto=pareto, gap=gap, time_limit_s=time_limit, rounds=most if verify else None,
+        )  # fmt: skip
     faults.refuse("nothing was planned")
     assert loaded is not None
     with _progress(status=not as_json) as report:
@@ -132,7 +136,7 @@ def plan(
         if verify:
             outcome = outcome.verify(
                 policy=policy or "matching",
-                rounds=8 if rounds is None else rounds,
+                rounds=most,
                 gap=gap,
                 time_limit_s=time_limit,
                 workers=(os.cpu_count() or 1) if workers is None else workers,
@@ -143,6 +147,7 @@ def plan(
                 within=near,
                 pareto=pareto,
                 gap=gap,
+                keep=True,
                 progress=report.solving,
             )
     if out is not None:

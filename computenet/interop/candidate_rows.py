@@ -136,11 +136,11 @@ def read_rows(path: Path, problems: list[Problem]) -> list[Row]:
             [Problem(str(path), None, error.strerror or str(error))], "file cannot be read"
         ) from error
     raw = (
-        _features(path, text)
+        _features(path, text, problems)
         if text.lstrip().startswith(("{", "["))
         else _lines(path, text, problems)
     )
-    if not raw:
+    if not raw and not problems:
         problems.append(Problem(str(path), None, "holds no candidate sites"))
     return [_row(where, values, problems) for where, values in raw]
 
@@ -184,7 +184,7 @@ def _lines(path: Path, text: str, problems: list[Problem]) -> list[tuple[str, di
     return out
 
 
-def _features(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+def _features(path: Path, text: str, problems: list[Problem]) -> list[tuple[str, dict[str, Any]]]:
     try:
         content = json.loads(text)
     except ValueError as error:
@@ -215,16 +215,25 @@ def _features(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     out = []
     for number, feature in enumerate(features, 1):
         where = f"{path}: feature {number}"
-        one = feature if isinstance(feature, dict) else {}
-        values = dict(one.get("properties") or {})
-        if values.get("kind", "site") != "site":
-            continue  # regions and links of an exported topology
-        geometry = one.get("geometry") or {}
+        if not isinstance(feature, dict):
+            problems.append(Problem(where, str(feature)[:60], "is no feature", "an object"))
+            continue
+        one = {name: feature.get(name) or {} for name in ("properties", "geometry")}
+        wrong = [
+            Problem(f"{where}: {name}", str(value)[:60], "cannot be used", "an object")
+            for name, value in one.items() if not isinstance(value, dict)
+        ]  # fmt: skip
+        if wrong:
+            problems += wrong
+            continue
+        values, geometry = dict(one["properties"]), one["geometry"]
+        if values.get("kind") in ("region", "link"):
+            continue  # of an exported topology; any other kind is the file's own word for a site
         point = geometry.get("coordinates")
         if geometry.get("type") == "Point" and isinstance(point, list) and len(point) >= 2:
             values |= {"longitude": point[0], "latitude": point[1]}
-        if "id" not in values and one.get("id") is not None:
-            values["id"] = str(one["id"])
+        if "id" not in values and feature.get("id") is not None:
+            values["id"] = str(feature["id"])
         known = {k: v for k, v in values.items() if k in COLUMNS and v is not None}
         out.append((where, known))
     return out

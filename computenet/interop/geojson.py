@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def _links(topology: TopologySpec) -> list[Any]:
 
 def _add_figures(features: list[Any], run: Results) -> None:
     sites, regions = run.summary["by_site"], run.summary["by_region"]
-    slots = max(1, round(run.scenario.horizon_s / run.scenario.run.slot_s))
+    slots = math.ceil(run.scenario.horizon_s / run.scenario.run.slot_s - 1e-9)
     table = run.links
     links = {
         str(name): {

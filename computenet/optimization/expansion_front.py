@@ -8,7 +8,9 @@ tighter limit meets a looser one, so costs never rise as a limit is loosened.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from computenet.optimization.expansion_benders import Infeasible
 from computenet.optimization.expansion_conflicts import misses
 from computenet.optimization.expansion_plan import FIGURES, ExpansionPlan
 
-__all__ = ["FrontPoint", "carbon_front", "coverage_front", "emissions"]
+__all__ = ["FrontPoint", "carbon_front", "coverage_front", "emissions", "front_of"]
 
 F8 = NDArray[np.float64]
 
@@ -28,10 +30,15 @@ DEAREST = 5.0
 
 @dataclass(frozen=True, slots=True)
 class FrontPoint:
-    """A limit and the cheapest plan under it; `kept` = the plan of a tighter limit is cheaper."""
+    """A limit and the cheapest plan found under it.
+
+    `plan` may be that of a tighter limit. `bound` is what no plan under `limit` can go below; the
+    plan's own is of the limit it was made for.
+    """
 
     limit: float
     plan: ExpansionPlan
+    bound: float
 
 
 def emissions(planner: Planner, plan: ExpansionPlan) -> float:
@@ -62,14 +69,15 @@ def carbon_front(planner: Planner, best: ExpansionPlan, count: int, gap: float) 
     limits = np.linspace(high, low, count)
     hot.add_rows(np.array([-np.inf]), np.array([np.inf]), np.array([0, len(flat)]), flat, weight)
     row = np.array([hot.model.m - 1])
-    points = [FrontPoint(high, best)]
+    points = [FrontPoint(high, best, best.bound)]
     try:
         for limit in limits[1:]:
             hot.set_row_bounds(row, np.array([-np.inf]), np.array([limit * (1.0 + 1e-9)]))
-            points.append(FrontPoint(float(limit), planner.solve(gap=gap)))
+            plan = planner.solve(gap=gap)
+            points.append(FrontPoint(float(limit), plan, plan.bound))
     finally:
         hot.set_row_bounds(row, np.array([-np.inf]), np.array([np.inf]))
-    return _monotone(points)
+    return front_of(points)
 
 
 def coverage_front(planner: Planner, stream: int, count: int, gap: float) -> list[FrontPoint]:
@@ -94,18 +102,24 @@ def coverage_front(planner: Planner, stream: int, count: int, gap: float) -> lis
             except Infeasible:
                 continue
             if not misses(planner.problem, plan):
-                points.append(FrontPoint(float(limit), plan))
+                points.append(FrontPoint(float(limit), plan, plan.bound))
     finally:
         hot.set_row_bounds(rows, low, high)
-    return _monotone(points)
+    return front_of(points)
 
 
-def _monotone(points: list[FrontPoint]) -> list[FrontPoint]:
-    """Give a looser limit the plan of a tighter one where that is cheaper."""
+def front_of(points: Sequence[FrontPoint]) -> list[FrontPoint]:
+    """Return a front from plans and bounds of each limit alone, the loosest first.
+
+    A looser limit gets the plan of a tighter one where that is cheaper, and a tighter limit the
+    bound of a looser one where that is higher. Never the other way: a bound of a tight limit can
+    exceed the least cost under a loose one.
+    """
     out: list[FrontPoint] = []
-    cheapest: ExpansionPlan | None = None
+    plan: ExpansionPlan | None = None
     for point in reversed(points):
-        if cheapest is None or point.plan.objective <= cheapest.objective:
-            cheapest = point.plan
-        out.append(FrontPoint(point.limit, cheapest))
-    return out[::-1]
+        if plan is None or point.plan.objective <= plan.objective:
+            plan = point.plan
+        out.append(replace(point, plan=plan))
+    bounds = accumulate((point.bound for point in points), max)
+    return [replace(one, bound=bound) for one, bound in zip(out[::-1], bounds, strict=True)]

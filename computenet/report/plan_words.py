@@ -257,7 +257,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "served_note": ("Share of each region's demand, all classes in reference accelerators, by the "
                     "site that serves it.",
                     "各需求区域的算力需求（各类合计，按参考加速卡计）由各站点承担的比例。"),
-    "axis_served": ("share of the region's demand, %", "占该区域需求，%"),
     "unmet": ("not served", "未满足"),
     # binding
     "binding": ("What binds", "起作用的约束"),

@@ -34,7 +34,9 @@ class StageSpec(Sourced):
 
     year: Year = Field(description="first year of the stage")
     years: Annotated[float, Field(gt=0.0, le=50.0)] = Field(
-        default=1.0, description="years the stage stands for, beginning with its own"
+        default=1.0,
+        description="years the stage stands for, beginning with its own; no more than the shortest "
+        "life of what can be bought",
     )
 
 

@@ -9,7 +9,7 @@ from computenet.study.comparison import Comparison, Row, load_comparison
 from computenet.study.fits import draw, fit
 from computenet.study.layouts import check_layouts, compare_layouts, layout_names, with_layouts
 from computenet.study.pages import Page, page_of
-from computenet.study.planning import PlanOutcome, PlanProgress, plan
+from computenet.study.planning import PlanOutcome, PlanProgress, check_plan, plan
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
 from computenet.study.runs import check_workers, listing, load, save, simulate, validate
 from computenet.study.serving import serve
@@ -42,6 +42,7 @@ __all__ = [
     "bound_runs",
     "check_engine",
     "check_layouts",
+    "check_plan",
     "check_policies",
     "check_shocks",
     "check_workers",

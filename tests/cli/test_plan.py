@@ -6,14 +6,18 @@ import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from computenet.cli.main import app
 from computenet.cli.plan import _Status
 from computenet.errors import InputError
+from computenet.optimization.solvers import SolverError
 from computenet.study.planning import VerificationProgress
+from computenet.study.planning.variants import pareto_table
 
 
 def run(*words: str) -> tuple[int, str, str, BaseException | None]:
@@ -57,8 +61,8 @@ def test_bad_input_is_told_before_anything_is_done() -> None:
     for words, path in (
         (("two-hubs", "--overwrite"), "--overwrite"),
         (("two-hubs", "--within", "0.1"), "--within"),
-        (("two-hubs", "--gap", "3"), "gap"),
-        (("two-hubs", "--days", "0"), "days"),
+        (("two-hubs", "--gap", "3"), "--gap"),
+        (("two-hubs", "--days", "0"), "--days"),
         (("two-hubs", "--lang", "fr"), "--lang"),
         (("two-hubs", "--set", "planning.targets.hub_share_min=60"), "planning.targets"),
         (("no-such-hubs",), "scenario"),
@@ -69,6 +73,47 @@ def test_bad_input_is_told_before_anything_is_done() -> None:
         assert any(item.path.startswith(path) for item in error.problems), words
         assert stdout == ""
         assert code == 1  # the runner's own; `run` makes it 2
+
+
+def test_all_options_are_looked_at_before_a_plan_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verification of an hour is not the time to find that --pareto 1 is no front."""
+    monkeypatch.setattr("computenet.study.plan", lambda *_, **__: pytest.fail("planned"))
+    code, _, _, error = run(
+        "four-hubs", "--verify", "--pareto", "1", "--alternatives", "99", "--within", "7",
+        "--rounds", "0", "--stages", "9", "--days", "400", "--gap", "1", "--time-limit", "0",
+    )  # fmt: skip
+    assert isinstance(error, InputError)
+    assert {item.path for item in error.problems} == {
+        "--pareto", "--alternatives", "--within", "--rounds", "--stages", "--days", "--gap",
+        "--time-limit",
+    }  # fmt: skip
+    assert all(item.allowed for item in error.problems)
+    assert code == 1
+    measured = ("--set", "energy.series_files={east: prices.csv}")
+    _, _, _, error = run("four-hubs", "--verify", *measured)
+    assert isinstance(error, InputError)
+    assert [item.path for item in error.problems] == ["energy.series_files.east"]
+
+
+def test_a_verified_plan_is_not_lost_for_its_variants(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def lost(*given: Any) -> pd.DataFrame:
+        if given[3]:
+            raise SolverError("it lost its way")
+        return pareto_table(*given)
+
+    monkeypatch.setattr("computenet.study.planning.planning.pareto_table", lost)
+    out = tmp_path / "plan"
+    code, _, stderr, _ = run(
+        "four-hubs", "--stages", "1", "--days", "1", "--verify", "--workers", "1", "--policy",
+        "nearest", "--rounds", "1", "--pareto", "2", "--out", str(out),
+    )  # fmt: skip
+    assert code == 0
+    assert "note: alternatives and fronts were not found: it lost its way" in stderr
+    told = json.loads((out / "plan.json").read_text(encoding="utf-8"))
+    assert told["verified"]["rounds"] == 1
+    assert any("it lost its way" in note for note in told["notes"])
 
 
 def test_rounds_are_told_on_stderr_a_line_each() -> None:

@@ -205,6 +205,29 @@ def test_geojson_of_an_exported_topology_comes_back(tmp_path: Path) -> None:
         layout_from_sites(tmp_path / "four.geojson", topology="two-hubs")
 
 
+def test_features_that_are_none_are_told_and_any_kind_is_a_site(tmp_path: Path) -> None:
+    def feature(**more: object) -> dict[str, object]:
+        point = {"type": "Point", "coordinates": [100.0, 35.0]}
+        values = {"id": "new", "it_capacity_mw": 1, "kind": "campus"}
+        return {"type": "Feature", "geometry": point, "properties": values} | more
+
+    path = tmp_path / "sites.geojson"
+    wrong = [
+        feature(properties="x"), feature(properties=[1]), feature(geometry="POINT (100 35)"),
+        feature(geometry=[100.0, 35.0]), "x", None,
+        feature(geometry={"type": "Point", "coordinates": [[100.0], {}]}),
+    ]  # fmt: skip
+    write(path, json.dumps({"type": "FeatureCollection", "features": wrong}))
+    with pytest.raises(InputError) as caught:
+        layout_from_sites(path, topology="two-hubs")
+    told = str(caught.value)
+    for number, name in enumerate((": properties", ": properties", ": geometry", ": geometry", "",
+                                   "", ": longitude"), 1):  # fmt: skip
+        assert f"feature {number}{name}" in told
+    write(path, json.dumps({"type": "FeatureCollection", "features": [feature()]}))
+    assert made(path, "two-hubs").sites[-1].id == "new"
+
+
 def test_the_template_can_be_used_as_it_is(tmp_path: Path) -> None:
     template = candidate_template("two-hubs")
     path = write(tmp_path / "sites.csv", template.text)

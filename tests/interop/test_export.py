@@ -13,6 +13,7 @@ import computenet as cn
 from computenet.errors import InputError, RunError
 from computenet.interop.pypsa import pypsa_tables
 from computenet.interop.swf import swf_text
+from computenet.scenario import load_scenario
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +190,23 @@ def test_swf_is_read_back_equal(results: cn.Results, tmp_path: Path) -> None:
     assert int(head["MaxJobs"]) == len(jobs)
     assert int(head["UnixStartTime"]) == int(results.scenario.start.timestamp())
     assert int(head["MaxProcs"]) == sum(p.count for p in results.scenario.topology.pools)
+
+
+def test_geojson_means_are_over_all_slots_the_last_one_short(tmp_path: Path) -> None:
+    """Two slots in 4,320 s: one of an hour and one of twelve minutes."""
+    hourly = {"days": 0.05, "run.slot_s": 3600.0, "run.epoch_s": 3600.0}
+    results = cn.simulate(load_scenario("two-hubs", hourly))
+    slots = results.sites["slot_start_s"].nunique()
+    assert slots == 2
+    path = cn.export("geojson", results, tmp_path / "run.geojson")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    links = {f["properties"]["id"]: f for f in content["features"] if "link" in f["id"]}
+    carried = results.links.groupby("link", observed=True)["utilisation"].sum()
+    assert len(carried)
+    for name, total in carried.items():
+        assert links[str(name)]["properties"]["run_utilisation_mean"] == pytest.approx(
+            total / slots
+        )
 
 
 def test_geojson_has_every_place_and_link(results: cn.Results, tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ import pytest
 from computenet.errors import InputError
 from computenet.optimization.expansion import Planner, expand
 from computenet.optimization.expansion_alternatives import alternatives
-from computenet.optimization.expansion_front import carbon_front, coverage_front, emissions
+from computenet.optimization.expansion_front import (
+    FrontPoint,
+    carbon_front,
+    coverage_front,
+    emissions,
+    front_of,
+)
 from computenet.optimization.expansion_plan import FIGURES
 from computenet.optimization.expansion_whole import whole_model
 from computenet.optimization.solvers import Status, solve
@@ -253,6 +259,28 @@ def test_fronts_never_fall_as_limits_tighten() -> None:
     assert costs == sorted(costs)
     again = planner.solve(gap=1e-3)
     assert again.objective == pytest.approx(best.objective, rel=2e-3)
+
+
+def test_bounds_of_a_front_hold_for_each_limit() -> None:
+    """Whatever the plans cost: what a tight limit cannot go below, a loose one may.
+
+    A loose limit that can be met at 100 gets the plan of a tight one at 100.8 in place of its own
+    at 101, but not its bound of 100.2.
+    """
+    plan = expand(random_problem(2), gap=1e-2)
+    loose, tight = (replace(plan, objective=cost) for cost in (101.0, 100.8))
+    front = front_of([FrontPoint(2.0, loose, 99.5), FrontPoint(1.0, tight, 100.2)])
+    assert [(point.limit, point.plan.objective, point.bound) for point in front] == [
+        (2.0, 100.8, 99.5), (1.0, 100.8, 100.2)
+    ]  # fmt: skip
+    raised = front_of([FrontPoint(2.0, loose, 100.5), FrontPoint(1.0, tight, 100.2)])
+    assert [point.bound for point in raised] == [100.5, 100.5]
+    planner = Planner(random_problem(2), carbon=True)
+    best = planner.solve(gap=0.05)
+    sharp = carbon_front(planner, best, 3, 1e-6)
+    for point in carbon_front(planner, best, 3, 0.05):
+        under = [one for one in sharp if one.limit <= point.limit * (1 + 1e-9)]
+        assert all(point.bound <= one.plan.objective * (1 + 1e-6) for one in under)
 
 
 def test_contradictory_targets_are_named_with_how_much_they_miss() -> None:

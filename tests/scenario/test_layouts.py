@@ -380,3 +380,13 @@ def test_small_changes_are_told_in_few_lines() -> None:
     ]  # fmt: skip
     nothing = layout_between(base, base, id="x", title=Name(**TITLE), source="s", grade="assumed")
     assert "set" not in dump_layout(nothing)
+
+
+def test_what_holds_a_field_is_set_before_it_whatever_the_order() -> None:
+    targets, cap = {"sites.west.targets": {"green_share_min": 0.7}}, {
+        "sites.west.targets.pue_max": 1.3
+    }  # fmt: skip
+    for changes in (targets | cap, cap | targets):
+        out = apply_layout(raw(), layout(set=changes))
+        west = next(site for site in out["sites"] if site["id"] == "west")
+        assert (west["targets"]["green_share_min"], west["targets"]["pue_max"]) == (0.7, 1.3)

@@ -112,6 +112,20 @@ def test_layout_is_what_the_tables_say(outcome: PlanOutcome, scenario: Scenario)
         outcome.layout(2030)
 
 
+def test_a_candidate_has_the_halls_that_are_built(scenario: Scenario) -> None:
+    """What a topology says of a site that is not open is what it could have."""
+    assert scenario.planning is not None
+    sites = scenario.planning.sites.model_copy(update={"closed": ["west"]})
+    planning = scenario.planning.model_copy(update={"sites": sites})
+    found = plan(scenario.model_copy(update={"planning": planning}), gap=0.01)
+    halls = found.sites.set_index(["stage", "site"])["halls_new_mw"]
+    for stage in found.stages:
+        assert halls[(stage, "west")] > 0.0
+        assert found.layout(stage)["set"]["sites.west.it_capacity_mw"] == pytest.approx(
+            halls[(stage, "west")], abs=1e-6
+        )
+
+
 def test_a_stage_can_be_simulated(outcome: PlanOutcome) -> None:
     planned = outcome.scenario("2026").model_copy(update={"days": 0.05})
     results = cn.simulate(planned)
@@ -347,3 +361,19 @@ def test_saved_layouts_stand_on_the_topology_that_was_planned(tmp_path: Path) ->
         water = {site.id: site.water_l_per_kwh for site in found.sites}
         assert water == {site.id: site.water_l_per_kwh for site in before.sites}
         assert (folder / "topology.yaml").exists() == bool(overrides)
+
+
+def test_a_stage_longer_than_a_life_is_refused() -> None:
+    """What is bought serves a whole stage on one purchase: chips of 5 years cannot serve 10."""
+    long = load_scenario(
+        "two-hubs", {"planning.stages": [{"year": 2026, "years": 10}, {"year": 2036}]}
+    )
+    with pytest.raises(InputError) as caught:
+        plan(long)
+    (problem,) = caught.value.problems
+    assert problem.path == "planning.stages.2026.years"
+    assert problem.value == 10
+    assert problem.allowed is not None
+    assert problem.allowed.startswith("at most 5, planning.chips.unit.lifetime_years")
+    fits = load_scenario("two-hubs", {"planning.stages": [{"year": 2026, "years": 5}]})
+    assert plan(fits, days=1, gap=0.05).stages == ("2026",)

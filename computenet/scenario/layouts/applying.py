@@ -102,7 +102,8 @@ def _names(topology: Mapping[str, Any], part: str) -> list[str]:
 def _set(topology: dict[str, Any], layout: LayoutSpec, problems: list[Problem]) -> None:
     explicit: list[tuple[dict[str, Any], str]] = []
     defaults: list[tuple[dict[str, Any], str]] = []
-    for path, given in layout.set.items():
+    # What holds a field is set before the field, whatever their order in the file.
+    for path, given in sorted(layout.set.items(), key=lambda change: change[0].count(".")):
         problem = _unsettable(path, layout)
         place = problem or locate(topology, path)
         if isinstance(place, Problem):

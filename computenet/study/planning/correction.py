@@ -8,8 +8,9 @@ where replicas are chosen blindly, and with its square where the better of sever
 model share its replicas, and what looks like less was noise. One that has too little of its
 target within its latency circle gets as much more as is missing there. Jobs that wait too long get
 more too; the power of accelerators is corrected by what was metered in each stage, wind and sun by
-what of them was used, a site short of green energy must plan for more, and a megawatt-hour from the
-grid, the peak and transfers cost what operation without foresight paid above the plan's.
+what of them was used, a site must plan as much above its target of green energy as its last plan
+lost of it in the simulation, and a megawatt-hour from the grid, the peak and transfers cost what
+operation without foresight paid above the plan's.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def corrected(rounds: Sequence[Round], within: Agreement) -> Derating:
     own = before.own * _ratio(last, "own_gwh")
     gaps = last.sites["green_gap"].fillna(0.0).to_numpy(np.float64)
     short: F8 = gaps.reshape(-1, len(inputs.problem.sites.names))
-    asked = inputs.problem.energy.green_share > 0.0
-    green = before.green + np.where(asked, np.maximum(short.T, 0.0), 0.0)
+    asked = last.sites["green_target"].to_numpy(np.float64).reshape(short.shape).T
+    green = np.where(asked > 0.0, np.clip(before.green + short.T, 0.0, 1.0 - asked), 0.0)
     price, peak, network = before.price, before.peak, before.network
     if abs(last.cost_gap) > within.cost:
         more = float(planned @ drawn) / float(planned.sum())

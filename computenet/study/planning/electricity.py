@@ -17,7 +17,7 @@ from computenet.scenario import Scenario
 from computenet.scenario.planning import PlanningSpec
 from computenet.study.planning.year import DAYS, Year
 
-__all__ = ["Electricity", "electricity_of", "stage_pue"]
+__all__ = ["Electricity", "cleaner_grids", "electricity_of", "price_rise", "stage_pue"]
 
 F8 = NDArray[np.float64]
 
@@ -48,6 +48,18 @@ class Electricity:
             battery_power=e.battery_power * factor,
             battery_energy=e.battery_energy * factor,
         )
+
+
+def price_rise(planning: PlanningSpec, after_years: float) -> float:
+    """Return the factor on prices of electricity after so many years."""
+    factor: float = (1.0 + planning.operation.price_growth) ** float(after_years)
+    return factor
+
+
+def cleaner_grids(planning: PlanningSpec, after_years: float) -> float:
+    """Return the factor on the grids' emissions after so many years."""
+    factor: float = (1.0 - planning.operation.emission_decline) ** float(after_years)
+    return factor
 
 
 def stage_pue(scenario: Scenario, planning: PlanningSpec, left: F8) -> F8:
@@ -109,8 +121,10 @@ def electricity_of(
     price = price + (
         sites.price_cny_per_mwh.mean(axis=1) - (price @ np.repeat(days.weight, 24)) / 8760.0
     )[:, None]  # fmt: skip
-    rising = (1.0 + operation.price_growth) ** when.after_years
-    cleaner = (1.0 - operation.emission_decline) ** when.after_years
+    rising, cleaner = (
+        np.asarray([of(planning, after) for after in when.after_years])
+        for of in (price_rise, cleaner_grids)
+    )
     carbon = operation.carbon_price_cny_per_t * (
         (1.0 + operation.carbon_price_growth) ** when.after_years
     )

@@ -28,9 +28,10 @@ from computenet.scenario import Scenario
 from computenet.scenario.planning import PlanningSpec, RenewableBuildSpec
 from computenet.study.planning.demand import Streams, demand_of, streams_of
 from computenet.study.planning.electricity import electricity_of
+from computenet.study.planning.horizon import cut, long_stages
 from computenet.study.planning.year import Year, compile_year
 
-__all__ = ["PlanInputs", "cut", "plan_inputs"]
+__all__ = ["PlanInputs", "plan_inputs"]
 
 F8 = NDArray[np.float64]
 
@@ -80,6 +81,8 @@ def plan_inputs(
         The scenario cannot be planned: every problem found.
     """
     planning = cut(planning, stages, days)
+    if problems := long_stages(planning):
+        raise InputError(problems, "nothing was planned")
     year = compile_year(scenario, planning)
     streams = streams_of(scenario, planning, year)
     when = _stages(planning)
@@ -120,38 +123,6 @@ def _work_cny_per_kwh(planning: PlanningSpec, year: Year, demand: Demand) -> flo
     kw = demand.need * (demand.draw_kw + demand.room[:, :1] * base_kw)
     least = float(np.min(np.where(np.isfinite(kw), kw, np.inf), initial=np.inf))
     return planning.operation.unmet_cny_per_accelerator_h / max(least, 1e-6)
-
-
-def cut(planning: PlanningSpec, stages: int | None, days: int | None) -> PlanningSpec:
-    """Return planning data with its first `stages` alone, and with so many representative days.
-
-    Raises
-    ------
-    InputError
-        There are not so many stages, or days of a year.
-    """
-    problems = []
-    if stages is not None and not 1 <= stages <= len(planning.stages):
-        problems.append(
-            Problem("stages", stages, "is out of range", f"1 to {len(planning.stages)}")
-        )
-    if days is not None and not 1 <= days <= 365:
-        problems.append(Problem("days", days, "is out of range", "1 to 365"))
-    if problems:
-        raise InputError(problems, "nothing was planned")
-    changes: dict[str, object] = {}
-    if stages is not None:
-        changes["stages"] = planning.stages[:stages]
-        targets = planning.targets
-        cut = {
-            name: value[:stages]
-            for name in ("budget_cny", "carbon_cap_kt")
-            if isinstance(value := getattr(targets, name), list)
-        }
-        changes["targets"] = targets.model_copy(update=cut)
-    if days is not None:
-        changes["days"] = days
-    return planning.model_copy(update=changes)
 
 
 def _stages(planning: PlanningSpec) -> Stages:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from computenet.errors import InputError, Problem, nearest
 from computenet.optimization.expansion_plan import ExpansionPlan
 from computenet.scenario import Scenario, load_scenario
+from computenet.scenario.planning import PlanningSpec
 from computenet.scenario.topology import PoolSpec, SiteSpec
 from computenet.study.planning.demand import growth
-from computenet.study.planning.electricity import stage_pue
+from computenet.study.planning.electricity import cleaner_grids, price_rise, stage_pue
 from computenet.study.planning.inputs import PlanInputs
 from computenet.study.planning.tables import green_share, in_service_of, plants_in_service
 
@@ -168,7 +169,9 @@ def _site(
     out: dict[str, Any] = {}
     halls = float(in_service_of(plan.halls, p.sites.serves)[i, y]) * mw
     if halls > LITTLE_MW:
-        out["it_capacity_mw"] = round(site.it_capacity_mw + halls, 6)
+        # The capacity of a candidate is what it could have: there are no halls yet.
+        today = site.it_capacity_mw if p.sites.is_open[i] else 0.0
+        out["it_capacity_mw"] = round(today + halls, 6)
     pue = float(stage_pue(inputs.scenario, inputs.planning, inputs.fleet_left)[i, y])
     if abs(pue - site.pue) > 1e-9:
         out["pue"] = round(pue, 6)
@@ -221,10 +224,33 @@ def _plants(
     return out
 
 
+def measured_growth(scenario: Scenario, planning: PlanningSpec) -> list[Problem]:
+    """Return what cannot be simulated: measured prices and emissions that a plan lets grow."""
+    moving = [
+        f"planning.operation.{name}"
+        for name in ("price_growth", "emission_decline")
+        if getattr(planning.operation, name) != 0.0
+    ]
+    return [
+        Problem(f"energy.series_files.{site}", file, "cannot be simulated in a later year: a file "
+                "holds the prices and emissions of one", f"{' and '.join(moving)} of 0, or no file")
+        for site, file in scenario.energy.series_files.items()
+        if moving
+    ]  # fmt: skip
+
+
 def stage_scenario(inputs: PlanInputs, plan: ExpansionPlan, stage: str | int | None) -> Scenario:
-    """Return the scenario of a stage: topology as planned, demand, prices and grids as grown."""
+    """Return the scenario of a stage: topology as planned, demand, prices and grids as grown.
+
+    Raises
+    ------
+    InputError
+        There is no such stage, or measured prices and emissions would have to grow.
+    """
     y = stage_number(inputs, stage)
     planning, scenario = inputs.planning, inputs.scenario
+    if problems := measured_growth(scenario, planning):
+        raise InputError(problems, "a stage cannot be simulated")
     after = inputs.problem.stages.after_years[y : y + 1]
     raw = scenario.model_dump(mode="json", exclude_none=True)
     raw.pop("planning", None)
@@ -244,8 +270,7 @@ def stage_scenario(inputs: PlanInputs, plan: ExpansionPlan, stage: str | int | N
         workload["request_rate_per_day"] *= total
         for item, value in zip(services, grown, strict=True):
             item["share"] = value / total
-    cleaner = (1.0 - planning.operation.emission_decline) ** float(after[0])
-    dearer = (1.0 + planning.operation.price_growth) ** float(after[0])
+    cleaner, dearer = (of(planning, after[0]) for of in (cleaner_grids, price_rise))
     for grid in raw["topology"]["grids"]:
         grid["emission_kg_per_mwh"] *= cleaner
     for tariff in raw["topology"]["tariffs"]:

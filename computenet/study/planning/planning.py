@@ -14,13 +14,14 @@ from computenet.optimization.expansion import ExpansionProgress as PlanProgress
 from computenet.optimization.expansion import Planner, chosen_method, expand
 from computenet.optimization.expansion_plan import ExpansionPlan
 from computenet.optimization.expansion_problem import ExpansionProblem
+from computenet.optimization.solvers import SolverError
 from computenet.study.planning.inputs import PlanInputs, plan_inputs
 from computenet.study.planning.outcome import PlanOutcome
 from computenet.study.planning.variants import alternative_table, pareto_table, variant_notes
 from computenet.study.planning.year import require_planning
 from computenet.study.runs import Source, load
 
-__all__ = ["PlanProgress", "plan", "with_variants"]
+__all__ = ["PlanProgress", "plan", "plan_notes", "variant_problems", "with_variants"]
 
 
 @checked("nothing was planned")
@@ -86,7 +87,7 @@ def plan(
         alternatives=pd.DataFrame(),
         alternative_sites=pd.DataFrame(),
         pareto=pd.DataFrame(),
-        notes=_notes(inputs, found),
+        notes=plan_notes(inputs, found),
     )
     outcome = _beside(outcome, planner, alternatives, within, pareto, gap)
     return replace(outcome, seconds=time.perf_counter() - began)
@@ -100,18 +101,33 @@ def with_variants(
     within: float = 0.02,
     pareto: int = 0,
     gap: float = 0.01,
+    keep: bool = False,
     progress: Callable[[PlanProgress], None] | None = None,
 ) -> PlanOutcome:
     """Return a plan with alternatives and fronts beside it; parameters and errors as of `plan`.
 
     For a plan that was made anew by a verification: `plan` itself is quicker with both at once.
+
+    Parameters
+    ----------
+    keep
+        Where they cannot be found, return the plan as it is with a note that says why, in place of
+        an error.
     """
     _check(alternatives, within, pareto, gap, None)
     if not alternatives and not pareto:
         return outcome
-    planner = Planner(outcome.inputs.problem, carbon=pareto > 0)
-    planner.solve(gap=gap, progress=progress)
-    return _beside(outcome, planner, alternatives, within, pareto, gap)
+    began = time.perf_counter()
+    try:
+        planner = Planner(outcome.inputs.problem, carbon=pareto > 0)
+        planner.solve(gap=gap, progress=progress)
+        found = _beside(outcome, planner, alternatives, within, pareto, gap)
+    except (InputError, SolverError) as error:
+        if not keep:
+            raise
+        told = f"alternatives and fronts were not found: {error}"
+        found = replace(outcome, notes=(*outcome.notes, told))
+    return replace(found, seconds=outcome.seconds + time.perf_counter() - began)
 
 
 def _beside(
@@ -137,25 +153,33 @@ def _beside(
     )
 
 
+def variant_problems(
+    alternatives: int, within: float, pareto: int, gap: float, time_limit_s: float | None
+) -> list[Problem]:
+    """Return what is out of range, of the parameters of `plan` and `with_variants`."""
+    return [
+        Problem(name, value, "is out of range", allowed)
+        for name, value, wrong, allowed in (
+            ("alternatives", alternatives, not 0 <= alternatives <= 50, "0 to 50"),
+            ("within", within, not 0.0 < within <= 1.0, "above 0, at most 1"),
+            ("pareto", pareto, not (pareto == 0 or 2 <= pareto <= 50), "0, or 2 to 50"),
+            ("gap", gap, not 0.0 <= gap < 1.0, "0 to below 1"),
+            ("time_limit_s", time_limit_s, time_limit_s is not None and not time_limit_s > 0.0,
+             "above 0 s"),
+        )
+        if wrong
+    ]  # fmt: skip
+
+
 def _check(
     alternatives: int, within: float, pareto: int, gap: float, time_limit_s: float | None
 ) -> None:
-    problems = []
-    for name, value, wrong, allowed in (
-        ("alternatives", alternatives, not 0 <= alternatives <= 50, "0 to 50"),
-        ("within", within, not 0.0 < within <= 1.0, "above 0, at most 1"),
-        ("pareto", pareto, not (pareto == 0 or 2 <= pareto <= 50), "0, or 2 to 50"),
-        ("gap", gap, not 0.0 <= gap < 1.0, "0 to below 1"),
-        ("time_limit_s", time_limit_s, time_limit_s is not None and not time_limit_s > 0.0,
-         "above 0 s"),
-    ):  # fmt: skip
-        if wrong:
-            problems.append(Problem(name, value, "is out of range", allowed))
-    if problems:
+    if problems := variant_problems(alternatives, within, pareto, gap, time_limit_s):
         raise InputError(problems, "nothing was planned")
 
 
-def _notes(inputs: PlanInputs, found: ExpansionPlan) -> tuple[str, ...]:
+def plan_notes(inputs: PlanInputs, found: ExpansionPlan) -> tuple[str, ...]:
+    """Return what a reader should know of a plan."""
     problem: ExpansionProblem = inputs.problem
     notes = []
     if found.status != "optimal":

@@ -1,14 +1,16 @@
 """One round of verification: a plan, its simulation, and the gaps between them.
 
 Every stage of a plan is simulated on its representative days, request by request and job by job,
-from the same scenario: the stage's layout with its grown demand. Four gaps are taken:
+from the same scenario: the stage's layout with its grown demand. Five gaps are taken:
 
 * cost      what a year's operation cost (electricity in all its parts, and network) over the plan's
 * energy    electricity used over the plan's
 * service   share of requests that would meet all objectives where they were served if nothing
             ever waited, less the share that did meet them; and the share within the latency circle
             that the plan promises, less the share there was: the larger of both, by class
-* green     share of green electricity at sites with a target, plan less simulation; by site
+* green     share of green electricity at sites with a target, plan less what it plans above the
+            target for the simulation to lose, less simulation; by site
+* delay     accelerator-hours that jobs wait over those that they run
 """
 
 from __future__ import annotations
@@ -169,12 +171,13 @@ def round_of(
     years = []
     for y in range(len(outcome.stages)):
         mine = [k for k, task in enumerate(tasks) if task.stage == y]
-        years.append(year_of([tasks[k] for k in mine], [runs[k] for k in mine]))
+        contracts = outcome.inputs.problem.energy.contract_share[:, y]
+        years.append(year_of([tasks[k] for k in mine], [runs[k] for k in mine], contracts))
     return Round(
         outcome=outcome,
         years=tuple(years),
         derating=derating,
         stages=stages_table(outcome, years),
         services=services_table(outcome, years),
-        sites=sites_table(first, outcome, years),
+        sites=sites_table(first, outcome, years, derating.green),
     )

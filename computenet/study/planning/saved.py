@@ -14,7 +14,7 @@ from computenet.errors import InputError, Problem
 from computenet.report.plan_view import PlanView, SimulatedView
 from computenet.scenario import Scenario, dump_scenario, load_scenario
 from computenet.scenario.catalogue import layout_files, topology_files
-from computenet.study.planning.inputs import cut
+from computenet.study.planning.horizon import cut
 from computenet.study.planning.outcome import MARK, TABLES, PlanOutcome
 from computenet.study.planning.page import all_sources, plan_view
 from computenet.study.planning.year import require_planning

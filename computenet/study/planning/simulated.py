@@ -225,8 +225,14 @@ def _figures(task: DayTask, results: Results, policy: _Watched, seconds: float) 
     )
 
 
-def year_of(tasks: list[DayTask], runs: list[DayRun]) -> YearRun:
-    """Return the year that simulated days of one stage stand for."""
+def year_of(tasks: list[DayTask], runs: list[DayRun], contract_share: F8) -> YearRun:
+    """Return the year that simulated days of one stage stand for.
+
+    Parameters
+    ----------
+    contract_share
+        ``(I,)`` most of a site's import that green contracts can cover, as in the plan.
+    """
     weight = np.asarray([task.weight for task in tasks])
     scenario = tasks[0].scenario
 
@@ -248,9 +254,9 @@ def year_of(tasks: list[DayTask], runs: list[DayRun]) -> YearRun:
     parts[PARTS.index("peak charge")] = float(yearly @ peak)
     imported, own = total("import_mwh"), total("own_mwh")
     # Contracts count by the year's volume, as in the green ledger: what own plant leaves of a
-    # share of all that is used.
+    # share of all that is used, and no more of the import than the plan may cover.
     wanted = np.asarray([site.green_contract_share for site in sites])
-    contract = np.clip(wanted * (imported + own) - own, 0.0, imported)
+    contract = np.clip(wanted * (imported + own) - own, 0.0, contract_share * imported)
     premium = scenario.energy.green_premium_cny_per_mwh
     parts[PARTS.index("green premium")] = premium * float(contract.sum())
     ended = total("arrived")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from computenet.optimization.expansion_plan import COSTS, FIGURES
 from computenet.study.planning.inputs import PlanInputs
@@ -14,6 +15,8 @@ from computenet.study.planning.simulated import PARTS, YearRun
 from computenet.study.planning.tables import green_share
 
 __all__ = ["services_table", "sites_table", "stages_table"]
+
+F8 = NDArray[np.float64]
 
 
 def stages_table(outcome: PlanOutcome, years: list[YearRun]) -> pd.DataFrame:
@@ -81,8 +84,16 @@ def services_table(outcome: PlanOutcome, years: list[YearRun]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def sites_table(first: PlanInputs, outcome: PlanOutcome, years: list[YearRun]) -> pd.DataFrame:
-    """Return electricity and green share of each site by stage; targets are those asked first."""
+def sites_table(
+    first: PlanInputs, outcome: PlanOutcome, years: list[YearRun], margin: F8
+) -> pd.DataFrame:
+    """Return electricity and green share of each site by stage; targets are those asked first.
+
+    Parameters
+    ----------
+    margin
+        ``(I, Y)`` of the green share, planned above the target for the simulation to lose: no gap.
+    """
     p, plan = outcome.inputs.problem, outcome.plan
     green = green_share(plan)
     at = {name: plan.energy[:, :, k] for k, name in enumerate(FIGURES)}
@@ -98,7 +109,8 @@ def sites_table(first: PlanInputs, outcome: PlanOutcome, years: list[YearRun]) -
                     "green_target": float(first.problem.energy.green_share[i, y]),
                     "green_planned": float(green[i, y]),
                     "green_simulated": float(year.green_share[i]),
-                    "green_gap": float(min(green[i, y], 1.0) - year.green_share[i]),
+                    "green_margin": float(margin[i, y]),
+                    "green_gap": float(min(green[i, y], 1.0) - margin[i, y] - year.green_share[i]),
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.optimization.representative_days import keep_mean
 from computenet.scenario import Scenario
-from computenet.scenario.scenario import PolicySpec
+from computenet.scenario.scenario import PolicySpec, RunSpec
 from computenet.scenario.topology import TopologySpec
+from computenet.study.planning.electricity import price_rise
 from computenet.study.planning.inputs import PlanInputs
 from computenet.study.planning.year import calendar_year
 
@@ -47,7 +51,8 @@ class _Kept:
 
     So that they stand for the whole year they keep its means: typical days are brighter, windier,
     warmer and busier by a factor, and prices are shifted. `output` ``(2, I, D)``, `pue` ``(I, D)``
-    (on what exceeds 1) and `requests` ``(D,)`` are factors, `price` ``(I,)`` is added, CNY/MWh.
+    (on what exceeds 1) and `requests` ``(D,)`` are factors, `price` ``(I,)`` is added, CNY/MWh of
+    the stage: it rises with the prices.
     """
 
     output: F8
@@ -56,7 +61,8 @@ class _Kept:
     price: F8
 
 
-def _kept(inputs: PlanInputs) -> _Kept:
+def _kept(inputs: PlanInputs, stage: int) -> _Kept:
+    """Return what keeps the means of the year, whatever a plan counts on (:mod:`.derating`)."""
     e, days, year = inputs.problem.energy, inputs.days, inputs.year
 
     def by_day(values: F8) -> F8:
@@ -75,16 +81,18 @@ def _kept(inputs: PlanInputs) -> _Kept:
 
     pue = np.maximum(year.today.energy.pue, 1.0)
     annual = year.today.sites.pue
-    stage = e.pue[:, 0, :] - 1.0
-    mean = (by_day(stage).mean(axis=-1) @ days.weight) / days.weight.sum()
-    scaled = stage * ((annual - 1.0) / np.maximum(mean, 1e-12))[:, None]
+    over = e.pue[:, 0, :] - 1.0
+    mean = (by_day(over).mean(axis=-1) @ days.weight) / days.weight.sum()
+    scaled = over * ((annual - 1.0) / np.maximum(mean, 1e-12))[:, None]
     whole = year.today.sites.price_cny_per_mwh
     shown = by_day(whole)[:, days.day].mean(axis=-1) @ days.weight / days.weight.sum()
+    after = inputs.problem.stages.after_years[stage]
+    output = np.stack([keep_mean(values, days, 1.0) for values in year.output])
     return _Kept(
-        output=factor(e.output, year.output),
+        output=factor(output, year.output),
         pue=factor(scaled, pue - 1.0),
         requests=factor(e.serving_shape, year.serving_shape),
-        price=whole.mean(axis=1) - shown,
+        price=(whole.mean(axis=1) - shown) * price_rise(inputs.planning, after),
     )
 
 
@@ -102,22 +110,21 @@ def day_tasks(
 
     The days keep the means of the year as those of the plan do.
     """
-    days, kept = inputs.days, _kept(inputs)
+    days, kept = inputs.days, _kept(inputs, stage)
     offset = timezone(timedelta(hours=scenario.topology.utc_offset_h))
     year = calendar_year(inputs.planning)
     sampling = _sampling(inputs, scenario)
     topology = _sampled(inputs, scenario, sampling) if sampling > 1 else scenario.topology
-    window_h = _window_h(scenario.workload.request_rate_per_day / sampling)
-    run = scenario.run.model_copy(
-        update={
-            "warmup_h": warmup_h, "sampling": sampling, "request_window_h": window_h,
-            "request_warmup_h": WARMUP_H,
-        }
-    )  # fmt: skip
+    slot_s = scenario.run.slot_s
+    window_h = _window_h(scenario.workload.request_rate_per_day / sampling, slot_s)
+    run = scenario.run.model_dump() | {
+        "warmup_h": warmup_h, "sampling": sampling, "request_window_h": window_h,
+        "request_warmup_h": _whole_h(WARMUP_H, slot_s) if window_h else WARMUP_H,
+    }  # fmt: skip
     tasks = []
     for at, (day, weight) in enumerate(zip(days.day.tolist(), days.weight.tolist(), strict=True)):
         start = datetime(year, 1, 1, tzinfo=offset) + timedelta(days=day, hours=-warmup_h)
-        period_h = PERIOD_H if weight > FEW_DAYS else LONG_PERIOD_H
+        period_h = _whole_h(PERIOD_H if weight > FEW_DAYS else LONG_PERIOD_H, slot_s)
         windows = {"request_period_h": period_h if window_h else 0.0}
         workload = scenario.workload.model_copy(
             update={
@@ -128,10 +135,10 @@ def day_tasks(
         one = scenario.model_copy(
             update={
                 "start": start, "days": 1.0 + warmup_h / 24.0, "seed": seed,
-                "run": run.model_copy(update=windows),
+                "run": RunSpec.model_validate(run | windows),
                 "policy": PolicySpec(name=policy, parameters=parameters),
-                "events": [], "topology": _day_topology(topology, kept, at),
-                "workload": workload,
+                "events": [], "workload": workload,
+                "topology": _day_topology(topology, scenario.energy.series_files, kept, at),
             }
         )  # fmt: skip
         tasks.append(DayTask(stage, float(weight), one, warmup_h))
@@ -155,14 +162,28 @@ def _replicas(inputs: PlanInputs, scenario: Scenario) -> dict[tuple[str, str], t
     }
 
 
-def _window_h(requests: float) -> float:
-    """Return the windows in which so many requests of a day are simulated, 0 = all are."""
-    if requests <= MANY:
+def _whole_h(hours: float, slot_s: float) -> float:
+    """Return hours rounded up to whole slots."""
+    return math.ceil(round(3600.0 * hours / slot_s, 6)) * slot_s / 3600.0
+
+
+def _window_h(requests: float, slot_s: float) -> float:
+    """Return the windows in which so many requests of a day are simulated, 0 = all are.
+
+    Windows, their warm-up and their period are whole slots, and slots of windows whole minutes.
+    """
+    warmup_h, period_h = _whole_h(WARMUP_H, slot_s), _whole_h(PERIOD_H, slot_s)
+    windows_h = [
+        window_h
+        for window_h in (_whole_h(hours, slot_s) for hours in WINDOWS_H)
+        if window_h + warmup_h < period_h
+    ]
+    if requests <= MANY or slot_s % 60.0 != 0.0 or not windows_h:
         return 0.0
-    for window_h in WINDOWS_H:
-        if requests * (window_h + WARMUP_H) / PERIOD_H <= MANY:
+    for window_h in windows_h:
+        if requests * (window_h + warmup_h) / period_h <= MANY:
             return window_h
-    return WINDOWS_H[-1]
+    return windows_h[-1]
 
 
 def _sampling(inputs: PlanInputs, scenario: Scenario) -> int:
@@ -233,8 +254,10 @@ def _sampled(inputs: PlanInputs, scenario: Scenario, sampling: int) -> TopologyS
     return scenario.topology.model_copy(update={"pools": pools})
 
 
-def _day_topology(topology: TopologySpec, kept: _Kept, at: int) -> TopologySpec:
-    """Return the topology of a day, its means those of the year."""
+def _day_topology(
+    topology: TopologySpec, measured: Collection[str], kept: _Kept, at: int
+) -> TopologySpec:
+    """Return the topology of a day, its means those of the year, but for sites' measured prices."""
     sites = []
     shift: dict[str, float] = {}
     for i, site in enumerate(topology.sites):
@@ -247,7 +270,8 @@ def _day_topology(topology: TopologySpec, kept: _Kept, at: int) -> TopologySpec:
         ]
         pue = 1.0 + (site.pue - 1.0) * float(kept.pue[i, at])
         sites.append(site.model_copy(update={"generators": generators, "pue": pue}))
-        shift[site.tariff] = float(kept.price[i])
+        if site.id not in measured:  # its price is not its tariff's
+            shift[site.tariff] = float(kept.price[i])
     tariffs = [
         tariff.model_copy(
             update={

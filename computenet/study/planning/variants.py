@@ -138,7 +138,7 @@ def _row(
     share = near / np.maximum(work.sum(axis=0), 1e-12)
     nearest = int(np.argmin(inputs.streams.circle_ms))
     return (
-        front, value, unit, _cny(inputs, one.objective), _cny(inputs, one.bound),
+        front, value, unit, _cny(inputs, one.objective), _cny(inputs, point.bound),
         one.objective / plan.objective - 1.0, emissions(planner, one) * inputs.problem.unit / 1e3,
         float(share[nearest].min()), int(one.begun.sum()),
     )  # fmt: skip

@@ -23,11 +23,19 @@ from computenet.study.planning.correction import corrected
 from computenet.study.planning.derating import Derating, derated
 from computenet.study.planning.inputs import PlanInputs
 from computenet.study.planning.outcome import PlanOutcome
+from computenet.study.planning.planning import plan_notes
 from computenet.study.planning.rounds import Agreement, Round, round_of
 from computenet.study.planning.running import run_days
 from computenet.study.planning.stage_days import day_tasks
 
-__all__ = ["Agreement", "Round", "Verification", "VerificationProgress", "verify"]
+__all__ = [
+    "Agreement",
+    "Round",
+    "Verification",
+    "VerificationProgress",
+    "verification_problems",
+    "verify",
+]
 
 F8 = NDArray[np.float64]
 
@@ -93,8 +101,9 @@ class Verification:
 
     @property
     def outcome(self) -> PlanOutcome:
-        """The plan that stands, with this verification."""
-        return replace(self.last.outcome, verification=self, _kept={})
+        """The plan that stands, with this verification and its time."""
+        seconds = self.rounds[0].outcome.seconds + self.seconds
+        return replace(self.last.outcome, verification=self, seconds=seconds, _kept={})
 
     @property
     def table(self) -> pd.DataFrame:
@@ -172,7 +181,8 @@ def verify(
         and `Verification.stopped` says why.
     """
     asked = within or Agreement()
-    _check(asked, policy, rounds, warmup_h, workers)
+    if problems := verification_problems(asked, policy, rounds, warmup_h, workers):
+        raise InputError(problems, "nothing was verified")
     began = time.perf_counter()
     inputs = outcome.inputs
     chosen = inputs.scenario.seed if seed is None else seed
@@ -213,7 +223,10 @@ def verify(
     )
 
 
-def _check(within: Agreement, policy: str, rounds: int, warmup_h: float, workers: int) -> None:
+def verification_problems(
+    within: Agreement, policy: str, rounds: int, warmup_h: float = 6.0, workers: int = 1
+) -> list[Problem]:
+    """Return what is out of range or not known, of the parameters of `verify`."""
     from computenet.simulation import most_workers
 
     problems = within.problems()
@@ -228,8 +241,7 @@ def _check(within: Agreement, policy: str, rounds: int, warmup_h: float, workers
     ):  # fmt: skip
         if not low <= value <= high:
             problems.append(Problem(name, value, "is out of range", f"{low} to {high}"))
-    if problems:
-        raise InputError(problems, "nothing was verified")
+    return problems
 
 
 def _planned(
@@ -240,4 +252,5 @@ def _planned(
         name: getattr(before, name).iloc[:0]
         for name in ("alternatives", "alternative_sites", "pareto")
     }
-    return replace(before, inputs=inputs, plan=found, **none, _kept={})
+    notes = plan_notes(inputs, found)
+    return replace(before, inputs=inputs, plan=found, notes=notes, **none, _kept={})
