@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta, timezone
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from computenet.energy.usual import usual_year
 from computenet.energy.weather import HOURS, read_weather, typical_year
 from computenet.errors import InputError, Problem
 from computenet.scenario import Scenario
+from computenet.scenario.energy import GeneratorSpec
 from computenet.scenario.scenario import GridShift, WeatherShift
 from computenet.streams import named_stream
 
@@ -70,7 +72,7 @@ def compile_energy(
         pv_mw=none.copy(),
         wind_mw=none.copy(),
         usual_mw=Usual(none, none, np.ones(n)),
-        generation_cny_per_mwh=np.zeros(n),
+        generation_cny_per_mwh=none.copy(),
         limit_mw=limit,
         battery=_no_batteries(n),
         cycle_cny_per_mwh=np.zeros(n),
@@ -178,7 +180,7 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
     pue, water = np.empty((n, hours)), np.empty((n, hours))
     pue_year, power_year = np.empty((n, HOURS)), np.zeros((n, HOURS))
     onsite, direct, pv, wind = (np.zeros((n, slots)) for _ in range(4))
-    paid, capacity = np.zeros(n), np.zeros(n)
+    generation_price = np.zeros((n, slots))
     for i, site in enumerate(topology.sites):
         if site.climate is None and site.id not in scenario.energy.weather_files:
             pue[i], water[i] = site.pue, site.water_l_per_kwh
@@ -190,6 +192,7 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
             pue_year[i] = plant_pue(plant, weather.temperature_c[i], weather.wet_bulb_c[i])
             pue[i] = plant_pue(plant, dry[i], wet[i])
             water[i] = site.water_l_per_kwh * plant_water(plant, dry[i], wet[i])
+        paid = np.zeros(slots)
         for item in site.generators:
             if item.kind == "pv":
                 year = pv_profile(
@@ -207,8 +210,8 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
             power = item.capacity_mw * _to_slots(year[None, index], lead_s, edges_s)[0]
             (onsite if item.connection == "on-site" else direct)[i] += power
             (pv if item.kind == "pv" else wind)[i] += power
-            paid[i] += item.price_cny_per_mwh * item.capacity_mw * item.capacity_factor
-            capacity[i] += item.capacity_mw * item.capacity_factor
+            paid += item.price_cny_per_mwh * power
+        generation_price[i] = _mean_price(site.generators, paid, onsite[i] + direct[i])
 
     def usual(year: F8) -> Usual:
         found = usual_year(year)
@@ -233,7 +236,7 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
         pv_mw=pv,
         wind_mw=wind,
         usual_mw=usual(power_year),
-        generation_cny_per_mwh=paid / np.maximum(capacity, 1e-12),
+        generation_cny_per_mwh=generation_price,
         limit_mw=np.minimum(base.limit_mw, own[:, None]),
         battery=_batteries(scenario),
         cycle_cny_per_mwh=np.asarray(
@@ -242,6 +245,25 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
         off_power_share=base.off_power_share,
         carbon_cny_per_t=base.carbon_cny_per_t,
     )
+
+
+def _mean_price(generators: Sequence[GeneratorSpec], paid: F8, power: F8) -> F8:
+    """Return the mean price of a site's generation by slot, ``(S,)``, CNY/MWh.
+
+    Parameters
+    ----------
+    paid, power
+        ``(S,)`` CNY/h and MW of all that is generated; where that is nothing, the mean of a year.
+    """
+    if not generators:
+        return np.zeros_like(power)
+    prices = np.asarray([item.price_cny_per_mwh for item in generators], dtype=np.float64)
+    yearly = np.asarray([item.capacity_mw * item.capacity_factor for item in generators])
+    usual = float(np.average(prices, weights=yearly)) if np.ptp(prices) > 0.0 else prices[0]
+    mean: F8 = np.divide(
+        paid, power, out=np.full_like(power, usual), where=(power > 0.0) & (np.ptp(prices) > 0.0)
+    )
+    return mean
 
 
 def _batteries(scenario: Scenario) -> Battery:
