@@ -149,7 +149,7 @@ def _files(scenario: Scenario, weather: Weather, ids: tuple[str, ...]) -> None:
             continue
         try:
             dry, wet = read_weather(Path(file))
-        except (OSError, ValueError, KeyError, IndexError) as error:
+        except (OSError, ValueError) as error:
             message = str(error).splitlines()[0] if str(error) else type(error).__name__
             problems.append(
                 Problem(path, file, f"cannot be read: {message}", "an EPW or TMY3 file")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import computenet as cn
@@ -12,7 +13,7 @@ from computenet.energy import Climate
 from computenet.energy.cooling import COOLING, calibrate, load_penalty, plant_pue, plant_water
 from computenet.energy.renewables import power_curve, pv_profile, wind_profile
 from computenet.energy.usual import month_of_hour
-from computenet.energy.weather import distances_km, typical_year, wet_bulb_c
+from computenet.energy.weather import distances_km, read_weather, typical_year, wet_bulb_c
 from computenet.errors import InputError
 from computenet.streams import named_stream
 
@@ -171,3 +172,48 @@ def test_money_of_the_full_model_by_hand() -> None:
     assert cost["voucher_cny"] == pytest.approx(0.1 * whole)
     assert cost["energy_cny"] == pytest.approx(0.9 * whole)
     assert s["carbon"]["market_kg"] == pytest.approx(609.6 * energy["residual_mwh"])
+
+
+def weather_file(folder: Path, kind: str, dry: list[str], humid: list[str]) -> Path:
+    """Write a year of one of the formats."""
+    file = folder / f"year.{kind}"
+    stamps = pd.date_range("2001-01-01", periods=len(dry), freq="h")
+    rows = list(zip(stamps, dry, humid, strict=True))
+    if kind == "epw":
+        lines = ["LOCATION,Here,-,CHN,-,1,31.0,121.0,8.0,4.0", *["COMMENTS"] * 7]
+        lines += [
+            f"2001,{t.month},{t.day},{t.hour + 1},0,?,{c},0,{rh}," + ",".join(["0"] * 26)
+            for t, c, rh in rows
+        ]
+    else:
+        lines = ["1,Here,CN,8.0,31.0,121.0,4.0",
+                 "Date (MM/DD/YYYY),Time (HH:MM),Dry-bulb (C),RHum (%)"]  # fmt: skip
+        lines += [f"{t:%m/%d/%Y},{t.hour + 1:02}:00,{c},{rh}" for t, c, rh in rows]
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+@pytest.mark.parametrize("kind", ["epw", "csv"])
+def test_weather_files_are_read_and_what_they_lack_is_told(tmp_path: Path, kind: str) -> None:
+    dry, humid = ["20.0"] * 8760, ["50"] * 8760
+    found, wet = read_weather(weather_file(tmp_path, kind, dry, humid))
+    np.testing.assert_array_equal(found, 20.0)
+    np.testing.assert_allclose(wet, wet_bulb_c(np.asarray([20.0]), np.asarray([0.5]))[0])
+    for column, value, message in (
+        (humid, "", r"relative_humidity of hour 8 is blank, not 0 to 110 \(1 such hours\)"),
+        (humid, "999", r"relative_humidity of hour 8 is 999"),
+        (dry, "", r"temp_air of hour 8 is blank, not -70 to 70"),
+        (dry, "99.9", r"temp_air of hour 8 is 99\.9"),
+        (dry, "-9900", r"temp_air of hour 8 is -9900"),
+    ):
+        before, column[7] = column[7], value
+        with pytest.raises(ValueError, match=message):
+            read_weather(weather_file(tmp_path, kind, dry, humid))
+        column[7] = before
+    with pytest.raises(ValueError, match="holds 8,759 hours, not 8,760"):
+        read_weather(weather_file(tmp_path, kind, dry[1:], humid[1:]))
+    file = weather_file(tmp_path, kind, dry, humid)
+    file.write_text("one more line\n" + file.read_text())
+    scenario = {"energy.model": "full", "energy.weather_files": {"east": str(file)}, "days": 0.1}
+    with pytest.raises(InputError, match=r"(?s)energy.weather_files.east.*cannot be read"):
+        cn.simulate(cn.load("two-hubs", overrides=scenario))
