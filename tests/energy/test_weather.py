@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 import computenet as cn
+from computenet.compilation import compile_scenario
 from computenet.energy import Climate
 from computenet.energy.cooling import COOLING, calibrate, load_penalty, plant_pue, plant_water
-from computenet.energy.renewables import power_curve, pv_profile, wind_profile
+from computenet.energy.renewables import OutOfReachError, power_curve, pv_profile, wind_profile
 from computenet.energy.usual import month_of_hour
 from computenet.energy.weather import distances_km, read_weather, typical_year, wet_bulb_c
 from computenet.errors import InputError
@@ -111,6 +112,32 @@ def test_renewables_meet_their_capacity_factors(year) -> None:
     np.testing.assert_allclose(months / months[0], shape / shape[0], rtol=1e-6)
 
 
+def test_capacity_factors_out_of_reach_name_the_highest(year) -> None:
+    flat = np.ones(12), np.ones(24)
+    with pytest.raises(OutOfReachError) as sun:
+        pv_profile(40.77, 114.88, 8.0, year.cloud[0], 0.6)
+    with pytest.raises(OutOfReachError) as wind:
+        wind_profile(year.wind[0], *flat, 0.9)
+    assert 0.45 < sun.value.most < 0.55
+    assert 0.45 < wind.value.most < 0.75
+    below = wind.value.most - 1e-4
+    assert wind_profile(year.wind[0], *flat, below).mean() == pytest.approx(below, abs=1e-6)
+    below = sun.value.most - 1e-3
+    assert pv_profile(40.77, 114.88, 8.0, year.cloud[0], below).mean() == pytest.approx(below)
+    own = [
+        {"id": "sun", "kind": "pv", "connection": "on-site", "capacity_mw": 1.0,
+         "capacity_factor": 0.7},
+        {"id": "wind", "kind": "wind", "connection": "on-site", "capacity_mw": 1.0,
+         "capacity_factor": 0.9},
+    ]  # fmt: skip
+    changes = {"energy.model": "full", "topology.sites.east.generators": own}
+    with pytest.raises(InputError) as told:
+        cn.simulate(cn.load("two-hubs", overrides=changes))
+    for name in ("sun", "wind"):
+        assert f"east.generators.{name}.capacity_factor" in str(told.value)
+    assert "at most 0." in str(told.value)
+
+
 def test_power_curve() -> None:
     found = power_curve(np.asarray([0.0, 2.5, 10.5, 15.0, 23.0]))
     np.testing.assert_allclose(found, [0.0, 0.0, 1.0, 1.0, 0.0])
@@ -154,6 +181,37 @@ def test_parameters_of_the_full_model_are_not_ignored() -> None:
     missing = {"energy.model": "full", "energy.weather_files": {"east": "no.epw"}, "days": 0.1}
     with pytest.raises(InputError, match="cannot be read"):
         cn.simulate(cn.load("two-hubs", overrides=missing))
+
+
+def test_a_shift_of_weather_needs_weather() -> None:
+    shift = {"kind": "weather-shift", "sites": ["west", "east"], "at_h": 0, "duration_h": 6,
+             "temperature_c": 8.0}  # fmt: skip
+    climate = {"annual_c": 9, "january_c": -8, "july_c": 24}
+    changes = {"energy.model": "full", "events": [shift], "topology.sites.west.climate": climate}
+    with pytest.raises(InputError, match=r"events\.0\.sites\.1.*\n?.*has no weather") as told:
+        cn.load("two-hubs", overrides=changes)
+    assert "sites.0" not in str(told.value)
+    cn.load("two-hubs", overrides={**changes, "energy.weather_files": {"east": "any.epw"}})
+
+
+def test_imports_keep_to_the_sites_limit_in_either_model() -> None:
+    for model in ("simple", "full"):
+        limit = {"days": 0.25, "energy.model": model, "topology.sites.east.import_limit_mw": 0.02}
+        found = cn.simulate(cn.load("two-hubs", overrides=limit))
+        assert found.audit.failures() == []
+        east = found.sites[found.sites["site"] == "east"]
+        assert east["import_mw"].max() == pytest.approx(0.02)
+        assert found.summary["energy"]["unserved_mwh"] > 0.0
+
+
+def test_a_limit_counts_for_the_part_of_a_slot_it_covers() -> None:
+    event = {"kind": "grid-shift", "sites": ["east"], "at_h": 1.125, "duration_h": 0.375,
+             "import_limit_share": 0.2}  # fmt: skip
+    scenario = cn.load("two-hubs", overrides={"days": 0.25, "events": [event]})
+    compiled = compile_scenario(scenario)
+    most = compiled.sites.it_capacity_mw[0] * compiled.sites.pue[0]
+    np.testing.assert_allclose(compiled.energy.limit_mw[0, 4:6], [0.6 * most, 0.2 * most])
+    assert np.isinf(np.delete(compiled.energy.limit_mw[0], [4, 5])).all()
 
 
 def test_money_of_the_full_model_by_hand() -> None:
