@@ -59,7 +59,7 @@ class EnergyArrays:
     pv_mw: F8  # the same by kind
     wind_mw: F8
     usual_mw: Usual  # generation on site and on direct lines
-    generation_cny_per_mwh: F8  # (I,) mean price of generation used
+    generation_cny_per_mwh: F8  # mean price of what is generated; of a year where nothing is
     limit_mw: F8  # most import
     battery: Battery
     cycle_cny_per_mwh: F8  # (I,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta, timezone
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from computenet.compiled import F8, I8, EnergyArrays, SiteArrays
 from computenet.energy import Battery, Climate, Usual, Weather
 from computenet.energy.balance import RULES
 from computenet.energy.cooling import calibrate, plant_pue, plant_water
-from computenet.energy.renewables import pv_profile, wind_profile
+from computenet.energy.renewables import OutOfReachError, pv_profile, wind_profile
 from computenet.energy.usual import usual_year
 from computenet.energy.weather import HOURS, read_weather, typical_year
 from computenet.errors import InputError, Problem
 from computenet.scenario import Scenario
+from computenet.scenario.energy import GeneratorSpec
 from computenet.scenario.scenario import GridShift, WeatherShift
+from computenet.scenario.topology import SiteSpec
 from computenet.streams import named_stream
 
 __all__ = ["compile_energy"]
@@ -33,7 +36,7 @@ def compile_energy(
     Raises
     ------
     InputError
-        A weather file cannot be read.
+        A weather file cannot be read, or a generator cannot have its capacity factor.
     """
     n = len(sites.ids)
     full = scenario.energy.model == "full"
@@ -43,7 +46,8 @@ def compile_energy(
     )
     flat = np.ones((n, n_slots))
     none = np.zeros((n, n_slots))
-    limit = np.full((n, n_slots), np.inf)
+    own = [site.import_limit_mw for site in scenario.topology.sites]
+    limit = np.asarray([np.inf if most is None else most for most in own])[:, None] * flat
     price, emission = flat.copy(), flat.copy()
     for event in scenario.events:
         if not isinstance(event, GridShift):
@@ -54,7 +58,9 @@ def compile_energy(
             price[i] *= 1.0 + part * (event.price_factor - 1.0)
             emission[i] *= 1.0 + part * (event.emission_factor - 1.0)
             if event.import_limit_share < 1.0:
-                cap = event.import_limit_share * sites.it_capacity_mw[i] * sites.pue[i]
+                # Beside the event a site may draw all that its IT does: a slot's mean lies between.
+                share = 1.0 - part * (1.0 - event.import_limit_share)
+                cap = share * sites.it_capacity_mw[i] * sites.pue[i]
                 limit[i] = np.where(part > 0.0, np.minimum(limit[i], cap), limit[i])
     base = EnergyArrays(
         full=full,
@@ -70,7 +76,7 @@ def compile_energy(
         pv_mw=none.copy(),
         wind_mw=none.copy(),
         usual_mw=Usual(none, none, np.ones(n)),
-        generation_cny_per_mwh=np.zeros(n),
+        generation_cny_per_mwh=none.copy(),
         limit_mw=limit,
         battery=_no_batteries(n),
         cycle_cny_per_mwh=np.zeros(n),
@@ -147,7 +153,7 @@ def _files(scenario: Scenario, weather: Weather, ids: tuple[str, ...]) -> None:
             continue
         try:
             dry, wet = read_weather(Path(file))
-        except (OSError, ValueError, KeyError, IndexError) as error:
+        except (OSError, ValueError) as error:
             message = str(error).splitlines()[0] if str(error) else type(error).__name__
             problems.append(
                 Problem(path, file, f"cannot be read: {message}", "an EPW or TMY3 file")
@@ -178,7 +184,8 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
     pue, water = np.empty((n, hours)), np.empty((n, hours))
     pue_year, power_year = np.empty((n, HOURS)), np.zeros((n, HOURS))
     onsite, direct, pv, wind = (np.zeros((n, slots)) for _ in range(4))
-    paid, capacity = np.zeros(n), np.zeros(n)
+    generation_price = np.zeros((n, slots))
+    problems: list[Problem] = []
     for i, site in enumerate(topology.sites):
         if site.climate is None and site.id not in scenario.energy.weather_files:
             pue[i], water[i] = site.pue, site.water_l_per_kwh
@@ -190,25 +197,27 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
             pue_year[i] = plant_pue(plant, weather.temperature_c[i], weather.wet_bulb_c[i])
             pue[i] = plant_pue(plant, dry[i], wet[i])
             water[i] = site.water_l_per_kwh * plant_water(plant, dry[i], wet[i])
+        paid = np.zeros(slots)
         for item in site.generators:
-            if item.kind == "pv":
-                year = pv_profile(
-                    site.latitude, site.longitude, topology.utc_offset_h, weather.cloud[i],
-                    item.capacity_factor,
+            try:
+                year = _generated_year(scenario, site, item, weather.cloud[i], weather.wind[i])
+            except OutOfReachError as error:
+                path = f"topology.sites.{site.id}.generators.{item.id}.capacity_factor"
+                most = np.floor(1e4 * error.most) / 1e4
+                problems.append(
+                    Problem(path, item.capacity_factor, f"is out of reach: {error}",
+                            f"at most {most:g}")
                 )  # fmt: skip
-            else:
-                year = wind_profile(
-                    weather.wind[i],
-                    np.asarray(item.months or np.ones(12)),
-                    np.asarray(item.hours or np.ones(24)),
-                    item.capacity_factor,
-                )
+                continue
             power_year[i] += item.capacity_mw * year
             power = item.capacity_mw * _to_slots(year[None, index], lead_s, edges_s)[0]
             (onsite if item.connection == "on-site" else direct)[i] += power
             (pv if item.kind == "pv" else wind)[i] += power
-            paid[i] += item.price_cny_per_mwh * item.capacity_mw * item.capacity_factor
-            capacity[i] += item.capacity_mw * item.capacity_factor
+            paid += item.price_cny_per_mwh * power
+        generation_price[i] = _mean_price(site.generators, paid, onsite[i] + direct[i])
+
+    if problems:
+        raise InputError(problems)
 
     def usual(year: F8) -> Usual:
         found = usual_year(year)
@@ -217,8 +226,6 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
         )
         return Usual(mean, spread, found.memory_h)
 
-    limits = [site.import_limit_mw for site in topology.sites]
-    own = np.asarray([np.inf if limit is None else limit for limit in limits], dtype=np.float64)
     return EnergyArrays(
         full=True,
         pue=_to_slots(pue, lead_s, edges_s),
@@ -233,8 +240,8 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
         pv_mw=pv,
         wind_mw=wind,
         usual_mw=usual(power_year),
-        generation_cny_per_mwh=paid / np.maximum(capacity, 1e-12),
-        limit_mw=np.minimum(base.limit_mw, own[:, None]),
+        generation_cny_per_mwh=generation_price,
+        limit_mw=base.limit_mw,
         battery=_batteries(scenario),
         cycle_cny_per_mwh=np.asarray(
             [site.battery.cycle_cny_per_mwh if site.battery else 0.0 for site in topology.sites]
@@ -242,6 +249,38 @@ def _full(scenario: Scenario, sites: SiteArrays, base: EnergyArrays, edges_s: F8
         off_power_share=base.off_power_share,
         carbon_cny_per_t=base.carbon_cny_per_t,
     )
+
+
+def _generated_year(
+    scenario: Scenario, site: SiteSpec, item: GeneratorSpec, cloud: F8, wind: F8
+) -> F8:
+    """Return output over capacity in the site's weather, ``(8760,)``."""
+    if item.kind == "pv":
+        return pv_profile(
+            site.latitude, site.longitude, scenario.topology.utc_offset_h, cloud,
+            item.capacity_factor,
+        )  # fmt: skip
+    months, hours = item.months or np.ones(12), item.hours or np.ones(24)
+    return wind_profile(wind, np.asarray(months), np.asarray(hours), item.capacity_factor)
+
+
+def _mean_price(generators: Sequence[GeneratorSpec], paid: F8, power: F8) -> F8:
+    """Return the mean price of a site's generation by slot, ``(S,)``, CNY/MWh.
+
+    Parameters
+    ----------
+    paid, power
+        ``(S,)`` CNY/h and MW of all that is generated; where that is nothing, the mean of a year.
+    """
+    if not generators:
+        return np.zeros_like(power)
+    prices = np.asarray([item.price_cny_per_mwh for item in generators], dtype=np.float64)
+    yearly = np.asarray([item.capacity_mw * item.capacity_factor for item in generators])
+    usual = float(np.average(prices, weights=yearly)) if np.ptp(prices) > 0.0 else prices[0]
+    mean: F8 = np.divide(
+        paid, power, out=np.full_like(power, usual), where=(power > 0.0) & (np.ptp(prices) > 0.0)
+    )
+    return mean
 
 
 def _batteries(scenario: Scenario) -> Battery:

@@ -90,8 +90,9 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
         )  # fmt: skip
     n_slots = math.ceil(scenario.horizon_s / scenario.run.slot_s - 1e-9)
     month_of_slot, month_share = month_index(
-        scenario.start, scenario.run.slot_s, n_slots, scenario.horizon_s
-    )
+        scenario.start, scenario.run.slot_s, n_slots, scenario.horizon_s,
+        scenario.topology.utc_offset_h,
+    )  # fmt: skip
     sites = _sites(scenario, n_slots)
     edges_s = np.minimum(np.arange(n_slots + 1) * scenario.run.slot_s, scenario.horizon_s)
     price, emission = site_series(scenario, sites, edges_s)

@@ -7,21 +7,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from computenet.compiled import F8, SiteArrays
+from computenet.compiled import B1, F8, SiteArrays
 from computenet.errors import InputError, Problem, nearest
 from computenet.scenario import Scenario
 
 __all__ = ["site_series"]
 
 PRICE, CARBON = "cny_per_mwh", "kg_per_mwh"
+#: Hours, and at the end Z or a number of hours.
+WITH_OFFSET = r"[T ]\d\d.*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
 
 
 def site_series(scenario: Scenario, sites: SiteArrays, edges_s: F8) -> tuple[F8, F8]:
     """Return price and carbon intensity by site and accounting slot, two ``(I, S)``.
 
-    Files have a column ``time`` (ISO 8601 with an offset) and one or both of ``cny_per_mwh`` and
-    ``kg_per_mwh``; a value holds until the next row's time, the last one for as long as the row
-    before it. Slots get means by time.
+    Files have a column ``time`` (ISO 8601 with an offset, which is never guessed) and one or both
+    of ``cny_per_mwh`` and ``kg_per_mwh``; a value holds until the next row's time, the last one for
+    as long as the row before it. Slots get means by time.
 
     Raises
     ------
@@ -53,6 +55,15 @@ def site_series(scenario: Scenario, sites: SiteArrays, edges_s: F8) -> tuple[F8,
     return price, carbon
 
 
+def _has_offset(times: pd.Series) -> B1:
+    """Return which times say how far they are from UTC, ``(n,)``."""
+    if isinstance(times.dtype, pd.DatetimeTZDtype):
+        return np.ones(len(times), dtype=np.bool_)
+    written = times.astype(str).str.strip()
+    found: B1 = written.str.contains(WITH_OFFSET).to_numpy(dtype=np.bool_)
+    return found
+
+
 def _read(
     path: str,
     file: str,
@@ -66,6 +77,14 @@ def _read(
     if "time" not in table or not columns or others:
         wanted = f"time, {PRICE} and {CARBON} (one of them may be missing)"
         problems.append(Problem(path, ", ".join(map(str, table.columns)), "wrong columns", wanted))
+        return {}
+    naive = np.flatnonzero(~_has_offset(table["time"]))
+    if naive.size:
+        problems.append(
+            Problem(f"{path}: row {naive[0] + 1}", str(table["time"].iloc[naive[0]]),
+                    f"time has no offset from UTC ({naive.size} such rows)",
+                    "ISO 8601 with an offset, e.g. 2025-07-07T00:00:00+08:00")
+        )  # fmt: skip
         return {}
     try:
         stamps = pd.to_datetime(table["time"], utc=True, format="ISO8601")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from computenet.energy.usual import MONTH_DAYS, month_of_hour
 from computenet.energy.weather import HOURS
 
-__all__ = ["pv_profile", "wind_profile"]
+__all__ = ["OutOfReachError", "pv_profile", "wind_profile"]
 
 F8 = NDArray[np.float64]
 
@@ -18,6 +18,26 @@ CUT_IN, RATED, CUT_OUT = 2.5, 10.5, 22.0
 WEIBULL_SHAPE = 2.0
 #: Steps of the bisection for the scale that meets a capacity factor.
 STEPS = 60
+#: How far a mean may miss the one asked for.
+MISS = 1e-6
+#: Scales of wind speeds that are looked at, m/s.
+LEAST_SCALE, MOST_SCALE = 0.5, 40.0
+
+
+class OutOfReachError(ValueError):
+    """A capacity factor that no scale of the weather gives.
+
+    Parameters
+    ----------
+    message
+        What limits it.
+    most
+        The highest capacity factor that can be had.
+    """
+
+    def __init__(self, message: str, most: float) -> None:
+        super().__init__(message)
+        self.most = most
 
 
 def _calibrated(shape: F8, capacity_factor: float) -> F8:
@@ -50,6 +70,11 @@ def pv_profile(
         ``(8760,)`` cloud index, standard normal; `n` is its distribution function.
     capacity_factor
         Annual mean of output over capacity.
+
+    Raises
+    ------
+    OutOfReachError
+        The sun does not shine long enough.
     """
     import pandas as pd
     from pvlib import clearsky, solarposition
@@ -65,7 +90,11 @@ def pv_profile(
     sky = clearsky.haurwitz(pd.Series(np.degrees(zenith)))
     clear = sky["ghi"].to_numpy(dtype=np.float64)
     seen = clear * (1.0 - 0.75 * ndtr(cloud) ** 3.4)
-    return _calibrated(seen, capacity_factor)
+    profile = _calibrated(seen, capacity_factor)
+    if profile.mean() < capacity_factor - MISS:
+        message = "the sun shines for no more of the year"
+        raise OutOfReachError(message, float((seen > 0.0).mean()))
+    return profile
 
 
 def power_curve(speed: F8) -> F8:
@@ -90,6 +119,11 @@ def wind_profile(index: F8, monthly: F8, hourly: F8, capacity_factor: float) -> 
         ``(12,)`` and ``(24,)`` relative energy; of speed, the hour's cube root.
     capacity_factor
         Annual mean of output over capacity.
+
+    Raises
+    ------
+    OutOfReachError
+        A month would need more than the power curve gives at any speed of the wind.
     """
     from scipy.special import ndtr
 
@@ -97,16 +131,37 @@ def wind_profile(index: F8, monthly: F8, hourly: F8, capacity_factor: float) -> 
     speed = (-np.log1p(-np.clip(ndtr(index), 0.0, 1.0 - 1e-12))) ** (1.0 / WEIBULL_SHAPE) * day
     month, days = month_of_hour(), np.asarray(MONTH_DAYS, dtype=np.float64)
     wanted = capacity_factor * monthly * (days.sum() / (monthly * days).sum())
-    profile = np.empty(HOURS)
+    profile, most = np.empty(HOURS), np.inf
     for m in range(12):
         here = speed[month == m]
-        low, high = 0.5, 40.0
-        for _ in range(STEPS):
-            middle = 0.5 * (low + high)
-            if float(power_curve(middle * here).mean()) < wanted[m]:
-                low = middle
-            else:
-                high = middle
-        # What bisection leaves (cut-outs make the mean stop rising) is scaled away.
-        profile[month == m] = _calibrated(power_curve(high * here), float(wanted[m]))
+        scale = _scale(here, float(wanted[m]), MOST_SCALE)
+        if power_curve(scale * here).mean() < wanted[m]:
+            # Cut-outs make the mean fall again beyond the best scale.
+            best = _best_scale(here)
+            scale = _scale(here, float(wanted[m]), best)
+            reach = float(power_curve(best * here).mean())
+            if reach < wanted[m] - MISS:
+                most = min(most, capacity_factor * reach / float(wanted[m]))
+        # What bisection leaves is scaled away.
+        profile[month == m] = _calibrated(power_curve(scale * here), float(wanted[m]))
+    if np.isfinite(most):
+        raise OutOfReachError("at any speed of the wind a month gives less than its share", most)
     return profile
+
+
+def _scale(speed: F8, wanted: float, high: float) -> float:
+    """Return the scale of speeds, up to `high`, from which on the mean output is that wanted."""
+    low = LEAST_SCALE
+    for _ in range(STEPS):
+        middle = 0.5 * (low + high)
+        if float(power_curve(middle * speed).mean()) < wanted:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _best_scale(speed: F8) -> float:
+    """Return the scale of speeds at which the mean output is highest, m/s."""
+    scales = np.linspace(LEAST_SCALE, MOST_SCALE, 400)
+    return float(scales[np.argmax([power_curve(scale * speed).mean() for scale in scales])])

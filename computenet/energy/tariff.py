@@ -61,7 +61,7 @@ def hourly_to_slots(
 
 
 def month_index(
-    start: datetime, slot_s: float, n_slots: int, horizon_s: float, utc_offset_h: float = 8.0
+    start: datetime, slot_s: float, n_slots: int, horizon_s: float, utc_offset_h: float
 ) -> tuple[I4, F8]:
     """Return the running month of each slot and the share of each month in the run.
 
@@ -114,6 +114,7 @@ def demand_charge_cny(
 
     The highest slot mean of each month times the charge, times the share of the month that the run
     covers: a run of a week pays a quarter of the month's charge on its own maximum.
+    In a month in which no slot lies nothing is charged.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ DAY_PERSISTENCE, ANOMALY_C, ALIKE_KM = 0.75, 3.0, 900.0
 CLOUD_PERSISTENCE, CLOUD_ALIKE_KM = 0.5, 600.0
 WIND_PERSISTENCE, WIND_ALIKE_KM = 0.97, 500.0
 EARTH_KM = 6371.0
+#: What files may hold by pvlib's name, degrees and percent: the ranges of EPW's data dictionary
+#: (EnergyPlus, Auxiliary Programs), beyond which lie the marks of missing values of either format.
+PLAUSIBLE = {"temp_air": (-70.0, 70.0), "relative_humidity": (0.0, 110.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +172,35 @@ def read_weather(path: Path) -> tuple[F8, F8]:
     Raises
     ------
     ValueError
-        The file is of neither format, or has not 8,760 hours.
+        The file is of neither format, has not 8,760 hours, or lacks a temperature or a humidity:
+        blank, marked as missing (99.9 and 999, -9900), or out of :data:`PLAUSIBLE`.
     """
+    import pandas as pd
     import pvlib
 
-    if path.suffix.lower() == ".epw":
-        table, _ = pvlib.iotools.read_epw(str(path))
-        dry, humid = table["temp_air"], table["relative_humidity"]
-    else:
-        table, _ = pvlib.iotools.read_tmy3(str(path), map_variables=True)
-        dry, humid = table["temp_air"], table["relative_humidity"]
-    temperature = dry.to_numpy(dtype=np.float64)
-    humidity = humid.to_numpy(dtype=np.float64) / 100.0
-    if len(temperature) != HOURS or not np.isfinite(temperature).all():
-        raise ValueError(f"holds {len(temperature):,} hours, not {HOURS:,}")
-    return temperature, wet_bulb_c(temperature, humidity)
+    read = pvlib.iotools.read_epw if path.suffix.lower() == ".epw" else _read_tmy3
+    try:
+        table, _ = read(str(path))
+        columns = {name: pd.to_numeric(table[name], errors="coerce") for name in PLAUSIBLE}
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(f"lines are not where the format has them ({error})") from error
+    if len(table) != HOURS:
+        raise ValueError(f"holds {len(table):,} hours, not {HOURS:,}")
+    found: dict[str, F8] = {}
+    for name, (low, high) in PLAUSIBLE.items():
+        values = found[name] = columns[name].to_numpy(dtype=np.float64)
+        wrong = np.flatnonzero(~((values >= low) & (values <= high)))
+        if wrong.size:
+            first = "blank" if np.isnan(values[wrong[0]]) else f"{values[wrong[0]]:g}"
+            raise ValueError(
+                f"{name} of hour {wrong[0] + 1} is {first}, not {low:g} to {high:g} "
+                f"({wrong.size:,} such hours)"
+            )
+    temperature = found["temp_air"]
+    return temperature, wet_bulb_c(temperature, found["relative_humidity"] / 100.0)
+
+
+def _read_tmy3(path: str) -> Any:
+    import pvlib
+
+    return pvlib.iotools.read_tmy3(path, map_variables=True)

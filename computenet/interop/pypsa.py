@@ -269,7 +269,7 @@ def _generators(scenario: Scenario, compiled: CompiledScenario, side: _Side) -> 
                 rows.append(
                     {"name": f"{site.id} {kind}", "bus": site.id, "carrier": kind,
                      "p_nom": max(installed, float(profile[i].max())),
-                     "marginal_cost": float(compiled.energy.generation_cny_per_mwh[i])}
+                     "marginal_cost": float(compiled.energy.generation_cny_per_mwh[i].mean())}
                 )  # fmt: skip
         rows.append(
             {"name": f"{site.id} unserved", "bus": site.id, "carrier": "unserved",
@@ -321,6 +321,12 @@ def _series(
         "generators-p_max_pu": frame(available),
         "generators-marginal_cost": frame(
             {f"{name} grid": side.price[i] for i, name in enumerate(ids)}
+            | {
+                unit: compiled.energy.generation_cny_per_mwh[i]
+                for i, name in enumerate(ids)
+                for unit in (f"{name} pv", f"{name} wind")
+                if unit in nominal and np.ptp(compiled.energy.generation_cny_per_mwh[i]) > 0.0
+            }
         ),
         # not PyPSA's own: it reads the table beside the others
         "generators-co2_t_per_mwh": frame(

@@ -205,7 +205,7 @@ def add_meters(
     which, when = np.ogrid[: len(at), :count]
     drawn = builder.add_columns("load", shape, upper=facility.most[at] * (1.0 + 1e-9))
     used = charged(
-        "generation used", shape, physical.generation_cny_per_mwh[at][:, None], generation[at]
+        "generation used", shape, periods.least(physical.generation_cny_per_mwh)[at], generation[at]
     )
     power = np.where(stores, battery.power_mw, 0.0)[at][:, None] * hours
     charge = builder.add_columns("charge", shape, upper=power)

@@ -287,7 +287,8 @@ def _own_plant() -> EnergyArrays:
     return replace(
         _plain_energy(), full=True, onsite_mw=np.stack([sun, none]),
         direct_mw=np.stack([none, wind]), pv_mw=np.stack([sun, none]),
-        wind_mw=np.stack([none, wind]), generation_cny_per_mwh=_row(0.0, 200.0), battery=storage,
+        wind_mw=np.stack([none, wind]), generation_cny_per_mwh=np.stack([none, none + 200.0]),
+        battery=storage,
         usual_mw=Usual(np.stack([sun, wind]), 0.2 * np.stack([sun, wind]), np.full(2, 6.0)),
     )  # fmt: skip
 
@@ -309,7 +310,7 @@ def _plain_energy() -> EnergyArrays:
         pv_mw=none,
         wind_mw=none,
         usual_mw=Usual(none, none, np.ones(2)),
-        generation_cny_per_mwh=zero,
+        generation_cny_per_mwh=none,
         limit_mw=np.full((2, 8), np.inf),
         battery=Battery(zero, zero, np.ones(2), zero, np.zeros(2, dtype=np.int64), zero),
         cycle_cny_per_mwh=zero,

@@ -22,6 +22,7 @@ __all__ = [
     "OutlookName",
     "emission_ahead",
     "generation_ahead",
+    "generation_price_ahead",
     "limit_ahead",
     "price_ahead",
     "pue_ahead",
@@ -115,6 +116,14 @@ def generation_ahead(view: SystemView, slots: I8, outlook: OutlookName) -> F8:
         return made(within_run(view.compiled, slots))
     now = made([slot_now(view)])[:, 0]
     return np.maximum(_weather_ahead(view, now, physical.usual_mw, slots), 0.0)
+
+
+def generation_price_ahead(view: SystemView, slots: I8, outlook: OutlookName) -> F8:
+    """Return the mean price of the sites' own wind and sun, ``(I, n)``, CNY/MWh."""
+    price = view.compiled.energy.generation_cny_per_mwh
+    if outlook == "perfect":
+        return price[:, within_run(view.compiled, slots)]
+    return np.tile(price[:, [slot_now(view)]], (1, len(slots)))
 
 
 def pue_ahead(view: SystemView, slots: I8, outlook: OutlookName) -> F8:

@@ -23,6 +23,7 @@ from computenet.policies.costs import held_slots, pue_factor, pue_now
 from computenet.policies.outlook import (
     OutlookName,
     generation_ahead,
+    generation_price_ahead,
     limit_ahead,
     price_ahead,
     slots_ahead,
@@ -113,11 +114,11 @@ def power_steps(
     # The load that is there beside requests, and beside jobs.
     jobs = running_jobs_mw(view)
     beside = idle + np.stack([jobs, np.maximum(view.site_load_mw - idle - jobs, 0.0)])
-    dearer = carbon_cny_per_mwh - compiled.energy.generation_cny_per_mwh
     slots = slots_ahead(view)[: _jobs_slots(view)]
+    dearer = carbon_cny_per_mwh[:, None] - generation_price_ahead(view, slots, outlook)
     prices = (view.price_cny_per_mwh[:, None], price_ahead(view, slots, outlook))
     parts = [
-        _groups(own_mw[:, : price.shape[1]] - other[:, None], price + dearer[:, None])
+        _groups(own_mw[:, : price.shape[1]] - other[:, None], price + dearer[:, : price.shape[1]])
         for price, other in zip(prices, beside, strict=True)
     ]
     left, lost = (np.concatenate([part[i] for part in parts]) for i in range(2))

@@ -118,8 +118,8 @@ class EnergySpec(Spec):
     )
     series_files: dict[Identifier, str] = Field(
         default_factory=dict,
-        description="site: CSV or parquet of time, cny_per_mwh and kg_per_mwh in place of its "
-        "tariff and annual factor; for either model",
+        description="site: CSV or parquet of time (with its offset from UTC), cny_per_mwh and "
+        "kg_per_mwh in place of its tariff and annual factor; for either model",
     )
     carbon_price_cny_per_t: NonNegative = Field(
         default=0.0, description="paid on location-based emissions"

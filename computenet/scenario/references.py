@@ -309,6 +309,27 @@ def _service_law(raw: Mapping[str, Any], workload: Mapping[str, Any]) -> list[Pr
     ]
 
 
+def _without_weather(
+    path: str, event: Mapping[str, Any], energy: Mapping[str, Any], topology: Mapping[str, Any]
+) -> list[Problem]:
+    """Return the sites of a weather-shift that have no weather to shift."""
+    files = energy.get("weather_files")
+    given = files if isinstance(files, Mapping) else {}
+    annual = {
+        site.get("id")
+        for site in _records(topology, "sites")
+        if site.get("climate") is None and site.get("id") not in given
+    }
+    return [
+        Problem(
+            f"{path}.sites.{at}", name, "has no weather: its PUE is that of the year",
+            "a site with a climate or a file in energy.weather_files",
+        )
+        for at, name in enumerate(event.get("sites") or [])
+        if name in annual
+    ]  # fmt: skip
+
+
 def _events(raw: Mapping[str, Any], topology: Mapping[str, Any]) -> list[Problem]:
     out: list[Problem] = []
     days = raw.get("days", 7.0)
@@ -328,6 +349,8 @@ def _events(raw: Mapping[str, Any], topology: Mapping[str, Any]) -> list[Problem
                 out.append(
                     Problem(f"{path}.kind", "weather-shift", "is used only with energy.model=full")
                 )
+            else:
+                out += _without_weather(path, event, energy, topology)
         at_h = event.get("at_h")
         if (
             isinstance(at_h, (int, float))

@@ -216,7 +216,9 @@ class GridShift(Spec):
     price_factor: NonNegative = Field(default=1.0, description="on the price of grid energy")
     emission_factor: NonNegative = Field(default=1.0, description="on the grid's emissions")
     import_limit_share: Share = Field(
-        default=1.0, description="most import, over the site's IT capacity times its PUE"
+        default=1.0,
+        description="most import, over the site's IT capacity times its PUE; in a slot that is "
+        "covered in part, in proportion",
     )
 
 

@@ -171,7 +171,9 @@ class SiteSpec(Sourced):
         description="datasets stay where they were moved, the least recently used make room; 0 = "
         "every job moves its own",
     )
-    import_limit_mw: Positive | None = Field(default=None, description="most power from the grid")
+    import_limit_mw: Positive | None = Field(
+        default=None, description="most power from the grid, for either model"
+    )
 
 
 class RegionSpec(Sourced):

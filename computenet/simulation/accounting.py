@@ -166,6 +166,18 @@ def settle_accounts(
     )
 
 
+def _demand_charge(compiled: CompiledScenario, imported_mw: F8) -> F8:
+    """Return the demand charge of each site, ``(I,)``, CNY.
+
+    The run may end in a month in which no slot begins: the last slot goes on into it, and its mean
+    power is the month's highest.
+    """
+    month_of_slot, fee = compiled.month_of_slot, compiled.sites.demand_charge_cny_per_mw_month
+    beyond = float(compiled.month_share[month_of_slot[-1] + 1 :].sum())
+    charge = demand_charge_cny(imported_mw, month_of_slot, compiled.month_share, fee)
+    return charge + imported_mw[:, -1] * fee * beyond
+
+
 def _bill(
     compiled: CompiledScenario,
     energy: EnergySpec,
@@ -176,24 +188,21 @@ def _bill(
 ) -> Bill:
     sites, physical = compiled.sites, compiled.energy
     cost = energy_cost_cny(balance.imported, sites.price_cny_per_mwh)
-    charge = demand_charge_cny(
-        balance.imported * SECONDS_PER_HOUR / lengths_s,
-        compiled.month_of_slot,
-        compiled.month_share,
-        sites.demand_charge_cny_per_mw_month,
-    )
+    charge = _demand_charge(compiled, balance.imported * SECONDS_PER_HOUR / lengths_s)
     none = np.zeros(len(sites.ids))
     premium = energy.green_premium_cny_per_mwh * ledger.contract if physical.full else none
     bill = Bill(
         energy=cost,
         demand_charge=charge,
-        generation=physical.generation_cny_per_mwh * balance.used.sum(axis=1),
+        generation=(physical.generation_cny_per_mwh * balance.used).sum(axis=1),
         cycling=physical.cycle_cny_per_mwh * balance.discharged.sum(axis=1),
         green=premium + energy.certificate_cny_per_mwh * ledger.certificate,
         carbon=energy.carbon_price_cny_per_t / 1000.0 * carbon_kg.sum(axis=1),
         voucher=0.0,
     )
-    voucher = min(energy.voucher_share * float(bill.by_site.sum()), energy.voucher_budget_cny)
+    # A bill below nothing, as negative prices can make it, is not for vouchers to pay.
+    bought = max(float(bill.by_site.sum()), 0.0)
+    voucher = min(energy.voucher_share * bought, energy.voucher_budget_cny)
     return Bill(
         bill.energy, bill.demand_charge, bill.generation, bill.cycling, bill.green, bill.carbon,
         voucher,

@@ -97,7 +97,7 @@ def _money(compiled: CompiledScenario, accounts: Accounts) -> float:
     again = (
         tariff
         + float(bill.demand_charge.sum())
-        + float((b.used.sum(axis=1) * compiled.energy.generation_cny_per_mwh).sum())
+        + float((b.used * compiled.energy.generation_cny_per_mwh).sum())
         + float(bill.cycling.sum() + bill.green.sum() + bill.carbon.sum())
         - bill.voucher
         + accounts.network_cny

@@ -93,7 +93,7 @@ class BulkMoves:
             move.way = way
             self._log.add(now_s, "bulk-move", spec.name, f"{spec.size_tb:g} TB, {way}")
             if way == "best-effort":
-                move.cny = self._jobs.begin_move(move.flow, now_s)
+                self._jobs.begin_move(move.flow, now_s)
             elif way == "shipped":
                 move.cny = spec.cny_per_tb * spec.size_tb
                 self._finish_at(move, now_s + SECONDS_PER_HOUR * spec.lead_time_h)
@@ -217,6 +217,8 @@ class BulkMoves:
         """Return how every move went, and what all cost."""
         for move in self._moves:
             self._release(move, horizon_s)
+            if move.way == "best-effort":
+                move.cny = self._jobs.move_cny(move.flow)
         self.settle()
         rows = []
         for move in self._moves:

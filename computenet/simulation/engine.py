@@ -442,10 +442,9 @@ class Engine:
 
     def _view(self, now_s: float) -> SystemView:
         compiled = self._compiled
-        slots_s = compiled.slot_s
-        first = int(now_s / slots_s + 1e-9)
-        last = max(int(np.ceil((now_s + compiled.epoch_s) / slots_s - 1e-9)), first + 1)
-        price = compiled.sites.price_cny_per_mwh[:, first : min(last, compiled.n_slots)]
+        first = min(int(now_s / compiled.slot_s + 1e-9), compiled.n_slots - 1)
+        last = max(int(np.ceil((now_s + compiled.epoch_s) / compiled.slot_s - 1e-9)), first + 1)
+        coming = slice(first, last)
         site_of_group = compiled.pools.site[compiled.groups.pool]
         view = SystemView(
             now_s=now_s,
@@ -461,10 +460,8 @@ class Engine:
             pool_free=self._jobs.free() + (self._power.idle() if self._power is not None else 0.0),
             pool_waiting_accelerators=self._jobs.waiting_accelerators(),
             group_running=self._requests.running_by_group(now_s),
-            price_cny_per_mwh=price.mean(axis=1),
-            carbon_kg_per_mwh=compiled.energy.emission_kg_per_mwh[
-                :, min(first, compiled.n_slots - 1)
-            ].copy(),
+            price_cny_per_mwh=compiled.sites.price_cny_per_mwh[:, coming].mean(axis=1),
+            carbon_kg_per_mwh=compiled.energy.emission_kg_per_mwh[:, coming].mean(axis=1),
             job_waiting_accelerator_s=self._jobs.waiting_work(),
             job_held_accelerator_s=self._jobs.held_work(),
             job_submitted_per_s=self._submitted_per_s.copy(),

@@ -114,8 +114,8 @@ class JobPlane(JobGangs, JobFigures):
             done[at] = job
         return done[keep], ready_s[keep]
 
-    def begin_move(self, move: int, now_s: float) -> float:
-        """Send a bulk move on its way and return its price, CNY.
+    def begin_move(self, move: int, now_s: float) -> None:
+        """Send a bulk move on its way.
 
         Everything before `now_s` must be processed.
         """
@@ -125,7 +125,11 @@ class JobPlane(JobGangs, JobFigures):
         price = self._transfers.set_service(np.asarray([flow]), np.asarray([kind]))
         self._moves.append(flow)
         self._quiet_s = 0.0
-        return float(price[0] * self._transfers.size_gb[flow])
+        self._move_cny[move] = float(price[0] * self._transfers.size_gb[flow])
+
+    def move_cny(self, move: int) -> float:
+        """Return what a bulk move that was sent on its way pays for it, CNY."""
+        return self._move_cny[move]
 
     def move_ended_s(self, move: int) -> float:
         """Return when a bulk move ended, NaN if it has not."""
@@ -137,6 +141,13 @@ class JobPlane(JobGangs, JobFigures):
         self._quiet_s = 0.0
 
     def set_link(self, link: int, up: bool, now_s: float) -> None:
-        """Cut or repair a link."""
+        """Cut or repair a link; transfers that began without a way pay for the one they get."""
         self._transfers.set_link(link, up, now_s)
+        first = self._transfers.first_move
+        for flow, cny in zip(*self._transfers.late_prices(), strict=True):
+            job = int(flow) if flow < first else self._job_of_flow.get(int(flow), -1)
+            if job < 0:
+                self._move_cny[int(flow) - first] += float(cny)
+            else:
+                self._transfer_cny[job] += cny
         self._quiet_s = 0.0

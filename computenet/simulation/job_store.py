@@ -136,6 +136,7 @@ class JobStore:
         self._earlier = np.zeros((len(pools.ids), n_classes))
         self._elsewhere: dict[int, tuple[float, float]] = {}  # of jobs that left a pool
         self._moved_s: dict[int, float] = {}
+        self._move_cny: dict[int, float] = {}
         self.resident = resident
         self._transfer_cny = np.zeros(n)
         self._submitted = 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from computenet.compiled import F8, I8, CompiledScenario
+from computenet.compiled import B1, F8, I8, CompiledScenario
 from computenet.kernels.job_window import renumbered
 from computenet.kernels.transfers import (
     Paths,
@@ -73,6 +73,7 @@ class TransferPlane:
         self.sent_by = SentBy(demands + len(spec.bulk_moves), n_links, n_flows)
         self.sent_by.owner[n_jobs:] = demands + np.arange(len(spec.bulk_moves))
         self._turn = np.zeros(self._pairs)
+        self._unpriced = np.zeros(0, dtype=np.int64)  # flows that had no way when they began
         for number, move in enumerate(spec.bulk_moves):
             flow = n_jobs + number
             pair = compiled.regions.index(move.region) * self._sites
@@ -150,9 +151,11 @@ class TransferPlane:
         Returns
         -------
         F8
-            Price of a gigabyte on the way of each flow, CNY.
+            Price of a gigabyte on the way of each flow, CNY; 0 where there is none now, in which
+            case :meth:`late_prices` has it once there is.
         """
         pair = self.route[flows]
+        self._unpriced = np.append(self._unpriced, flows[~self._has_way(pair)])
         way = np.zeros(len(flows), dtype=np.int64)
         price = self.routes.price_cny_per_gb.ravel()[pair]
         if self._ways is not None:
@@ -168,6 +171,20 @@ class TransferPlane:
         service = self._service[kind]
         self.route[flows] = (way * len(self._weights) + service) * self._pairs + pair
         return price
+
+    def _has_way(self, pair: I8) -> B1:
+        has_way: B1 = np.isfinite(self.routes.oneway_ms).ravel()[pair]
+        return has_way
+
+    def late_prices(self) -> tuple[I8, F8]:
+        """Return flows that began without a way and have one now, and what each pays, CNY."""
+        flows = self._unpriced
+        pair = self.route[flows] % self._pairs
+        found = self._has_way(pair)
+        self._unpriced = flows[~found]
+        # Without a way a flow takes the first there will be, which is the shortest.
+        price = self.routes.price_cny_per_gb.ravel()[pair[found]]
+        return flows[found], price * self.size_gb[flows[found]]
 
     def add_flow(self, region: int, site: int, size_gb: float, owner: int) -> int:
         """Return a new flow of a pair for a job demand, beyond those of jobs' first transfers."""
@@ -338,6 +355,8 @@ class TransferPlane:
         self.sent_by.owner = column(self.sent_by.owner, 0, owner)
         self.sent_by.told_gb = column(self.sent_by.told_gb, 0.0)
         self.route = column(self.route, 0)
+        unpriced = named[self._unpriced]
+        self._unpriced = unpriced[unpriced >= 0]
         self.first_move, self._flows = first, first + beyond
 
     def carried_by_sender(self, now_s: float) -> F8:

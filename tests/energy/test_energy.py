@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,9 +78,28 @@ def test_a_slot_over_two_hours_takes_the_mean() -> None:
 
 def test_months_and_their_shares() -> None:
     start = datetime.fromisoformat("2025-07-31T12:00:00+08:00")
-    index, share = month_index(start, 3600.0, 24, 86_400.0)
+    index, share = month_index(start, 3600.0, 24, 86_400.0, 8.0)
     np.testing.assert_array_equal(index, [0] * 12 + [1] * 12)
     np.testing.assert_allclose(share, [0.5 / 31, 0.5 / 31])
+
+
+def test_months_are_those_of_the_topology() -> None:
+    # Half a day of February at six hours behind Greenwich, where Beijing has March already.
+    start, half = "2025-02-28T12:00:00-06:00", {"days": 0.5, "topology.utc_offset_h": -6.0}
+    found = cn.simulate(cn.load("two-hubs", overrides={"start": start, **half}))
+    assert found.summary["cost"]["demand_charge_cny"] == pytest.approx(charged(found, 12.0 / 672.0))
+
+
+def charged(found: cn.Results, share: float) -> float:
+    most = found.sites.groupby("site")["import_mw"].max()
+    return share * float(most["east"] * 40_000.0 + most["west"] * 30_000.0)
+
+
+def test_a_month_in_which_no_slot_begins_is_charged() -> None:
+    start, day = "2025-06-30T12:00:00+08:00", {"days": 1, "run.slot_s": 86_400.0}
+    found = cn.simulate(cn.load("two-hubs", overrides={"start": start, **day}))
+    share = 0.5 / 30 + 0.5 / 31
+    assert found.summary["cost"]["demand_charge_cny"] == pytest.approx(charged(found, share))
 
 
 def test_demand_charge_is_on_the_highest_slot_of_each_month() -> None:
@@ -179,3 +199,29 @@ def test_the_hourly_share_of_a_run_is_met_consumption_over_consumption() -> None
     assert energy["certificate_mwh"] > 0.0
     assert total == pytest.approx(energy["facility_mwh"])
     assert energy["hourly_matched_green_share"] == pytest.approx(met / total)
+
+
+def test_generation_is_paid_at_the_price_of_what_runs() -> None:
+    """By night only the wind of the west runs, at 280; sun and wind together cost between."""
+    changes = {"energy.model": "full", "start": "2025-07-07T00:00:00+08:00", "days": 0.75}
+    found = cn.simulate(cn.load("four-hubs", overrides=changes))
+    assert found.audit.failures() == []
+    west = found.sites[found.sites["site"] == "west"]
+    power = west["pv_mw"] + west["wind_mw"]
+    price = (250.0 * west["pv_mw"] + 280.0 * west["wind_mw"]) / power.where(power > 0.0, 1.0)
+    assert price.min() < 270.0 < price.max() == pytest.approx(280.0)
+    paid = float((0.25 * west["generation_used_mw"] * price).sum())
+    assert found.summary["cost"]["generation_cny"] == pytest.approx(paid, rel=1e-9)
+
+
+def test_vouchers_add_nothing_to_a_bill_below_nothing(tmp_path: Path) -> None:
+    rows = [f"2025-07-07T0{hour}:00:00+08:00,-9000" for hour in range(4)]
+    file = tmp_path / "spot.csv"
+    file.write_text("time,cny_per_mwh\n" + "\n".join(rows) + "\n")
+    changes = {
+        "days": 0.125, "energy.model": "full", "energy.voucher_share": 0.3,
+        "energy.voucher_budget_cny": 1e6, "energy.series_files": {"east": str(file)},
+    }  # fmt: skip
+    cost = cn.simulate(cn.load("two-hubs", overrides=changes)).summary["cost"]
+    assert cost["energy_cny"] < 0.0
+    assert cost["voucher_cny"] == 0.0

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import computenet as cn
+from computenet.compilation import compile_scenario
 from computenet.energy import Climate
 from computenet.energy.cooling import COOLING, calibrate, load_penalty, plant_pue, plant_water
-from computenet.energy.renewables import power_curve, pv_profile, wind_profile
+from computenet.energy.renewables import OutOfReachError, power_curve, pv_profile, wind_profile
 from computenet.energy.usual import month_of_hour
-from computenet.energy.weather import distances_km, typical_year, wet_bulb_c
+from computenet.energy.weather import distances_km, read_weather, typical_year, wet_bulb_c
 from computenet.errors import InputError
 from computenet.streams import named_stream
 
@@ -110,6 +112,32 @@ def test_renewables_meet_their_capacity_factors(year) -> None:
     np.testing.assert_allclose(months / months[0], shape / shape[0], rtol=1e-6)
 
 
+def test_capacity_factors_out_of_reach_name_the_highest(year) -> None:
+    flat = np.ones(12), np.ones(24)
+    with pytest.raises(OutOfReachError) as sun:
+        pv_profile(40.77, 114.88, 8.0, year.cloud[0], 0.6)
+    with pytest.raises(OutOfReachError) as wind:
+        wind_profile(year.wind[0], *flat, 0.9)
+    assert 0.45 < sun.value.most < 0.55
+    assert 0.45 < wind.value.most < 0.75
+    below = wind.value.most - 1e-4
+    assert wind_profile(year.wind[0], *flat, below).mean() == pytest.approx(below, abs=1e-6)
+    below = sun.value.most - 1e-3
+    assert pv_profile(40.77, 114.88, 8.0, year.cloud[0], below).mean() == pytest.approx(below)
+    own = [
+        {"id": "sun", "kind": "pv", "connection": "on-site", "capacity_mw": 1.0,
+         "capacity_factor": 0.7},
+        {"id": "wind", "kind": "wind", "connection": "on-site", "capacity_mw": 1.0,
+         "capacity_factor": 0.9},
+    ]  # fmt: skip
+    changes = {"energy.model": "full", "topology.sites.east.generators": own}
+    with pytest.raises(InputError) as told:
+        cn.simulate(cn.load("two-hubs", overrides=changes))
+    for name in ("sun", "wind"):
+        assert f"east.generators.{name}.capacity_factor" in str(told.value)
+    assert "at most 0." in str(told.value)
+
+
 def test_power_curve() -> None:
     found = power_curve(np.asarray([0.0, 2.5, 10.5, 15.0, 23.0]))
     np.testing.assert_allclose(found, [0.0, 0.0, 1.0, 1.0, 0.0])
@@ -155,6 +183,37 @@ def test_parameters_of_the_full_model_are_not_ignored() -> None:
         cn.simulate(cn.load("two-hubs", overrides=missing))
 
 
+def test_a_shift_of_weather_needs_weather() -> None:
+    shift = {"kind": "weather-shift", "sites": ["west", "east"], "at_h": 0, "duration_h": 6,
+             "temperature_c": 8.0}  # fmt: skip
+    climate = {"annual_c": 9, "january_c": -8, "july_c": 24}
+    changes = {"energy.model": "full", "events": [shift], "topology.sites.west.climate": climate}
+    with pytest.raises(InputError, match=r"events\.0\.sites\.1.*\n?.*has no weather") as told:
+        cn.load("two-hubs", overrides=changes)
+    assert "sites.0" not in str(told.value)
+    cn.load("two-hubs", overrides={**changes, "energy.weather_files": {"east": "any.epw"}})
+
+
+def test_imports_keep_to_the_sites_limit_in_either_model() -> None:
+    for model in ("simple", "full"):
+        limit = {"days": 0.25, "energy.model": model, "topology.sites.east.import_limit_mw": 0.02}
+        found = cn.simulate(cn.load("two-hubs", overrides=limit))
+        assert found.audit.failures() == []
+        east = found.sites[found.sites["site"] == "east"]
+        assert east["import_mw"].max() == pytest.approx(0.02)
+        assert found.summary["energy"]["unserved_mwh"] > 0.0
+
+
+def test_a_limit_counts_for_the_part_of_a_slot_it_covers() -> None:
+    event = {"kind": "grid-shift", "sites": ["east"], "at_h": 1.125, "duration_h": 0.375,
+             "import_limit_share": 0.2}  # fmt: skip
+    scenario = cn.load("two-hubs", overrides={"days": 0.25, "events": [event]})
+    compiled = compile_scenario(scenario)
+    most = compiled.sites.it_capacity_mw[0] * compiled.sites.pue[0]
+    np.testing.assert_allclose(compiled.energy.limit_mw[0, 4:6], [0.6 * most, 0.2 * most])
+    assert np.isinf(np.delete(compiled.energy.limit_mw[0], [4, 5])).all()
+
+
 def test_money_of_the_full_model_by_hand() -> None:
     overrides = {
         "days": 0.25, "energy.model": "full", "energy.carbon_price_cny_per_t": 100.0,
@@ -171,3 +230,48 @@ def test_money_of_the_full_model_by_hand() -> None:
     assert cost["voucher_cny"] == pytest.approx(0.1 * whole)
     assert cost["energy_cny"] == pytest.approx(0.9 * whole)
     assert s["carbon"]["market_kg"] == pytest.approx(609.6 * energy["residual_mwh"])
+
+
+def weather_file(folder: Path, kind: str, dry: list[str], humid: list[str]) -> Path:
+    """Write a year of one of the formats."""
+    file = folder / f"year.{kind}"
+    stamps = pd.date_range("2001-01-01", periods=len(dry), freq="h")
+    rows = list(zip(stamps, dry, humid, strict=True))
+    if kind == "epw":
+        lines = ["LOCATION,Here,-,CHN,-,1,31.0,121.0,8.0,4.0", *["COMMENTS"] * 7]
+        lines += [
+            f"2001,{t.month},{t.day},{t.hour + 1},0,?,{c},0,{rh}," + ",".join(["0"] * 26)
+            for t, c, rh in rows
+        ]
+    else:
+        lines = ["1,Here,CN,8.0,31.0,121.0,4.0",
+                 "Date (MM/DD/YYYY),Time (HH:MM),Dry-bulb (C),RHum (%)"]  # fmt: skip
+        lines += [f"{t:%m/%d/%Y},{t.hour + 1:02}:00,{c},{rh}" for t, c, rh in rows]
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+@pytest.mark.parametrize("kind", ["epw", "csv"])
+def test_weather_files_are_read_and_what_they_lack_is_told(tmp_path: Path, kind: str) -> None:
+    dry, humid = ["20.0"] * 8760, ["50"] * 8760
+    found, wet = read_weather(weather_file(tmp_path, kind, dry, humid))
+    np.testing.assert_array_equal(found, 20.0)
+    np.testing.assert_allclose(wet, wet_bulb_c(np.asarray([20.0]), np.asarray([0.5]))[0])
+    for column, value, message in (
+        (humid, "", r"relative_humidity of hour 8 is blank, not 0 to 110 \(1 such hours\)"),
+        (humid, "999", r"relative_humidity of hour 8 is 999"),
+        (dry, "", r"temp_air of hour 8 is blank, not -70 to 70"),
+        (dry, "99.9", r"temp_air of hour 8 is 99\.9"),
+        (dry, "-9900", r"temp_air of hour 8 is -9900"),
+    ):
+        before, column[7] = column[7], value
+        with pytest.raises(ValueError, match=message):
+            read_weather(weather_file(tmp_path, kind, dry, humid))
+        column[7] = before
+    with pytest.raises(ValueError, match="holds 8,759 hours, not 8,760"):
+        read_weather(weather_file(tmp_path, kind, dry[1:], humid[1:]))
+    file = weather_file(tmp_path, kind, dry, humid)
+    file.write_text("one more line\n" + file.read_text())
+    scenario = {"energy.model": "full", "energy.weather_files": {"east": str(file)}, "days": 0.1}
+    with pytest.raises(InputError, match=r"(?s)energy.weather_files.east.*cannot be read"):
+        cn.simulate(cn.load("two-hubs", overrides=scenario))

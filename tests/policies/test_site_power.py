@@ -95,7 +95,7 @@ def test_own_plant_is_cheaper_than_the_grid_by_its_price_and_carbon() -> None:
     fee = np.tile([40_000.0, 30_000.0], 2) / 60.0
     np.testing.assert_allclose(peak.excess_cny[:, -1] - peak.excess_cny[:, -2], fee)
     # Plant that costs more than the grid saves nothing.
-    dear = replace(view.compiled.energy, generation_cny_per_mwh=np.full(2, 900.0))
+    dear = replace(view.compiled.energy, generation_cny_per_mwh=np.full((2, 8), 900.0))
     dear_view = replace(view, compiled=replace(view.compiled, energy=dear))
     none = power_steps(dear_view, UP, own_power_mw(dear_view, PERFECT), NO_CARBON, 0.0, PERFECT)
     assert none is not None
@@ -121,7 +121,7 @@ def test_requests_go_where_the_wind_is_left() -> None:
     windy = np.stack([np.full(8, 5.0), np.zeros(8)])
     plain = replace(
         view.compiled.energy, onsite_mw=windy, direct_mw=np.zeros((2, 8)),
-        generation_cny_per_mwh=np.zeros(2),
+        generation_cny_per_mwh=np.zeros((2, 8)),
     )  # fmt: skip
     prices = np.full((2, 8), 500.0)
     sites = replace(view.compiled.sites, price_cny_per_mwh=prices, pue=np.full(2, 1.2))

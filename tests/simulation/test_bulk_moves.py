@@ -11,6 +11,8 @@ import pytest
 import computenet as cn
 from computenet.errors import InputError
 from computenet.network import alternative_routes
+from computenet.policies import make_policy
+from computenet.simulation import run_scenario
 
 #: No other traffic than what the network section asks for.
 EMPTY = {
@@ -67,6 +69,46 @@ def test_a_line_waits_for_room_and_survives_a_cut() -> None:
     # 900 s before the cut, then half an hour of nothing, then the last 300 s.
     assert 3600.0 * first["finish_h"] == pytest.approx(900.0 + 1800.0 + 300.0)
     assert 3600.0 * second["finish_h"] == pytest.approx(3000.0 + 400.0)
+
+
+@pytest.mark.parametrize("paths", [1, 2])
+def test_a_move_that_begins_without_a_way_pays_for_the_one_it_gets(paths: int) -> None:
+    cut = [{"kind": "link-cut", "link": "RE-east", "at_h": 0.0, "duration_h": 1.0}]
+    found = run([{"size_tb": 9.0, "ready_h": 0.5}], events=cut, **{"network.paths": paths})
+    row = found.summary["network"]["bulk_moves"][0]
+    assert 3600.0 * row["finish_h"] == pytest.approx(3600.0 + 9000.0 / 12.5)
+    assert row["cny"] == pytest.approx(9000.0 * (0.01 + 0.05))
+    assert found.summary["cost"]["network_cny"] == pytest.approx(row["cny"])
+    # Nothing is sent and nothing paid where the way does not come back within the run.
+    cut[0]["duration_h"] = 24.0
+    row = run([{"size_tb": 9.0, "ready_h": 0.5}], events=cut).summary["network"]["bulk_moves"][0]
+    assert row["finish_h"] is None
+    assert row["cny"] == 0.0
+
+
+@pytest.mark.parametrize("stream_over", [10**9, 0])
+def test_jobs_that_come_without_a_way_pay_for_the_one_they_get(stream_over: int) -> None:
+    changes = EMPTY | {
+        "days": 2,
+        "workload.job_classes.short.rate_per_day": 200.0,
+        "workload.job_classes.short.data_median_gb": 5.0,
+        "events": [{"kind": "link-cut", "link": "RE-east", "at_h": 3.0, "duration_h": 22.0}],
+    }
+    scenario = cn.load("two-hubs", overrides=changes)
+    results = run_scenario(scenario, make_policy("nearest", {}), stream_over=stream_over)
+    assert results.audit.failures() == []
+    jobs = results.jobs
+    jobs = jobs[jobs["site"].notna() & (jobs["submit_s"] < 2 * 86400.0)]
+    late = (jobs["data_region"] == "RE") & jobs["submit_s"].between(3 * 3600.0, 25 * 3600.0)
+    assert late.sum() > 50
+    price = {("RE", "east"): 0.01, ("RE", "west"): 0.06, ("RW", "west"): 0.01, ("RW", "east"): 0.06}
+    paid = sum(
+        price[region, site] * data_gb
+        for region, site, data_gb in zip(
+            jobs["data_region"], jobs["site"], jobs["data_gb"], strict=True
+        )
+    )
+    assert results.summary["cost"]["network_cny"] == pytest.approx(paid)
 
 
 def test_shipping_takes_its_lead_time_and_the_cheapest_way_meets_the_deadline() -> None:

@@ -147,7 +147,7 @@ def electricity_of(
             * cleaner[None, :, None] / 1e3,
             output=np.stack([shown(values, 1.0) for values in year.output]),
             today=shown(today),
-            today_cost=energy.generation_cny_per_mwh / 1e3,
+            today_cost=_mean_price(energy.generation_cny_per_mwh, today) / 1e3,
             most_import=_chosen(energy.limit_mw, days),
             peak_cost=sites.demand_charge_cny_per_mw_month * 12.0 / 1e6,
             battery_power=energy.battery.power_mw,
@@ -183,6 +183,14 @@ def _green(scenario: Scenario, planning: PlanningSpec) -> F8:
 def _by_day(values: F8) -> F8:
     """Return series ``(n, 8760)`` as rows of days, ``(365, 24 n)``."""
     return values.reshape(len(values), DAYS, 24).transpose(1, 0, 2).reshape(DAYS, -1)
+
+
+def _mean_price(price: F8, power: F8) -> F8:
+    """Return the year's mean price of generation, ``(I,)``, of ``(I, 8760)`` each."""
+    total = power.sum(axis=1)
+    paid = (price * power).sum(axis=1)
+    mean: F8 = np.divide(paid, total, out=np.zeros_like(total), where=total > 0.0)
+    return np.where(np.ptp(price, axis=1) > 0.0, mean, price[:, 0])
 
 
 def _chosen(values: F8, days: RepresentativeDays) -> F8:
