@@ -115,6 +115,7 @@ class JobStore:
         self._state = make_job_state(self._inputs, room, most)
         self._lent = np.zeros(len(pools.ids), dtype=np.int64)
         self._owed = np.zeros(len(pools.ids), dtype=np.int64)  # units that do not come back
+        self.grid_events = np.zeros(len(pools.ids), dtype=np.int64)  # under way
         if lendable is not None:
             # Room for what may be lent, out of service until it is.
             self._state.withheld[:] += lendable * units
