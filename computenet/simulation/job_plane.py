@@ -87,6 +87,7 @@ class JobPlane(JobGangs, JobFigures):
         ended[self._held.jobs()] = False
         if ended.any():
             self._sink(self._records(np.flatnonzero(ended)))
+        self._carry_fresh(np.flatnonzero(ended[self._seen : submitted]) + self._seen)
         keep = np.flatnonzero(~ended)
         self._left += old.rows - len(keep)
         number = np.full(old.rows, -1, dtype=np.int64)

@@ -147,6 +147,7 @@ class JobStore:
         self._event_s = np.inf
         self.rejected: list[tuple[float, int, int, int]] = []  # time, id, gang, class
         self.fresh_work = np.zeros(n_demands)
+        self._carried: list[tuple[I8, I4, F8]] = []  # of jobs that left: number, demand, work
         self._held = HeldJobs(n_demands)
         limits = compiled.sites.dataset_storage_gb
         self._stores = [Store(float(limit)) for limit in limits] if limits.any() else None
