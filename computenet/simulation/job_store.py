@@ -158,6 +158,12 @@ class JobStore:
         wanted = table.accelerators * table.share * self._units
         return np.maximum(np.rint(wanted), 1).astype(np.int64)
 
+    def _asked(self, job: int) -> int:
+        """Return what a job asks for, in units; where it has whole servers it holds more."""
+        table = self._table
+        wanted = table.accelerators[job : job + 1] * table.share[job : job + 1] * self._units
+        return max(round(float(wanted[0])), 1)
+
     def _work(self, compiled: CompiledScenario, table: JobTable) -> tuple[I8, F8, F8]:
         """Return what jobs ask for, how long they work, and what is expected of that."""
         work_s = table.duration_s
