@@ -273,7 +273,8 @@ def _pools(scenario: Scenario) -> PoolArrays:
         ),
         failures_per_server_s=_array(
             [kind.failures_per_1000_server_days / 1000.0 / 86_400.0 for kind in kinds]
-        ),
+        )
+        * scenario.failures.rate_factor,
         accelerators_per_server=np.asarray(
             [kind.accelerators_per_server for kind in kinds], dtype=np.int64
         ),

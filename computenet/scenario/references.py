@@ -166,7 +166,24 @@ def _workload(workload: Mapping[str, Any]) -> list[Problem]:
         out.append(
             Problem("workload.request_rate_per_day", rate, "there is no service class to ask", "0")
         )
-    return out
+    return out + _job_days(workload)
+
+
+def _job_days(workload: Mapping[str, Any]) -> list[Problem]:
+    """Return kinds of day in the shape of all jobs, where they would move nothing."""
+    shape = workload.get("job_shape")
+    usual = {"weekday": 1.0, "weekend": 1.0, "holiday": None}
+    if not isinstance(shape, Mapping):
+        return []
+    return [
+        Problem(
+            f"workload.job_shape.{name}", shape[name],
+            "is not used: job classes have their own kinds of day",
+            f"workload.job_classes.*.{'holiday' if name == 'holiday' else 'weekend'}_factor",
+        )
+        for name, value in usual.items()
+        if shape.get(name, value) != value
+    ]  # fmt: skip
 
 
 def _disciplines(

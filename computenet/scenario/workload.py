@@ -294,7 +294,9 @@ class WorkloadSpec(Sourced):
         default_factory=list, description="weekend days that are worked in exchange"
     )
     request_shape: ShapeSpec = Field(description="requests by hour and kind of day")
-    job_shape: ShapeSpec = Field(description="jobs by hour and kind of day")
+    job_shape: ShapeSpec = Field(
+        description="jobs by hour; by kind of day: weekend_factor and holiday_factor of job classes"
+    )
     bursts: list[BurstSpec] = Field(default_factory=list, description="of requests, by region")
     job_bursts: list[BurstSpec] = Field(
         default_factory=list, description="of sessions of jobs, by class"

@@ -12,6 +12,7 @@ from computenet.simulation.agenda import Agenda, Rank
 from computenet.simulation.events import MOST_NAMED, EventLog
 from computenet.simulation.faults import failures_of, reclaims_of
 from computenet.simulation.job_plane import JobPlane
+from computenet.simulation.power_states import PowerStates
 from computenet.simulation.totals import FaultTotals
 from computenet.units import SECONDS_PER_HOUR
 
@@ -29,6 +30,7 @@ class Disturbances:
         agenda: Agenda,
         log: EventLog,
         faults: FaultTotals,
+        power: PowerStates | None = None,
     ) -> None:
         self._scenario = scenario
         self._compiled = compiled
@@ -36,6 +38,7 @@ class Disturbances:
         self._agenda = agenda
         self._log = log
         self._faults = faults
+        self._power = power
         self._failures = failures_of(scenario, compiled)
         self._reclaims = reclaims_of(scenario, compiled)
         self._reclaimed: dict[int, int] = {}
@@ -67,22 +70,34 @@ class Disturbances:
                 self._log.add(now_s, "failure", self._compiled.pools.ids[pool], hit)
             back_s = now_s + float(failures.repair_s[at])
             if taken and back_s < self._compiled.horizon_s:
-                self._agenda.at(back_s, Rank.OUTAGE, self._give_back([(pool, taken)], ""))
+                self._agenda.at(back_s, Rank.OUTAGE, self._repair(pool, taken))
 
         return act
 
-    def _give_back(self, withheld: list[tuple[int, int]], site: str) -> Callable[[float], None]:
+    def _repair(self, pool: int, taken: int) -> Callable[[float], None]:
         def act(now_s: float) -> None:
             self._jobs.advance(now_s)
+            self._jobs.give_back(pool, taken, now_s)
+
+        return act
+
+    def _end_grid_event(
+        self, withheld: list[tuple[int, int]], pools: list[int], site: str
+    ) -> Callable[[float], None]:
+        def act(now_s: float) -> None:
+            self._jobs.advance(now_s)
+            self._jobs.grid_events[pools] -= 1
             for pool, taken in withheld:
                 self._jobs.give_back(pool, taken, now_s)
-            if site:
-                self._log.add(now_s, "grid-event-end", site)
+            self._log.add(now_s, "grid-event-end", site)
 
         return act
 
     def _on_grid_event(self, event: GridEvent, end_s: float) -> Callable[[float], None]:
-        """Pause jobs of a site, the most powerful accelerators first, until enough is shed."""
+        """Pause jobs of a site, the most powerful accelerators first, until enough is shed.
+
+        Until it ends nothing takes their place: no server that is off starts, none is lent.
+        """
         compiled = self._compiled
 
         def act(now_s: float) -> None:
@@ -103,6 +118,9 @@ class Disturbances:
                 left_w -= held * each_w
                 paused += jobs
                 withheld.append((pool, taken))
+            self._jobs.grid_events[pools] += 1
+            if self._power is not None:
+                self._power.keep_off(pools, now_s)
             shed_mw = event.shed_mw - left_w / 1e6
             self._faults.grid_events.append(
                 {"site": event.site, "at_s": now_s, "asked_mw": event.shed_mw, "shed_mw": shed_mw,
@@ -111,19 +129,31 @@ class Disturbances:
             detail = f"{shed_mw:.2f} of {event.shed_mw:g} MW shed, {paused} jobs paused"
             self._log.add(now_s, "grid-event", event.site, detail)
             if end_s < compiled.horizon_s:
-                self._agenda.at(end_s, Rank.GRID, self._give_back(withheld, event.site))
+                ends = self._end_grid_event(withheld, pools, event.site)
+                self._agenda.at(end_s, Rank.GRID, ends)
 
         return act
 
     def _on_reclaim(self, pool: int, wanted: int) -> Callable[[float], None]:
-        """Bring the spot accelerators that a pool goes without to a number."""
+        """Bring the spot accelerators that a pool goes without to a number.
+
+        Idle ones go first, then those that are switched off, then those of the jobs started last.
+        As many as are missing, since they are starting or out of service, go when they are back.
+        """
 
         def act(now_s: float) -> None:
             self._jobs.advance(now_s)
             more = wanted - self._reclaimed.get(pool, 0)
             if more > 0:
-                stopped, taken = self._jobs.reclaim(pool, more, now_s)
-                self._reclaimed[pool] = self._reclaimed.get(pool, 0) + taken
+                off = 0
+                if self._power is not None:
+                    idle = int(self._jobs.free()[pool])
+                    off = self._power.take_off(pool, max(more - idle, 0), now_s)
+                stopped, taken = self._jobs.reclaim(pool, more - off, now_s)
+                taken += off
+                if taken < more:
+                    self._jobs.owe(pool, more - taken)
+                self._reclaimed[pool] = wanted
                 self._faults.reclaimed += 1
                 self._faults.reclaimed_jobs += stopped
                 if self._faults.reclaimed <= MOST_NAMED:

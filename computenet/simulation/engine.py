@@ -149,15 +149,17 @@ class Engine:
         self._job_reachable = self._find_job_arcs()
         self._faults = FaultTotals()
         self._link_use = LinkUse(compiled)
-        self._disturbances = Disturbances(
-            scenario, compiled, self._jobs, self._agenda, self._log, self._faults
-        )
         self._moves = BulkMoves(
             compiled, scenario.network, self._jobs, self._transfers, self._agenda, self._log
         )
         states = scenario.energy.power_states
         self._power = (
-            PowerStates(compiled, states, self._jobs, self._agenda) if states is not None else None
+            PowerStates(compiled, states, self._jobs, self._agenda, self._site_up)
+            if states is not None
+            else None
+        )
+        self._disturbances = Disturbances(
+            scenario, compiled, self._jobs, self._agenda, self._log, self._faults, self._power
         )
         self._tides = (
             Tides(compiled, self._jobs, self._requests, self._faults, self._power)
@@ -230,7 +232,7 @@ class Engine:
     def _review_power(self, now_s: float) -> None:
         if self._power is not None:
             self._jobs.advance(now_s)
-            self._power.review(now_s, self._site_up[self._compiled.pools.site])
+            self._power.review(now_s)
 
     def _outage(self, now_s: float, site_id: str, comes_back: bool) -> None:
         self._advance(now_s)
@@ -241,7 +243,7 @@ class Engine:
         if up == bool(self._site_up[site]):
             return
         if self._power is not None:
-            self._power.account(now_s, self._site_up[compiled.pools.site])
+            self._power.account(now_s)
         self._site_up[site] = up
         pools = np.flatnonzero(compiled.pools.site == site)
         if up:
@@ -348,7 +350,8 @@ class Engine:
             self._submitted_per_s = self._jobs.fresh_work / length_s
             self._load = load
         self._epoch_s = now_s
-        self._meter.read(now_s, self._jobs, self._requests, self._site_up)
+        off = None if self._power is None else self._power.off
+        self._meter.read(now_s, self._jobs, self._requests, self._site_up, off)
         self._make_plan(now_s)
 
     def _make_plan(self, now_s: float) -> None:
@@ -387,7 +390,7 @@ class Engine:
             self._jobs.release(plan.release_accelerator_s, now_s)
         if self._tides is not None:
             if self._power is not None:
-                self._power.account(now_s, self._site_up[self._compiled.pools.site])
+                self._power.account(now_s)
             self._tides.follow(plan.serving_replicas, now_s)
         elif plan.serving_replicas is not None:
             raise InputError(
@@ -504,7 +507,7 @@ class Engine:
         n_pools = len(compiled.pools.ids)
         off_s, starts = np.zeros((n_pools, compiled.n_slots)), np.zeros(n_pools, dtype=np.int64)
         if self._power is not None:
-            self._power.account(horizon_s, self._site_up[compiled.pools.site])
+            self._power.account(horizon_s)
             off_s, starts = self._power.off_accelerator_s, self._power.starts
 
         def by_pool(values: F8) -> F8:

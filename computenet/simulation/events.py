@@ -1,4 +1,4 @@
-"""What happened during a run, in order of time."""
+"""What happened during a run."""
 
 from __future__ import annotations
 

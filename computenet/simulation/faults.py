@@ -50,7 +50,7 @@ def failures_of(scenario: Scenario, compiled: CompiledScenario) -> Failures:
     rng = np.random.default_rng(named_stream(scenario.seed, "failures"))
     pools = compiled.pools
     servers = pools.accelerators / pools.accelerators_per_server
-    rate_per_s = pools.failures_per_server_s * servers * spec.rate_factor
+    rate_per_s = pools.failures_per_server_s * servers
     count = rng.poisson(rate_per_s * compiled.horizon_s)
     pool = np.repeat(np.arange(len(count)), count)
     n = len(pool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from computenet.compiled import F8
+from computenet.compiled import F8, I8
 from computenet.kernels.job_state import COMPLETED, RUNNING
 from computenet.simulation.job_store import JobStore
 
@@ -20,11 +20,17 @@ class JobFigures(JobStore):
         `fresh_work` then holds the expected work of jobs submitted since the last call.
         """
         fresh = np.arange(self._seen, self._submitted, dtype=np.int64)
-        self.fresh_work = np.bincount(
-            self._demand[fresh],
-            weights=self._expected_work(self._seen, self._submitted),
-            minlength=len(self._share),
-        ).astype(np.float64)
+        demand, work = self._demand[fresh], self._expected_work(self._seen, self._submitted)
+        if self._carried:
+            # In the order of their numbers, in which they are added where all jobs are at hand.
+            carried = [np.concatenate(column) for column in zip(*self._carried, strict=True)]
+            order = np.argsort(np.concatenate([carried[0], self._table.job_id[fresh]]))
+            demand = np.concatenate([carried[1], demand])[order]
+            work = np.concatenate([carried[2], work])[order]
+            self._carried = []
+        self.fresh_work = np.bincount(demand, weights=work, minlength=len(self._share)).astype(
+            np.float64
+        )
         self._seen = self._submitted
         present = np.concatenate([self._active, fresh[self._pool[fresh] >= 0]])
         present = present[self._state.status[present] != COMPLETED]
@@ -37,6 +43,13 @@ class JobFigures(JobStore):
             minlength=len(self._share),
         ).astype(np.float64)
         return load
+
+    def _carry_fresh(self, jobs: I8) -> None:
+        """Keep the expected work of jobs that leave before :meth:`load` has counted them."""
+        if jobs.size:
+            last = int(jobs[-1]) + 1
+            work = self._expected_work(self._seen, last)[jobs - self._seen]
+            self._carried.append((self._table.job_id[jobs], self._demand[jobs], work))
 
     def held_work(self) -> F8:
         """Return the expected work of jobs held back, ``(Q,)``, accelerator-seconds."""

@@ -23,7 +23,8 @@ class JobGangs(JobRecovery):
     writes is no longer told to leave.
     """
 
-    _orders: tuple[tuple[float, int, int, int], ...] = ()  # due, job, pool it leaves, pool or -1
+    # Due, job, pool it leaves, pool or -1, and how often it had been stopped when it was told.
+    _orders: tuple[tuple[float, int, int, int, int], ...] = ()
     _shown: I8 = np.zeros(0, dtype=np.int64)
 
     # ---- those that wait ----------------------------------------------------------------------
@@ -78,7 +79,7 @@ class JobGangs(JobRecovery):
         jobs = np.sort(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
         # Those counted as present, which are all but a few submitted since the last epoch.
         jobs = jobs[(inputs.accelerators[jobs] >= self._least()) & (jobs < self._seen)]
-        jobs = jobs[~np.isin(jobs, [job for _, job, _, _ in self._orders])]
+        jobs = jobs[~np.isin(jobs, [order[1] for order in self._orders])]
         self._shown = jobs
         restart_s = self._compiled.restart_s
         elapsed_s = now_s - state.segment_s[jobs]
@@ -114,9 +115,10 @@ class JobGangs(JobRecovery):
         for job, pool in zip(self._shown.tolist(), pools.tolist(), strict=True):
             before = int(self._pool[job])
             if pool != before:
-                orders.append((now_s + self._writing_s(job), job, before, pool))
+                stops = int(self._state.restarts[job])
+                orders.append((now_s + self._writing_s(job), job, before, pool, stops))
         self._orders += tuple(orders)
-        return sorted({due_s for due_s, _, _, _ in orders})
+        return sorted({order[0] for order in orders})
 
     def carry_out(self, now_s: float) -> tuple[int, int]:
         """Let gangs leave whose checkpoints are written; return how many stop and how many move.
@@ -126,8 +128,9 @@ class JobGangs(JobRecovery):
         due = [order for order in self._orders if order[0] <= now_s]
         self._orders = tuple(order for order in self._orders if order[0] > now_s)
         stopped = moved = 0
-        for _, job, before, pool in due:
-            if self._state.status[job] != RUNNING or self._pool[job] != before:
+        for _, job, before, pool, stops in due:
+            runs = self._state.status[job] == RUNNING and self._pool[job] == before
+            if not runs or self._state.restarts[job] != stops:
                 continue
             take_out(before, job, self._writing_s(job), now_s, self._state, self._inputs, self.out)
             self._quiet_s = self._event_s = 0.0
@@ -174,7 +177,7 @@ class JobGangs(JobRecovery):
     def _renumber_orders(self, number: I8) -> None:
         """Go over to other numbers of jobs; one that ended meanwhile is no longer told to leave."""
         self._orders = tuple(
-            (due_s, int(number[job]), before, pool)
-            for due_s, job, before, pool in self._orders
+            (due_s, int(number[job]), before, pool, stops)
+            for due_s, job, before, pool, stops in self._orders
             if number[job] >= 0
         )

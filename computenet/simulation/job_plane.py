@@ -39,6 +39,7 @@ class JobPlane(JobGangs, JobFigures):
             self._submitted = last
             self._find_upcoming()
         done, ready_s = NOTHING
+        arrived_gb = NOTHING[1]
         flows = self._placed
         if self._moves:
             # What begins at `until_s` itself is left to the next call.
@@ -49,14 +50,14 @@ class JobPlane(JobGangs, JobFigures):
             count = len(flows)
         if count or transfers.next_end_s < until_s:
             done, ready_s = transfers.advance(flows, count, self._flow_start_s, until_s)
+            arrived_gb = transfers.size_gb[done]
             if done.size and int(done.max()) >= transfers.first_move:
-                done, ready_s = self._sort_out(done, ready_s)
+                done, ready_s, arrived_gb = self._sort_out(done, ready_s, arrived_gb)
             if done.size > 1:
                 order = np.lexsort((done, ready_s))
-                done, ready_s = done[order], ready_s[order]
+                done, ready_s, arrived_gb = done[order], ready_s[order], arrived_gb[order]
         if self._stores is not None and done.size:
-            for job in done.tolist():
-                moved_gb = float(transfers.size_gb[job])
+            for job, moved_gb in zip(done.tolist(), arrived_gb.tolist(), strict=True):
                 if moved_gb > 0.0 and table.user[job] >= 0:
                     site = int(self._compiled.pools.site[self._pool[job]])
                     self._stores[site].keep(self._dataset(job), moved_gb)
@@ -87,6 +88,7 @@ class JobPlane(JobGangs, JobFigures):
         ended[self._held.jobs()] = False
         if ended.any():
             self._sink(self._records(np.flatnonzero(ended)))
+        self._carry_fresh(np.flatnonzero(ended[self._seen : submitted]) + self._seen)
         keep = np.flatnonzero(~ended)
         self._left += old.rows - len(keep)
         number = np.full(old.rows, -1, dtype=np.int64)
@@ -101,7 +103,7 @@ class JobPlane(JobGangs, JobFigures):
         self._find_upcoming()
         self._quiet_s = 0.0
 
-    def _sort_out(self, done: I8, ready_s: F8) -> tuple[I8, F8]:
+    def _sort_out(self, done: I8, ready_s: F8, gb: F8) -> tuple[I8, F8, F8]:
         """Note the ends of bulk moves and give flows of jobs that moved their jobs' numbers."""
         done = done.copy()
         keep = np.ones(len(done), dtype=np.bool_)
@@ -112,7 +114,7 @@ class JobPlane(JobGangs, JobFigures):
                 self._moved_s[flow - self._transfers.first_move] = float(ready_s[at])
                 keep[at] = False
             done[at] = job
-        return done[keep], ready_s[keep]
+        return done[keep], ready_s[keep], gb[keep]
 
     def begin_move(self, move: int, now_s: float) -> None:
         """Send a bulk move on its way.

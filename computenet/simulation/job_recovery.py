@@ -119,6 +119,7 @@ class JobRecovery(JobRouting):
         route, cny = transfers.route[job], self._transfer_cny[job]
         placed = self._placed[:1].copy()
         self._pool[job] = to
+        inputs.accelerators[job] = self._asked(job)
         self._route_only(job, job + 1)
         pool, pair = int(self._pool[job]), int(transfers.route[job])
         self._placed[:1], transfers.route[job] = placed, route

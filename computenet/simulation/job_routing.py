@@ -59,7 +59,7 @@ class JobRouting(JobStore):
     def _fits(self, job: int) -> B1:
         """Return the pools that can run a job, up or not, ``(P,)``."""
         table, kind = self._table, int(self._table.kind[job])
-        c, gang = int(table.job_class[job]), int(self._inputs.accelerators[job])
+        c, gang = int(table.job_class[job]), self._asked(job)
         whole = -(-gang // self._per_server) * self._per_server if table.whole_nodes[job] else gang
         fits: B1 = (self._compiled.jobs.speed[c] > 0.0) & (whole <= self._most[c])
         return fits & self._allowed[kind] if kind >= 0 else fits

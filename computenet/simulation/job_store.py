@@ -115,6 +115,7 @@ class JobStore:
         self._state = make_job_state(self._inputs, room, most)
         self._lent = np.zeros(len(pools.ids), dtype=np.int64)
         self._owed = np.zeros(len(pools.ids), dtype=np.int64)  # units that do not come back
+        self.grid_events = np.zeros(len(pools.ids), dtype=np.int64)  # under way
         if lendable is not None:
             # Room for what may be lent, out of service until it is.
             self._state.withheld[:] += lendable * units
@@ -147,6 +148,7 @@ class JobStore:
         self._event_s = np.inf
         self.rejected: list[tuple[float, int, int, int]] = []  # time, id, gang, class
         self.fresh_work = np.zeros(n_demands)
+        self._carried: list[tuple[I8, I4, F8]] = []  # of jobs that left: number, demand, work
         self._held = HeldJobs(n_demands)
         limits = compiled.sites.dataset_storage_gb
         self._stores = [Store(float(limit)) for limit in limits] if limits.any() else None
@@ -156,6 +158,12 @@ class JobStore:
         """Return what jobs ask for, in units of accelerators."""
         wanted = table.accelerators * table.share * self._units
         return np.maximum(np.rint(wanted), 1).astype(np.int64)
+
+    def _asked(self, job: int) -> int:
+        """Return what a job asks for, in units; where it has whole servers it holds more."""
+        table = self._table
+        wanted = table.accelerators[job : job + 1] * table.share[job : job + 1] * self._units
+        return max(round(float(wanted[0])), 1)
 
     def _work(self, compiled: CompiledScenario, table: JobTable) -> tuple[I8, F8, F8]:
         """Return what jobs ask for, how long they work, and what is expected of that."""

@@ -305,7 +305,7 @@ def _events(outcome: Outcome) -> pd.DataFrame:
             "subject": pd.array(log.subject, dtype="str"),
             "detail": pd.array(log.detail, dtype="str"),
         }
-    )
+    ).sort_values("time_s", kind="stable", ignore_index=True)  # some are known late
 
 
 def _plans(compiled: CompiledScenario, outcome: Outcome) -> pd.DataFrame:

@@ -22,7 +22,8 @@ class Tides:
     Accelerators that go back are idle ones first, then those of the jobs started last, which fall
     back to their checkpoints, then those that are switched off. Of those that are starting or
     broken, as many as are missing stay with the replicas when they are back; until then the
-    replicas serve without them. Loading a model's weights again takes no time.
+    replicas serve without them. Where a grid event is under way, nothing more is lent. Loading a
+    model's weights again takes no time.
     """
 
     def __init__(
@@ -50,6 +51,9 @@ class Tides:
         if serving_replicas is not None:
             least = np.minimum(groups.replicas, 1)
             active = np.clip(np.ceil(serving_replicas / k - 1e-9).astype(np.int64), least, active)
+        # Jobs do not take the place of those that a grid event has paused.
+        barred = self._jobs.grid_events[groups.pool] > 0
+        active = np.where(barred, np.maximum(active, self._active), active)
         if np.array_equal(active, self._active):
             return
         self._account(now_s)
@@ -71,7 +75,7 @@ class Tides:
         stopped, missing = self._jobs.hand_back(pool, accelerators, now_s)
         self._faults.tide_jobs += stopped
         if missing and self._power is not None:
-            missing -= self._power.take_off(pool, missing)
+            missing -= self._power.take_off(pool, missing, now_s)
         if missing:
             self._jobs.owe(pool, missing)
 

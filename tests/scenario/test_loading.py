@@ -270,3 +270,9 @@ def test_a_path_may_name_every_item() -> None:
         site.id.startswith("w") for site in scenario.topology.sites
     ]
     assert "names no item" in problems_of({"topology.pools.x*.count": 7})["topology.pools.x*"]
+
+
+@pytest.mark.parametrize("day", ["weekday", "weekend", "holiday"])
+def test_jobs_have_kinds_of_day_by_class(day: str) -> None:
+    told = problems_of({f"workload.job_shape.{day}": 0.5})[f"workload.job_shape.{day}"]
+    assert "is not used: job classes have their own" in told

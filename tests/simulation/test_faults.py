@@ -149,6 +149,18 @@ def test_goodput_meets_young_and_daly() -> None:
     assert rate == pytest.approx(1.0 / mean_s, rel=4.0 / np.sqrt(jobs["restarts"].sum()))
 
 
+def test_the_interval_of_checkpoints_follows_the_rate_factor() -> None:
+    base = {**HARSH, "days": 10}
+    name = "topology.accelerators.unit.failures_per_1000_server_days"
+    one, other = (
+        cn.simulate(cn.load("two-hubs", overrides={**base, name: rate, **more})).jobs
+        for rate, more in ((60.0, {}), (15.0, {"failures.rate_factor": 4.0}))
+    )
+    assert len(one) > 10
+    assert other["work_s"].tolist() == pytest.approx(one["work_s"].tolist(), rel=1e-12)
+    assert other["restarts"].sum() == one["restarts"].sum() > 0
+
+
 def test_a_gang_is_hit_in_proportion_to_its_size() -> None:
     sizes = {**HARSH, "workload.job_classes.short.sizes": {256: 0.5, 1024: 0.5}, "days": 60}
     jobs = cn.simulate(cn.load("two-hubs", overrides=sizes)).jobs

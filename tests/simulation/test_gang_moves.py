@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -300,3 +301,83 @@ def test_only_policies_that_say_so_may_move_gangs() -> None:
 
     with pytest.raises(InputError, match="moves_gangs"):
         run(two_pools(), Quiet(act), submit_s=[0.0], duration_s=[2 * HOUR], accelerators=[16])
+
+
+def test_a_gang_that_failed_meanwhile_is_not_told_to_leave(tmp_path: Path) -> None:
+    """It is to leave when its checkpoint is written, at 1:10; at 1:05 a server of it fails."""
+    file = tmp_path / "failures.csv"
+    file.write_text(f"time_s,pool,repair_s,place\n{HOUR + 300.0},east/unit,7200,0.01\n")
+
+    def act(view: SystemView) -> dict[str, np.ndarray | None]:
+        go = np.asarray([1]) if view.now_s == HOUR else None
+        return {"gang_pool": places(view, 0), "running_pool": go}
+
+    results = run(
+        two_pools(32, **{"run.checkpoint_cost_s": 600.0, "failures.model": "file",
+                         "failures.file": str(file)}),
+        Scripted(act), submit_s=[10.0], duration_s=[5 * HOUR], accelerators=[16],
+    )  # fmt: skip
+    job = results.jobs.iloc[0]
+    assert job["restarts"] == 1
+    assert job["pool"] == "east/unit"
+    assert results.summary["failures"]["jobs_moved_by_plan"] == 0
+    accounted(results)
+
+
+def test_a_gang_holds_whole_servers_of_the_pool_it_is_in() -> None:
+    """Nine are two servers of eight, three of four, and one of sixteen."""
+    plain = two_pools(32).model_dump(mode="json", exclude_none=True)
+    unit = plain["topology"]["accelerators"][0]
+    plain["topology"]["accelerators"] += [
+        {**unit, "id": f"of{size}", "accelerators_per_server": size} for size in (4, 16)
+    ]
+    for pool, kind in zip(plain["topology"]["pools"], ("of4", "of16"), strict=True):
+        pool["accelerator"] = kind
+
+    def act(view: SystemView) -> dict[str, np.ndarray | None]:
+        go = np.asarray([0]) if view.now_s == HOUR else None
+        return {"gang_pool": places(view, 1), "running_pool": go}
+
+    policy = Scripted(act)
+    results = run(
+        cn.load(plain), policy, submit_s=[10.0], duration_s=[5 * HOUR], accelerators=[9],
+        whole_nodes=[1],
+    )  # fmt: skip
+    held = [view.pool_running.sum(axis=1).tolist() for view in policy.views]
+    assert [0.0, 16.0] in held
+    assert held[-1] in ([12.0, 0.0], [0.0, 0.0])
+    assert [12.0, 0.0] in held
+    assert results.jobs["held_accelerators"].tolist() == [12.0]
+
+
+def test_data_that_followed_a_gang_is_kept_where_it_went() -> None:
+    """The second gang finds its data at the west, takes it along, and the third finds it there."""
+    stores = {f"topology.sites.{name}.dataset_storage_tb": 5.0 for name in ("east", "west")}
+
+    def act(view: SystemView) -> dict[str, np.ndarray | None]:
+        running = view.running
+        assert running is not None
+        move = view.now_s == 6 * HOUR
+        at = 1 if view.now_s < 6 * HOUR else 0
+        go = np.zeros(len(running.pool), dtype=np.int64) if move else None
+        return {"gang_pool": places(view, at), "running_pool": go}
+
+    results = run(
+        two_pools(64, **stores), Scripted(act), submit_s=[10.0, 5 * HOUR, 9 * HOUR],
+        duration_s=[HOUR, 2 * HOUR, HOUR], accelerators=[16] * 3, data_gb=[50.0] * 3, user=[1] * 3,
+    )  # fmt: skip
+    assert results.summary["failures"]["jobs_moved_by_plan"] == 1
+    assert results.summary["network"]["reused_gb"] == pytest.approx(100.0)
+
+
+def test_events_stand_in_order_of_time() -> None:
+    """A job that is too large is known when it comes, and told at the end."""
+    scenario = two_pools(
+        events=[{"kind": "site-outage", "site": "west", "at_h": 1.0, "duration_h": 2.0}]
+    )
+    results = run(
+        scenario, make_policy("proportional", {}), submit_s=[10.0], duration_s=[HOUR],
+        accelerators=[1000],
+    )  # fmt: skip
+    assert results.events["kind"].iloc[0] == "rejected"
+    assert results.events["time_s"].is_monotonic_increasing

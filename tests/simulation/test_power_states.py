@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 import computenet as cn
+from computenet.compiled import CompiledScenario
 from computenet.errors import InputError
+from computenet.policies import Plan, SystemView, make_policy
+from computenet.simulation import run_scenario
 
 #: Two quiet pools of jobs alone.
 QUIET = {
@@ -85,3 +91,78 @@ def test_the_simple_model_refuses_both() -> None:
         cn.load("two-hubs", overrides={"energy.power_cap": 0.5})
     with pytest.raises(InputError, match=r"used only with energy.model=full"):
         cn.load("two-hubs", overrides={"energy.power_states": {}})
+
+
+GRID = [{"kind": "grid-event", "site": "west", "at_h": 6, "duration_h": 3, "shed_mw": 0.02}]
+
+
+def test_a_grid_event_is_not_undone_by_servers_that_start() -> None:
+    states = {"review_s": 60.0, "start_up_s": 60.0, "reserve": 0.0}
+    busy = {"energy.model": "full", "energy.power_states": states,
+            "workload.job_classes.short.rate_per_day": 1000.0}  # fmt: skip
+    found = cn.simulate(cn.load("two-hubs", overrides={"days": 1, **busy, "events": GRID}))
+    assert found.audit.failures() == []
+    assert found.summary["grid_events"][0]["jobs_paused"] > 0
+    west = found.pools[found.pools["pool"] == "west/unit"].set_index("slot_start_s")
+    held = west["busy_accelerators"] + west["off_accelerators"]
+    assert held.max() <= west["accelerators"].iloc[0]
+    during = west.loc[6.25 * 3600.0 : 8.75 * 3600.0 - 900.0]
+    assert west.loc[5.75 * 3600.0, "off_accelerators"] > 0.0
+    assert during["waiting_jobs"].max() > 0.0
+    # What runs at the start is the most that runs until the end.
+    assert during["busy_accelerators"].max() <= west.loc[6 * 3600.0, "busy_accelerators"] + 1e-9
+    assert during["off_accelerators"].min() >= 0.99 * west.loc[6 * 3600.0, "off_accelerators"]
+    after = west.loc[9.25 * 3600.0 : 10 * 3600.0]
+    assert after["busy_accelerators"].max() > during["busy_accelerators"].max()
+
+
+class Lends:
+    """Keeps one replica of each group from half past six."""
+
+    lends = True
+
+    def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
+        self.inner = make_policy("nearest", {})
+        self.inner.reset(compiled, seed)
+
+    def plan(self, view: SystemView) -> Plan:
+        groups = view.compiled.groups.replicas * view.compiled.sampling
+        few = np.ones(len(groups)) if view.now_s >= 6.5 * 3600.0 else groups.astype(float)
+        return replace(self.inner.plan(view), serving_replicas=few)
+
+
+def test_nothing_is_lent_while_a_grid_event_lasts() -> None:
+    busy = {"days": 0.5, "run.epoch_s": 900.0, "workload.job_classes.short.rate_per_day": 3000.0}
+    found = run_scenario(cn.load("two-hubs", overrides={**busy, "events": GRID}), Lends())
+    assert found.audit.failures() == []
+    lent = found.pools.pivot_table(index="slot_start_s", columns="pool", values="lent_accelerators")
+    assert lent.loc[7 * 3600.0, "east/unit"] > 0.0
+    assert (lent.loc[: 9 * 3600.0 - 900.0, "west/unit"] == 0.0).all()
+    assert lent.loc[9.25 * 3600.0, "west/unit"] > 0.0
+
+
+class Watches:
+    """Notes what sites draw."""
+
+    def reset(self, compiled: CompiledScenario, seed: np.random.SeedSequence) -> None:
+        self.inner = make_policy("nearest", {})
+        self.inner.reset(compiled, seed)
+        self.compiled = compiled
+        self.views: list[SystemView] = []
+
+    def plan(self, view: SystemView) -> Plan:
+        self.views.append(view)
+        return self.inner.plan(view)
+
+
+def test_the_meter_of_sites_knows_what_is_off() -> None:
+    idle = {**QUIET, "days": 0.25, "workload.job_classes.short.rate_per_day": 0.0}
+    policy = Watches()
+    run_scenario(cn.load("two-hubs", overrides={**idle, "energy.power_states": STATES}), policy)
+    view, p = policy.views[-1], policy.compiled.pools
+    # Everything is off and draws a tenth of what it does when idle.
+    each_w = (p.idle_w + p.overhead_w) * STATES["off_power_share"]
+    watts = np.bincount(p.site, each_w * p.accelerators, minlength=2)
+    slot = int(view.now_s / policy.compiled.slot_s)
+    facility_mw = watts / 1e6 * policy.compiled.energy.pue[:, slot]
+    assert view.site_load_mw == pytest.approx(facility_mw)

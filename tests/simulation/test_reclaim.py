@@ -77,3 +77,45 @@ def test_a_public_series() -> None:
         pytest.skip("COMPUTENET_TRACES has no spot series")
     results = run(files[0])
     assert results.summary["failures"]["reclaims"] >= 0
+
+
+STATES = {
+    "energy.model": "full", "energy.power_states": {"review_s": 60.0, "reserve": 0.0},
+    "workload.job_classes.short.rate_per_day": 600.0,
+}  # fmt: skip
+
+
+def most_busy(found: cn.Results, begin_h: float, end_h: float) -> float:
+    west = found.pools[found.pools["pool"] == "west/unit"].set_index("slot_start_s")
+    return float(west["busy_accelerators"].loc[begin_h * 3600.0 : end_h * 3600.0 - 900.0].max())
+
+
+def test_servers_that_are_off_go_before_jobs_stop(tmp_path: Path) -> None:
+    found = run(series(tmp_path, [4, 4, 4, 0, 0, 2, 2, 2, 4, 4, 4, 4]), **STATES)
+    west = found.pools[found.pools["pool"] == "west/unit"].set_index("slot_start_s")
+    assert west.loc[10_800.0 - 900.0, "off_accelerators"] > 0.0
+    assert most_busy(found, 3.0, 5.0) == 0.0
+    assert west["off_accelerators"].loc[4 * 3600.0 : 5 * 3600.0 - 900.0].max() == 0.0
+    pool = next(pool for pool in found.scenario.topology.pools if pool.id == "west/unit")
+    spot = pool.count - round(pool.count * pool.serving_share)
+    assert 0.0 < most_busy(found, 5.0, 8.0) <= spot / 2
+    # Half is spot, and more than half was off: nothing has to stop.
+    half = run(
+        series(tmp_path, [4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        **{**STATES, "failures.reclaim_share": 0.25,
+           "workload.job_classes.short.rate_per_day": 100.0},
+    )  # fmt: skip
+    assert half.summary["failures"]["reclaims"] == 1
+    assert half.summary["failures"]["jobs_reclaimed"] == 0
+
+
+def test_what_is_broken_goes_when_it_is_repaired(tmp_path: Path) -> None:
+    failures = tmp_path / "failures.csv"
+    rows = [f"{9000 + n},west/unit,7200,{n / 64}" for n in range(64)]
+    failures.write_text("\n".join(["time_s,pool,repair_s,place", *rows]) + "\n")
+    file = series(tmp_path, [4, 4, 4, 0, 0, 0, 0, 0, 4, 4, 4, 4])
+    found = run(file, **{"failures.model": "file", "failures.file": str(failures)})
+    assert found.summary["failures"]["servers"] == 64
+    # Repaired at 4.5 hours, gone until 8.
+    assert most_busy(found, 3.0, 8.0) == 0.0
+    assert most_busy(found, 8.0, 12.0) > 0.0

@@ -12,7 +12,7 @@ import pytest
 
 import computenet as cn
 from computenet.errors import RunError
-from computenet.policies import make_policy
+from computenet.policies import Plan, SystemView, make_policy
 from computenet.results import load_run
 from computenet.simulation import demand as demand_module
 from computenet.simulation import run_scenario
@@ -81,6 +81,28 @@ def test_streamed_jobs_are_those_kept(
                 **({} if exact else {"rtol": 1e-12}),
             )
     nearly(kept.summary, streamed.summary)
+
+
+def test_plans_see_the_same_work_submitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demand_module, "JOBS_A_CHUNK", 30)
+
+    class Notes:
+        def __init__(self) -> None:
+            self.seen: list[list[float]] = []
+            self.inner = make_policy("nearest", {})
+            self.reset = self.inner.reset
+
+        def plan(self, view: SystemView) -> Plan:
+            self.seen.append(view.job_submitted_per_s.tolist())
+            return self.inner.plan(view)
+
+    changes = {"days": 1, "workload.request_rate_per_day": 1000, "run.epoch_s": 7200.0}
+    kept, streamed = Notes(), Notes()
+    for policy, stream_over in ((kept, 10**9), (streamed, 0)):
+        scenario = cn.load("two-hubs", overrides=changes)
+        run_scenario(scenario, policy, stream_over=stream_over, tick_s=300.0)
+    assert max(max(row) for row in kept.seen) > 0.0
+    assert streamed.seen == kept.seen
 
 
 def test_bulk_moves_and_moved_jobs_keep_their_flows(monkeypatch: pytest.MonkeyPatch) -> None:
