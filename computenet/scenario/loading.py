@@ -105,7 +105,9 @@ def _validated(raw: dict[str, Any], told: list[Problem], absent: list[str]) -> S
             one for one in spec_problems(error, raw) if one.path.partition(".")[0] not in absent
         ]
     if not absent:
-        problems += reference_problems(raw)
+        # Numbers may have been given as texts: once they are read, they are held to the rules.
+        given = raw if scenario is None else scenario.model_dump(mode="json", exclude_unset=True)
+        problems += reference_problems(given)
     if problems or scenario is None:
         raise InputError(problems, TITLE)
     return scenario
