@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,14 +67,23 @@ def complete_directory(
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` whole or not at all."""
+    """Write `text` to `path` whole or not at all.
+
+    Raises
+    ------
+    RunError
+        `path` is a directory, or the disk is full or not writable.
+    """
+    if os.path.isdir(path):
+        raise RunError(f"cannot write {path}: it is a directory")
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
@@ -126,10 +135,10 @@ def require_run(directory: str | Path) -> Path:
     """
     root = Path(directory)
     wanted = ["scenario.yaml", "manifest.json", MARK, *(f"{name}.parquet" for name in TABLES)]
-    if not root.is_dir():
-        what = "is a file, not a directory" if root.exists() else "is no directory"
+    if not os.path.isdir(root):
+        what = "is a file, not a directory" if os.path.exists(root) else "is no directory"
         raise InputError([Problem(str(root), None, what, "a run directory")], "run cannot be read")
-    missing = [name for name in wanted if not (root / name).is_file()]
+    missing = [name for name in wanted if not os.path.isfile(root / name)]
     if len(missing) == len(wanted):
         raise InputError(
             [Problem(str(root), None, "holds no run", "what simulate --out writes")],

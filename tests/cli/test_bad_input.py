@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from computenet.cli.main import app
-from computenet.errors import InputError
+from computenet.errors import InputError, RunError
+from computenet.results.storage import write_text
 from computenet.scenario import dump_scenario, load_scenario
 
 
@@ -117,3 +118,47 @@ def test_kernels_that_cannot_be_kept_are_told_once(chosen: str, lines: int, tmp_
     assert len(done.stderr.splitlines()) == lines
     assert ("COMPUTENET_CACHE_DIR" in done.stderr) == bool(lines)
     assert (done.stdout.strip() == "None") == (chosen != "fine")
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (("validate", LONG), "scenario"),
+        (("validate", "two-hubs", "--set", f"topology={LONG}"), "topology"),
+        (("compare", "two-hubs", "--shocks", LONG), "--shocks"),
+        (("compare", "two-hubs", "--layouts", LONG), "--layouts"),
+        (("compare", LONG, LONG), LONG),
+        (("export", "geojson", LONG, "x.json"), "source"),
+        (("report", LONG), LONG),
+    ],
+)
+def test_names_longer_than_those_of_files_are_told(words: tuple[str, ...], path: str) -> None:
+    assert path in told(*words)
+
+
+def test_a_layout_that_extends_what_no_file_can_be_called(tmp_path: Path) -> None:
+    layout = tmp_path / "layout.yaml"
+    title = "title: {en: L, zh: 布局}\nsource: test\ngrade: assumed"
+    layout.write_text(f"id: l\n{title}\nextends: {LONG}\n", encoding="utf-8")
+    assert "is neither built in nor a file" in told("validate", layout)[f"{layout}: extends"]
+
+
+def test_pages_are_written_to_files(tmp_path: Path) -> None:
+    found = told("report", tmp_path, "--out", tmp_path)
+    assert "is a directory, not a file" in found["--out"]
+    assert "names no format" in told("report", tmp_path, "--figures", "x", "--format", ",")[
+        "--format"
+    ]  # fmt: skip
+    assert "names no format" in told("report", tmp_path, "--figures", "x", "--format", "")[
+        "--format"
+    ]  # fmt: skip
+    for place in (tmp_path, Path(), Path("/")):
+        with pytest.raises(RunError, match="it is a directory"):
+            write_text(place, "text")
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(RunError, match="cannot write"):
+        write_text(tmp_path / "file" / "page.html", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
