@@ -232,7 +232,7 @@ _FIGURES: _Figures = (
     ("facility, MWh", lambda s: _sized(s["energy"]["facility_mwh"])),
     ("PUE", lambda s: "-" if s["energy"]["pue"] is None else f"{s['energy']['pue']:.3f}"),
     ("green share", lambda s: _share(s["energy"]["green_share"])),
-    ("unserved, MWh", lambda s: f"{s['energy']['unserved_mwh']:,.0f}"),
+    ("unserved, MWh", lambda s: _sized(s["energy"]["unserved_mwh"])),
     ("SLO attainment", lambda s: _share(s["requests"]["slo_attainment"])),
     ("  lowest region", lambda s: _share(_of_regions(s, "min"))),
     ("  Jain's index of regions", lambda s: _index(_of_regions(s, "jain"))),
