@@ -16,6 +16,7 @@ from computenet.cli.options import (
     OverwriteOpt,
     SeedOpt,
     SetOpt,
+    given_twice,
     needs_out,
     overrides,
     print_json,
@@ -133,6 +134,7 @@ def _run(
     parameters: dict[str, object] | None = None
     with faults.gathered():
         changes = overrides(pairs)
+    faults.add(given_twice(changes, {"--days": days, "--seed": seed}))
     if policies is not None:
         with faults.gathered():
             changes, parameters = _apart(changes)
