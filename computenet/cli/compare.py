@@ -16,6 +16,7 @@ from computenet.cli.options import (
     OverwriteOpt,
     SeedOpt,
     SetOpt,
+    given_twice,
     needs_out,
     overrides,
     print_json,
@@ -133,6 +134,7 @@ def _run(
     parameters: dict[str, object] | None = None
     with faults.gathered():
         changes = overrides(pairs)
+    faults.add(given_twice(changes, {"--days": days, "--seed": seed}))
     if policies is not None:
         with faults.gathered():
             changes, parameters = _apart(changes)
@@ -181,7 +183,7 @@ def _planned(
     if shocks is not None:
         return lambda report: study.compare_shocks(
             scenario, shocks, progress=report, bound=bound
-        ), shocks
+        ), study.shock_names(shocks)
     if layouts is not None:
         names = study.layout_names(study.with_layouts(source, layouts, changes), policies)
         return lambda report: study.compare_layouts(
@@ -202,7 +204,7 @@ def _earlier(
     from computenet.results.storage import require_run
 
     options = (("--days", days), ("--seed", seed), ("--set", pairs), ("--out", out))
-    unused = [name for name, value in options if value]
+    unused = [name for name, value in options if value is not None]
     if unused or len(what) < 2:
         faults.add(
             [Problem(name, None, "is not used when runs are compared") for name in unused]

@@ -85,7 +85,7 @@ def from_sites(
         problems.append(Problem("layout from-sites", None, "needs a file", "FILE, or --template"))
     if overwrite and out is None and not template:
         problems.append(Problem("--overwrite", None, "is not used without --out", "--out FILE"))
-    if out is not None and out.exists() and not overwrite:
+    if out is not None and os.path.exists(out) and not overwrite:
         problems.append(Problem("--out", str(out), "exists already", "--overwrite"))
     if problems:
         raise InputError(problems, "nothing was written")
@@ -102,7 +102,7 @@ def from_sites(
     for note in notes:
         typer.echo(f"note: {note}", err=True)
     if out is not None:
-        if Path(topology).is_file():  # a path within a layout is relative to it
+        if os.path.isfile(topology):  # a path within a layout is relative to it
             base = os.path.relpath(topology, out.parent)
             layout = layout.model_copy(update={"extends": base})
         write_text(out, dump_layout(layout))

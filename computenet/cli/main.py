@@ -31,6 +31,7 @@ from computenet.cli.options import (
     SeedOpt,
     SetOpt,
     WorkersOpt,
+    given_twice,
     load,
     needs_out,
     overrides,
@@ -241,11 +242,12 @@ def replay(
         str, typer.Option(help="Scenario whose topology, prices and classes are used.")
     ] = "china-2025",
     policy: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Who schedules (computenet list policies); replay = recorded starts and sites."
+            help="Who schedules (computenet list policies), nearest by default; "
+            "replay = recorded starts and sites."
         ),
-    ] = "nearest",
+    ] = None,
     seed: SeedOpt = None,
     warmup_h: Annotated[
         float | None,
@@ -299,12 +301,14 @@ def replay(
     prepared = None
     with faults.gathered():
         changes = overrides(pairs)
+        given = {"--policy": policy, "--seed": seed, "--warmup-h": warmup_h}
+        faults.add(given_twice(changes, given))
         if warmup_h is not None:
             changes["run.warmup_h"] = warmup_h
         prepared = study.prepare_replay(
             trace,
             topology=topology,
-            policy=policy,
+            policy="nearest" if policy is None else policy,
             seed=seed,
             overrides=changes,
             options=study.ReplayOptions(

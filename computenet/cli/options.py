@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -159,6 +159,33 @@ def _parsed(pairs: list[str] | None) -> tuple[dict[str, object], list[Problem]]:
     return out, problems
 
 
+#: Fields that options give as well.
+_SAME = {
+    "--days": ("days",),
+    "--seed": ("seed",),
+    "--policy": ("policy", "policy.name"),
+    "--warmup-h": ("run.warmup_h",),
+}
+
+
+def given_twice(changes: Mapping[str, object], given: Mapping[str, object | None]) -> list[Problem]:
+    """Return the fields that ``--set`` and an option of their own both give.
+
+    Parameters
+    ----------
+    changes
+        Values by dotted path.
+    given
+        Values of options by name; ``None`` where one is not given.
+    """
+    return [
+        Problem(f"--set {path}", changes[path], f"is not used with {option}", "one of both")
+        for option, value in given.items()
+        for path in _SAME[option]
+        if value is not None and path in changes
+    ]
+
+
 def load(
     scenario: str,
     days: float | None,
@@ -178,8 +205,9 @@ def load(
     faults = Faults()
     changes, problems = _parsed(pairs)
     faults.add(problems)
-    given = {"days": days, "seed": seed, "policy": policy}
-    changes |= {name: value for name, value in given.items() if value is not None}
+    given = {"--days": days, "--seed": seed, "--policy": policy}
+    faults.add(given_twice(changes, given))
+    changes |= {_SAME[name][0]: value for name, value in given.items() if value is not None}
     if policy is not None:
         with faults.gathered():
             study.check_policies([policy])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def report(
     chosen: list[str] = []
     with faults.gathered():
         chosen = _formats(formats, figures, out)
-    if not run_dir.is_dir():
+    if not os.path.isdir(run_dir):
         with faults.gathered():
             study.page_of(run_dir)
     faults.refuse("nothing was written", own=True)
@@ -63,7 +64,12 @@ def _formats(formats: str | None, figures: Path | None, out: Path | None) -> lis
         problems.append(Problem("--format", formats, "is not used without --figures", "--figures"))
     if out is not None and figures is not None:
         problems.append(Problem("--out", str(out), "is not used with --figures"))
-    chosen = [name.strip() for name in (formats or ",".join(FORMATS)).split(",") if name.strip()]
+    if out is not None and os.path.isdir(out):
+        problems.append(Problem("--out", str(out), "is a directory, not a file", "PAGE.html"))
+    named = ",".join(FORMATS) if formats is None else formats
+    chosen = [name.strip() for name in named.split(",") if name.strip()]
+    if not chosen:
+        problems.append(Problem("--format", formats, "names no format", ", ".join(FORMATS)))
     problems += [
         Problem("--format", name, "is no format of figures", ", ".join(FORMATS),
                 nearest(name, FORMATS))

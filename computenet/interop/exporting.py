@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -101,10 +102,10 @@ def _source(source: Source, enough: bool) -> Results | Scenario:
     if isinstance(source, Results | Scenario):
         return source
     if isinstance(source, str | Path):
-        if Path(source).is_dir() and str(source):
+        if os.path.isdir(source) and str(source):
             return load_run(source)
         names = {**list_layouts(), **list_scenarios()}
-        if str(source) not in names and not Path(source).exists():
+        if str(source) not in names and not os.path.exists(source):
             known = names if enough else {}
             words = "is neither a run nor a scenario" if enough else "is no directory of a run"
             allowed = "a directory that simulate --out has written"
@@ -118,7 +119,7 @@ def _source(source: Source, enough: bool) -> Results | Scenario:
 
 def _taken(path: Path, overwrite: bool) -> list[Problem]:
     """Return that something is there; with `overwrite` files and PyPSA folders may be replaced."""
-    if not path.exists():
+    if not os.path.exists(path):
         return []
     message = "exists already"
     if overwrite:

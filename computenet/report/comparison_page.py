@@ -13,7 +13,7 @@ from computenet.report.figures import PALETTE, style
 from computenet.report.geography import ground
 from computenet.report.labels import Labels, labels_of
 from computenet.report.layout_map import ChangeView, layout_map
-from computenet.report.numbers import plain
+from computenet.report.numbers import plain, significant
 from computenet.report.page import NARROW, draw, head, section
 from computenet.report.sections import html_table
 from computenet.report.view import Lang, RunView
@@ -189,10 +189,10 @@ def _totals(topology: TopologySpec, label: Labels) -> str:
     return label(
         "compare_totals",
         sites=len(topology.sites),
-        mw=plain(sum(site.it_capacity_mw for site in topology.sites), 1),
+        mw=significant(sum(site.it_capacity_mw for site in topology.sites)),
         accelerators=plain(sum(pool.count for pool in topology.pools)),
-        eflops=plain(sum(p.count * kinds[p.accelerator] for p in topology.pools) / 1e6, 1),
-        gbps=plain(sum(link.capacity_gbps for link in topology.links)),
+        eflops=significant(sum(p.count * kinds[p.accelerator] for p in topology.pools) / 1e6),
+        gbps=significant(sum(link.capacity_gbps for link in topology.links)),
     )
 
 

@@ -44,16 +44,14 @@ def times(run: RunView, seconds: Any) -> list[str]:
 
 
 def wide(run: RunView, table: str, key: str, column: str, how: str = "mean") -> pd.DataFrame:
-    """Return one column by item over time, coarse enough to draw."""
-    frame = run.tables[table]
-    wide = frame.pivot_table(
-        index="slot_start_s", columns=key, values=column, observed=False, aggfunc="sum"
-    )
+    """Return one column by item over time, coarse enough to draw; NaN where there is no value."""
+    groups = run.tables[table].groupby(["slot_start_s", key], observed=False)
+    wide = groups[column].sum(min_count=1).unstack(key)
     step = int(np.ceil(len(wide) / MOST_POINTS))
     if step > 1:
-        groups = np.arange(len(wide)) // step
+        coarse = np.arange(len(wide)) // step
         times = wide.index.to_numpy()[::step]
-        wide = getattr(wide.groupby(groups), how)()
+        wide = getattr(wide.groupby(coarse), how)()
         wide.index = pd.Index(times)
     return wide
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from computenet.report.limits import LIMITS
 from computenet.report.view import Lang
 
-__all__ = ["LABELS", "LIMITS", "Labels", "labels_of"]
+__all__ = ["LABELS", "Labels", "labels_of"]
 
 #: key: (English, Chinese). Words in braces are filled in by the page.
 LABELS: dict[str, tuple[str, str]] = {
@@ -108,6 +109,12 @@ LABELS: dict[str, tuple[str, str]] = {
     "col_deadline": ("Deadline, h", "期限 / h"),
     "col_money": ("Cost, CNY", "费用 / 元"),
     "event_jobs-moved": ("Jobs moved", "作业迁移"),
+    "event_gangs-moved": ("Gangs moved", "成组作业迁移"),
+    "event_tariff": ("Tariff", "电价时段"),
+    "event_month": ("Month", "月份"),
+    "event_note": ("Note", "备注"),
+    "event_warm-up": ("Warm-up ends", "预热结束"),
+    "event_rejected": ("Job rejected", "作业被拒"),
     "event_reclaim": ("Spot capacity taken", "竞价资源回收"),
     "event_site-outage": ("Site outage", "站点中断"),
     "event_site-up": ("Site back", "站点恢复"),
@@ -224,6 +231,15 @@ LABELS: dict[str, tuple[str, str]] = {
                    "cost; the gap above it is what decisions on work can move. Status: {status}.",
                    "完全预知下的下界:对该场景的 {n} 次运行所完成的工作,任何策略都不可能更低。"
                    "“空载”为完全没有工作时的值;其上的差距才是调度决策能够影响的部分。状态:{status}。"),
+    "bound_status": ("{what}: {status}", "{what}:{status}"),
+    "bound_status_optimal": ("optimal", "最优"),
+    "bound_status_feasible": ("feasible, not optimal", "可行,未至最优"),
+    "bound_status_not computed": ("not computed", "未计算"),
+    "bound_status_solver failed": ("solver failed", "求解失败"),
+    "bound_status_cost_cny": ("cost", "成本"),
+    "bound_status_carbon_kg": ("carbon", "碳排放"),
+    "bound_status_idle_cost_cny": ("cost, idle", "空载成本"),
+    "bound_status_idle_carbon_kg": ("carbon, idle", "空载碳排放"),
     "bound_cost": ("Cost, CNY", "成本,元"),
     "bound_carbon": ("Carbon, kg", "碳排放,kg"),
     "bound_waiting": ("Jobs waiting, accelerator·h", "作业等待,卡·时"),
@@ -450,30 +466,6 @@ LABELS: dict[str, tuple[str, str]] = {
     "scroll": ("The table scrolls sideways on a narrow screen.", "窄屏下表格可横向滑动。"),
 }  # fmt: skip
 
-#: What the results are known not to be valid for; the same list as ``docs/validity.md``.
-LIMITS: tuple[tuple[str, str], ...] = (
-    ("Rack occupancy: racks are not simulated; the share of accelerators busy stands for them and "
-     "is lower than the share of racks let.",
-     "机柜上架率:未仿真机柜,以加速卡忙碌占比代替,低于实际出租率。"),
-    ("Absolute serving latency of one engine: replica rates are roofline estimates; differences "
-     "between sites, policies and loads are meaningful.",
-     "单一推理引擎的绝对时延:副本速率为屋顶线模型估计;站点、策略与负载之间的差异有意义。"),
-    ("Prices of data transfer: no public list was found; the figures are orders of magnitude.",
-     "数据传输价格:未见公开价目,仅为数量级。"),
-    ("Spot electricity markets: tariffs are time-of-use; provincial spot prices are not modelled.",
-     "电力现货市场:采用分时电价,未模拟各省现货价格。"),
-    ("Hourly or marginal emissions: grid factors are annual means by province.",
-     "逐时或边际排放:电网排放因子为各省年均值。"),
-    ("Green power by the hour: contracts are taken as a flat profile, so the hourly-matched share "
-     "is an upper estimate for solar contracts.",
-     "逐时绿电:绿电合同按平坦出力计,对光伏合同而言逐时匹配占比偏高。"),
-    ("Demand charge of a short run: the highest slot of the run stands for the month's, and the "
-     "charge is taken for the share of the month covered.",
-     "短时段运行的需量电费:以运行期内最高时段代表全月最大需量,按所占月份比例计费。"),
-    ("Failures of single nodes: only the outages and cuts of the scenario happen.",
-     "单节点故障:仅发生场景中设定的停机与断链。"),
-)  # fmt: skip
-
 
 class Labels:
     """The words of one language."""
@@ -494,7 +486,8 @@ class Labels:
 
     def limits(self) -> list[str]:
         """Return what the results are not valid for."""
-        return [pair[self._column] for pair in LIMITS]
+        gap = " " if self.lang == "en" else ""
+        return [gap.join(pair[self._column]) for pair in LIMITS]
 
 
 def labels_of(lang: Lang) -> Labels:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from computenet.report.geography import project
 from computenet.report.labels import Labels
 from computenet.report.map import draw_ground, frame, label_sides
-from computenet.report.numbers import plain
+from computenet.report.numbers import plain, significant
 from computenet.scenario import TopologySpec
 from computenet.scenario.topology import LinkSpec, RegionSpec, SiteSpec
 
@@ -168,7 +168,7 @@ def _links(
 
 
 def _gbps(link: LinkSpec | None, absent: bool) -> str:
-    return "0" if link is None or absent else plain(link.capacity_gbps)
+    return "0" if link is None or absent else significant(link.capacity_gbps)
 
 
 def _regions(figure: go.Figure, topology: TopologySpec, label: Labels) -> None:
@@ -233,7 +233,9 @@ def _signed(value: float) -> str:
 def _told(site: SiteSpec, before: SiteSpec | None, more: int, kind: str, label: Labels) -> str:
     was = 0.0 if before is None else before.it_capacity_mw
     now = 0.0 if kind == "removed" else site.it_capacity_mw
-    power = plain(now, 1) if was == now else f"{plain(was, 1)} → {plain(now, 1)}"
+    power = significant(now)
+    if was != now:
+        power = f"{significant(was)} → {power}"
     return (
         f"<b>{escape(getattr(site.name, label.lang))}</b><br>{label(f'change_{kind}')}<br>"
         f"{label('it_capacity')} {power} MW<br>{label('col_accelerators')} {_signed(more)}"
@@ -249,17 +251,16 @@ def _table(
     old, new = ({site.id: site for site in one.sites} for one in (base, topology))
     rows: list[list[Any]] = []
     for name, site in {**old, **new}.items():
-        rows.append(
-            [label("sites"), name, site.longitude, site.latitude, "it_capacity_mw",
-             old[name].it_capacity_mw if name in old else None,
-             new[name].it_capacity_mw if name in new else None]
-        )  # fmt: skip
+        powers = [one[name].it_capacity_mw if name in one else None for one in (old, new)]
+        what = label("change_field_it_capacity_mw")
+        rows.append([label("sites"), name, site.longitude, site.latitude, what, *powers])
     for change in changes:
         if (change.part, change.field) != ("sites", "it_capacity_mw"):
             kind = label(f"change_{change.kind}")
             values = [_plain_cell(change.before), _plain_cell(change.after)]
-            rows.append([change.part or "topology", change.item, None, None,
-                         change.field or kind, *values])  # fmt: skip
+            part = label.or_own("change_part_", change.part)
+            what = label.or_own("change_field_", change.field) if change.field else kind
+            rows.append([part, change.item, None, None, what, *values])
     return {"columns": columns, "rows": rows}
 
 

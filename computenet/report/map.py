@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from computenet.report.geography import Ground, ground, project
 from computenet.report.labels import Labels
-from computenet.report.numbers import compact, duration, plain, share
+from computenet.report.numbers import compact, duration, plain, share, significant
 from computenet.report.planning import site_prices
 from computenet.report.view import Names, RunView
 
@@ -238,7 +238,7 @@ def _sites(
     under = {key: f"<br>{plain(nodal[key], 3)}" for key in nodal}
     texts = [
         f"<b>{escape(names.site(site.id))}</b><br>"
-        f"{label('it_capacity')} {plain(site.it_capacity_mw)} MW<br>"
+        f"{label('it_capacity')} {significant(site.it_capacity_mw)} MW<br>"
         f"{label('col_accelerators')} {plain(by_site[site.id]['accelerators'])}<br>"
         f"{label('col_utilisation')} {share(by_site[site.id]['utilisation'])}<br>"
         f"{label('col_price')} {plain(by_site[site.id]['cny_per_mwh'])}<br>"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from computenet.report.view import Lang
 
-__all__ = ["compact", "decimals", "duration", "money", "plain", "share"]
+__all__ = ["compact", "decimals", "duration", "money", "plain", "share", "significant"]
 
 #: Shown where a figure does not exist.
 NOTHING = "–"
@@ -40,6 +40,14 @@ def decimals(values: Iterable[float]) -> int:
     if largest == 0.0 or largest >= 100.0:
         return 0
     return min(2 - math.floor(math.log10(largest)), 4)
+
+
+def significant(value: float | None) -> str:
+    """Return a number with three figures at least, without zeros after them."""
+    if value is None or _missing(value) or value == 0.0 or abs(value) >= 100.0:
+        return plain(value)
+    text = plain(value, 2 - math.floor(math.log10(abs(value))))
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def compact(value: float | None, lang: Lang, digits: int = 2) -> str:

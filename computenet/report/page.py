@@ -167,8 +167,15 @@ def _bound(run: RunView, label: Labels) -> list[str]:
     found = run.summary.get("bound")
     if found is None:
         return []
-    note = label("bound_note", n=int(found["compared"]), status=found["status"])
+    note = label("bound_note", n=int(found["compared"]), status=_status(found["status"], label))
     return [section("bound", label("bound"), sections.bound(run, label), note=note)]
+
+
+def _status(told: str, label: Labels) -> str:
+    """Return the status of a bound in words; what a solver says of itself stays as it is."""
+    what, colon, rest = told.partition(": ")
+    words = label.or_own("bound_status_", what)
+    return label("bound_status", what=words, status=_status(rest, label)) if colon else words
 
 
 def _revenue(run: RunView, names: Names, label: Labels) -> str:

@@ -107,7 +107,8 @@ def link_figure(run: RunView, label: Labels) -> go.Figure | None:
     links = run.tables["links"]
     if links.empty:
         return None
-    frame = 100.0 * wide(run, "links", "link", "utilisation")
+    # A link has rows of the slots in which it carried something.
+    frame = 100.0 * wide(run, "links", "link", "utilisation").fillna(0.0)
     busiest = frame.sum().sort_values(ascending=False).index[:MOST_LINKS]
     figure = go.Figure()
     clock = times(run, frame.index)

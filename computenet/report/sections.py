@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from computenet.report.labels import Labels
-from computenet.report.numbers import compact, decimals, duration, money, plain, share
+from computenet.report.numbers import compact, decimals, duration, money, plain, share, significant
 from computenet.report.view import Names, RunView, number_at
 
 __all__ = [
@@ -93,8 +93,8 @@ def cards(run: RunView, label: Labels) -> str:
         ("utilisation", share(at("capacity.utilisation")),
          label("utilisation_sub", jobs=share(at("capacity.utilisation_jobs")),
                serving=share(at("capacity.utilisation_serving")))),
-        ("eflops", f"{plain(at('capacity.eflops_fp16_installed'), 1)} EFLOPS",
-         label("eflops_sub", delivered=plain(at("capacity.eflops_fp16_delivered"), 1))),
+        ("eflops", f"{significant(at('capacity.eflops_fp16_installed'))} EFLOPS",
+         label("eflops_sub", delivered=significant(at("capacity.eflops_fp16_delivered")))),
         ("jobs_completed", compact(at("jobs.completed"), lang),
          label("jobs_sub", submitted=compact(at("jobs.submitted"), lang),
                wait=duration(at("jobs.wait_s.mean"), lang))),
@@ -314,7 +314,7 @@ def _bulk_moves(run: RunView, names: Names, label: Labels) -> str:
             (
                 escape(f"{row['name']}: {names.region(row['region'])} → {names.site(row['site'])}"),
                 escape(label(f"way_{row['by']}")),
-                plain(row["size_tb"], 1),
+                significant(row["size_tb"]),
                 hours(row["finish_h"]),
                 hours(row["deadline_h"]),
                 plain(row["cny"]),
@@ -350,7 +350,7 @@ def links(run: RunView, names: Names, label: Labels) -> str:
             (
                 (
                     escape(str(row["link"])),
-                    plain(row["carried"] / 1000.0, 1),
+                    significant(row["carried"] / 1000.0),
                     share(row["mean"]),
                     share(row["peak"]),
                 )
@@ -372,7 +372,8 @@ def events(run: RunView, label: Labels) -> str:
         (
             (
                 (start + timedelta(seconds=float(row["time_s"]))).strftime("%Y-%m-%d %H:%M"),
-                escape(str(row["kind"])), escape(str(row["subject"])), escape(str(row["detail"])),
+                escape(label.or_own("event_", str(row["kind"]))), escape(str(row["subject"])),
+                escape(str(row["detail"])),
             )
             for row in shown.to_dict("records")
         ),

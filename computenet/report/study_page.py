@@ -7,13 +7,11 @@ from html import escape
 from typing import Any
 
 import pandas as pd
-from plotly.offline import get_plotlyjs
 
 from computenet.report.labels import labels_of
-from computenet.report.page import FONT, draw, section
+from computenet.report.page import draw, head, section
 from computenet.report.study_figures import bars, effects, front_figure, histograms
 from computenet.report.study_words import TEXT, law_text, outcome_title, shown
-from computenet.report.style import CSS
 from computenet.report.view import Lang
 
 __all__ = ["render_study"]
@@ -53,13 +51,9 @@ def render_study(page: Mapping[str, Any], lang: Lang = "en") -> str:
     title = escape(spec["title"][lang])
     about = spec.get("description")
     note = f"<p>{escape(about[lang])}</p>" if about else ""
-    nav = "".join(f'<a href="#{key}">{escape(name)}</a>' for key, name in _nav(parts))
+    nav = "".join(f'<a href="#{key}">{name}</a>' for key, name in _nav(parts))
     return (
-        f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}"><head>'
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title} · computenet</title>"
-        f"<style>:root{{--font:{FONT[lang]}}}{CSS}{MORE_CSS}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body>"
+        f"{head(title, lang, MORE_CSS)}<body>"
         f"<header><h1>{title}</h1>{note}<p>{_heading(page, lang)}</p></header><nav>{nav}</nav>"
         f"<noscript><p>{text['no_script']}</p></noscript><main>{''.join(parts)}</main>"
         "</body></html>\n"
@@ -67,7 +61,7 @@ def render_study(page: Mapping[str, Any], lang: Lang = "en") -> str:
 
 
 def _nav(parts: Sequence[str]) -> list[tuple[str, str]]:
-    """Return key and title of every section."""
+    """Return key and title of every section, as HTML."""
     out = []
     for part in parts:
         key = part.split('"', 2)[1]

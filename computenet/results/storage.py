@@ -78,8 +78,11 @@ def write_texts(texts: Mapping[Path, str]) -> None:
     Raises
     ------
     RunError
-        The disk is full or not writable.
+        A path is a directory, or the disk is full or not writable.
     """
+    for path in texts:
+        if os.path.isdir(path):
+            raise RunError(f"cannot write {path}: it is a directory")
     parts = {path: path.with_name(f".{path.name}.part") for path in texts}
     path = None
     try:
@@ -144,10 +147,10 @@ def require_run(directory: str | Path) -> Path:
     """
     root = Path(directory)
     wanted = ["scenario.yaml", "manifest.json", MARK, *(f"{name}.parquet" for name in TABLES)]
-    if not root.is_dir():
-        what = "is a file, not a directory" if root.exists() else "is no directory"
+    if not os.path.isdir(root):
+        what = "is a file, not a directory" if os.path.exists(root) else "is no directory"
         raise InputError([Problem(str(root), None, what, "a run directory")], "run cannot be read")
-    missing = [name for name in wanted if not (root / name).is_file()]
+    missing = [name for name in wanted if not os.path.isfile(root / name)]
     if len(missing) == len(wanted):
         raise InputError(
             [Problem(str(root), None, "holds no run", "what simulate --out writes")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -105,7 +106,9 @@ def _validated(raw: dict[str, Any], told: list[Problem], absent: list[str]) -> S
             one for one in spec_problems(error, raw) if one.path.partition(".")[0] not in absent
         ]
     if not absent:
-        problems += reference_problems(raw)
+        # Numbers may have been given as texts: once they are read, they are held to the rules.
+        given = raw if scenario is None else scenario.model_dump(mode="json", exclude_unset=True)
+        problems += reference_problems(given)
     if problems or scenario is None:
         raise InputError(problems, TITLE)
     return scenario
@@ -126,7 +129,7 @@ def _raw(source: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], Path, 
     if not isinstance(content, dict):
         raise InputError([Problem(str(path), None, "holds no mapping of fields")], TITLE)
     # What comes through a pipe stands nowhere: its paths are those of the one who sends it.
-    return _whole(content, str(path), path.parent if path.is_file() else Path())
+    return _whole(content, str(path), path.parent if os.path.isfile(path) else Path())
 
 
 def _whole(
@@ -173,10 +176,13 @@ def _file(source: str | Path, kind: str, files: Mapping[str, Path], folders: lis
         return files[text]
     paths = [folder / source for folder in folders]
     for path in paths:
-        if path.is_file() or (text and (path.is_fifo() or path.is_char_device())):
+        # Unlike those of paths, these checks hold for names that no file can have, too.
+        if os.path.isfile(path):
+            return path
+        if text and os.path.exists(path) and (path.is_fifo() or path.is_char_device()):
             return path
     like = nearest(text, files)
-    is_folder = any(path.is_dir() for path in paths)
+    is_folder = any(os.path.isdir(path) for path in paths)
     message = "is a directory, not a file" if is_folder else "is neither built in nor a file"
     message = message if text.strip() else "is empty"
     raise InputError(

@@ -20,6 +20,12 @@ def _records(holder: Any, field: str) -> list[Mapping[str, Any]]:
     return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
 
 
+def _words(given: Any) -> dict[int, str]:
+    """Return the texts of a list, or the keys of a mapping, by their number; none of all else."""
+    listed = enumerate(given) if isinstance(given, (list, tuple, Mapping)) else ()
+    return {index: word for index, word in listed if isinstance(word, str)}
+
+
 def _names(records: list[Mapping[str, Any]], key: str = "id") -> list[str]:
     return [item[key] for item in records if isinstance(item.get(key), str)]
 
@@ -157,9 +163,9 @@ def _workload(workload: Mapping[str, Any]) -> list[Problem]:
         path = f"workload.service_classes.{item.get('name')}.model"
         out += _unknown(path, item.get("model"), models, "model")
     out += _adds_up("workload.service_classes", "share", services)
-    used = {item.get("model") for item in services}
+    used = [item.get("model") for item in services]
     for name in models:
-        if name not in used and used <= set(models):
+        if name not in used and all(model in models for model in used):
             out.append(Problem(f"workload.models.{name}", None, "is served by no service class"))
     rate = workload.get("request_rate_per_day")
     if isinstance(rate, (int, float)) and rate > 0 and not services:
@@ -194,13 +200,15 @@ def _disciplines(
     run = raw.get("run")
     chosen = run.get("discipline") if isinstance(run, Mapping) else None
     pools = _records(topology, "pools")
-    used = {chosen} if chosen else {pool.get("discipline", "easy") for pool in pools}
+    used = [chosen] if chosen else [pool.get("discipline", "easy") for pool in pools]
+    if not all(isinstance(discipline, str) for discipline in used):
+        return out
     for pool in pools if chosen else []:
         for name, discipline in PARAMETERS.items():
             if pool.get(name) is not None and discipline != chosen:
                 path = f"topology.pools.{pool.get('id')}.{name}"
                 out.append(Problem(path, pool[name], f"is not used: run.discipline is {chosen}"))
-    if not used & {"multifactor", "preemptive"}:
+    if not {"multifactor", "preemptive"} & set(used):
         out += [
             Problem(
                 f"workload.job_classes.{item.get('name')}.priority",
@@ -252,7 +260,7 @@ def _operations(
             out.append(Problem(path, None, "are not used: no job class has a price"))
         topology = raw.get("topology")
         names = _names(_records(topology, "regions"))
-        for index, region in enumerate(vouchers.get("regions") or []):
+        for index, region in _words(vouchers.get("regions")).items():
             out += _unknown(f"{path}.regions.{index}", region, names, "region")
         energy = raw.get("energy")
         if isinstance(energy, Mapping) and energy.get("voucher_share"):
@@ -303,7 +311,7 @@ def _planning(
     ):
         holder = planning.get(part)
         given = holder.get(field) if isinstance(holder, Mapping) else None
-        for name in given or []:
+        for name in _words(given).values():
             out += _unknown(f"planning.{part}.{field}.{name}", name, names, what)
     return out
 
@@ -357,8 +365,8 @@ def _events(raw: Mapping[str, Any], topology: Mapping[str, Any]) -> list[Problem
                 names = _names(_records(topology, part))
                 out += _unknown(f"{path}.{field}", event[field], names, field)
         for field, part in (("sites", "sites"), ("regions", "regions")):
-            for at, name in enumerate(event.get(field) or []):
-                names = _names(_records(topology, part))
+            names = _names(_records(topology, part))
+            for at, name in _words(event.get(field)).items():
                 out += _unknown(f"{path}.{field}.{at}", name, names, field.removesuffix("s"))
         if event.get("kind") == "weather-shift":
             energy = raw.get("energy")

@@ -273,6 +273,12 @@ class ShapeSpec(Sourced):
     )
     holiday: Positive | None = Field(default=None, description="on holidays; as at weekends")
 
+    @model_validator(mode="after")
+    def _some_demand(self) -> ShapeSpec:
+        if not any(self.hourly):
+            raise ValueError("hourly is 0 at every hour; at least one is above 0")
+        return self
+
 
 class BurstSpec(Sourced):
     """One component of the regional burst factor."""

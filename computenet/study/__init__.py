@@ -13,7 +13,7 @@ from computenet.study.planning import PlanOutcome, PlanProgress, check_plan, pla
 from computenet.study.replays import Replay, prepare_replay, replay, run_replay
 from computenet.study.runs import check_workers, listing, load, save, simulate, validate
 from computenet.study.serving import serve
-from computenet.study.shocks import check_shocks, compare_shocks, with_shock
+from computenet.study.shocks import check_shocks, compare_shocks, shock_names, with_shock
 from computenet.study.sweeps import (
     StudyOutcome,
     check_engine,
@@ -70,6 +70,7 @@ __all__ = [
     "run_study",
     "save",
     "serve",
+    "shock_names",
     "simulate",
     "study_state",
     "sweep",

@@ -136,11 +136,26 @@ class Comparison:
         return text if limits.status == "optimal" else f"{text} ({limits.status})"
 
     def save(self, directory: str | Path, *, overwrite: bool = False, lang: str = "en") -> Path:
-        """Write every run below `directory`, with ``comparison.json`` and ``comparison.html``."""
+        """Write every run below `directory`, with ``comparison.json`` and ``comparison.html``.
+
+        Raises
+        ------
+        InputError
+            `directory` is taken, or the name of a run leads out of it.
+        RunError
+            The disk is full or not writable; nothing is left behind.
+        """
         from computenet.report import render_report
         from computenet.report.comparison_page import render_comparison
 
         root = Path(directory)
+        problems = [
+            Problem("runs", name, "leads out of the directory to write", "the name of a directory")
+            for name in self.runs
+            if Path(name).is_absolute() or not Path(name).parts or ".." in Path(name).parts
+        ]
+        if problems:
+            raise InputError(problems, "comparison cannot be saved")
         tongue: Lang = "zh" if lang == "zh" else "en"
         with complete_directory(root, overwrite=overwrite, mark=MARK) as part:
             for name, results in self.runs.items():
@@ -217,7 +232,7 @@ _FIGURES: _Figures = (
     ("facility, MWh", lambda s: _sized(s["energy"]["facility_mwh"])),
     ("PUE", lambda s: "-" if s["energy"]["pue"] is None else f"{s['energy']['pue']:.3f}"),
     ("green share", lambda s: _share(s["energy"]["green_share"])),
-    ("unserved, MWh", lambda s: f"{s['energy']['unserved_mwh']:,.0f}"),
+    ("unserved, MWh", lambda s: _sized(s["energy"]["unserved_mwh"])),
     ("SLO attainment", lambda s: _share(s["requests"]["slo_attainment"])),
     ("  lowest region", lambda s: _share(_of_regions(s, "min"))),
     ("  Jain's index of regions", lambda s: _index(_of_regions(s, "jain"))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -69,7 +70,7 @@ def check_layouts(layouts: Sequence[LayoutSource]) -> None:
         if isinstance(layout, (str, Path))
         and layout != BASE
         and str(layout) not in files
-        and not Path(layout).exists()
+        and not os.path.exists(layout)
     ]  # fmt: skip
     if problems:
         raise InputError(problems, NOTHING)

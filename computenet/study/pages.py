@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,23 +73,23 @@ def page_of(directory: str | Path, lang: Literal["en", "zh"] = "en") -> Page:
         It is none of them, a file of it is missing or damaged, or the study is not complete.
     """
     root = Path(directory)
-    if (root / PLAN).is_file():
+    if os.path.isfile(root / PLAN):
         from computenet.report.plan_page import render_plan
         from computenet.study.planning.saved import load_plan_view
 
         plan = load_plan_view(root)
         return Page(root / "report.html", lambda: render_plan(plan, lang), lang)
-    if (root / STUDY).is_file():
+    if os.path.isfile(root / STUDY):
         from computenet.report.study_page import render_study
 
         study = load_study_page(root)
         return Page(root / "report.html", lambda: render_study(study, lang), lang)
-    if (root / COMPARISON).is_file():
+    if os.path.isfile(root / COMPARISON):
         from computenet.report.comparison_page import render_comparison
 
         comparison = load_comparison(root)
         return Page(root / "comparison.html", lambda: render_comparison(comparison, lang), lang)
-    if (root / BENCH).is_file():
+    if os.path.isfile(root / BENCH):
         from computenet.report.bench_page import render_bench
 
         try:
@@ -99,7 +100,7 @@ def page_of(directory: str | Path, lang: Literal["en", "zh"] = "en") -> Page:
         return Page(root / "bench.html", lambda: render_bench(details, lang), lang)
     from computenet.report import render_report
 
-    if not (root / RUN).is_file():
+    if not os.path.isfile(root / RUN):
         marks = f"{RUN}, {COMPARISON}, {BENCH}, {PLAN} or {STUDY}"
         raise InputError(
             [Problem(str(root), None, "holds no run, comparison, benchmark, plan or study",

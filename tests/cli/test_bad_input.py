@@ -6,13 +6,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from computenet.cli.main import app
-from computenet.errors import InputError
+from computenet.cli.options import load
+from computenet.errors import InputError, RunError
+from computenet.results.storage import write_text
 from computenet.scenario import dump_scenario, load_scenario
+
+ROOT = Path(__file__).parents[2]
 
 
 def told(*words: str | Path) -> dict[str, str]:
@@ -117,3 +123,105 @@ def test_kernels_that_cannot_be_kept_are_told_once(chosen: str, lines: int, tmp_
     assert len(done.stderr.splitlines()) == lines
     assert ("COMPUTENET_CACHE_DIR" in done.stderr) == bool(lines)
     assert (done.stdout.strip() == "None") == (chosen != "fine")
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (("validate", LONG), "scenario"),
+        (("validate", "two-hubs", "--set", f"topology={LONG}"), "topology"),
+        (("compare", "two-hubs", "--shocks", LONG), "--shocks"),
+        (("compare", "two-hubs", "--layouts", LONG), "--layouts"),
+        (("compare", LONG, LONG), LONG),
+        (("export", "geojson", LONG, "x.json"), "source"),
+        (("report", LONG), LONG),
+    ],
+)
+def test_names_longer_than_those_of_files_are_told(words: tuple[str, ...], path: str) -> None:
+    assert path in told(*words)
+
+
+def test_a_layout_that_extends_what_no_file_can_be_called(tmp_path: Path) -> None:
+    layout = tmp_path / "layout.yaml"
+    title = "title: {en: L, zh: 布局}\nsource: test\ngrade: assumed"
+    layout.write_text(f"id: l\n{title}\nextends: {LONG}\n", encoding="utf-8")
+    assert "is neither built in nor a file" in told("validate", layout)[f"{layout}: extends"]
+
+
+def test_pages_are_written_to_files(tmp_path: Path) -> None:
+    found = told("report", tmp_path, "--out", tmp_path)
+    assert "is a directory, not a file" in found["--out"]
+    assert "names no format" in told("report", tmp_path, "--figures", "x", "--format", ",")[
+        "--format"
+    ]  # fmt: skip
+    assert "names no format" in told("report", tmp_path, "--figures", "x", "--format", "")[
+        "--format"
+    ]  # fmt: skip
+    for place in (tmp_path, Path(), Path("/")):
+        with pytest.raises(RunError, match="it is a directory"):
+            write_text(place, "text")
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(RunError, match="cannot write"):
+        write_text(tmp_path / "file" / "page.html", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("words", "paths"),
+    [
+        (("simulate", "two-hubs", "--days", "1", "--set", "days=2"), ["--set days"]),
+        (("simulate", "two-hubs", "--seed", "0", "--set", "seed=2"), ["--set seed"]),
+        (
+            ("simulate", "two-hubs", "--policy", "cheapest", "--set", "policy.name=nearest"),
+            ["--set policy.name"],
+        ),
+        (
+            ("compare", "two-hubs", "--policies", "nearest", "--days", "1", "--seed", "2",
+             "--set", "days=2", "--set", "seed=3"),
+            ["--set days", "--set seed"],
+        ),
+        (
+            ("replay", "workloads/samples/jobs.csv", "--policy", "nearest", "--warmup-h", "1",
+             "--set", "policy=cheapest", "--set", "run.warmup_h=2"),
+            ["--set policy", "--set run.warmup_h"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_field_is_given_once(words: tuple[str, ...], paths: list[str]) -> None:
+    found = told(*words)
+    assert list(found) == paths
+    assert all("is not used with --" in one and "one of both" in one for one in found.values())
+
+
+def test_an_option_names_the_policy_and_set_its_parameters() -> None:
+    pairs = ["policy.parameters.horizon_h=6", "run.warmup_h=1"]
+    scenario = load("two-hubs", 1.0, "dispatch", 0, pairs)
+    assert (scenario.days, scenario.policy.name, scenario.seed) == (1.0, "dispatch", 0)
+    assert scenario.policy.parameters == {"horizon_h": 6}
+
+
+def test_options_that_runs_made_earlier_do_not_use() -> None:
+    assert set(told("compare", "a", "b", "--seed", "0", "--days", "0")) == {"--seed", "--days"}
+    assert set(told("compare", "a", "b")) == {"a", "b"}
+
+
+def test_the_readme_names_the_commands_without_json() -> None:
+    without = set()
+    stack: list[tuple[str, Any]] = [("", typer.main.get_command(app))]
+    while stack:
+        name, command = stack.pop()
+        for word, below in getattr(command, "commands", {}).items():
+            stack.append((f"{name} {word}".strip(), below))
+        options = [option for one in command.params for option in one.opts]
+        if not hasattr(command, "commands") and "--json" not in options:
+            without.add(name)
+    assert without == {
+        "report", "export", "trace convert", "trace scale", "trace draw", "trace topology",
+    }  # fmt: skip
+    words = "`report`, `export`, `trace convert`, `scale`, `draw`, `topology`"
+    assert words in (ROOT / "README.md").read_text(encoding="utf-8")
+    chinese = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+    assert words.replace(", ", "、") in chinese.replace("\n", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import pytest
 import computenet as cn
 from computenet import simulation
 from computenet.errors import InputError
+from computenet.report.export import TOOLS
 from computenet.report.study_words import law_text, shown
 from computenet.study import StudyOutcome, page_of
 
@@ -76,6 +78,9 @@ def test_the_page_has_all_of_it_in_both_languages(outcome: StudyOutcome, tmp_pat
         for key in ("axes", "distributions", "sensitivity", "front", "effects"):
             assert f'<section id="{key}">' in page
             assert f'href="#{key}"' in page
+        assert TOOLS in page  # what the buttons of figures do
+        titles = re.findall(r"<h2>(.*?)</h2>", page)
+        assert re.findall(r'<a href="#[^"]*">(.*?)</a>', page.split("</nav>")[0]) == titles
     assert "Which assumption matters" in english
     assert "Sobol&#x27; indices" in english
     assert "哪个假设最重要" in chinese

@@ -19,6 +19,8 @@ from computenet.scenario.topology import TopologySpec
 __all__ = ["TITLE", "apply_layout", "changed_by", "read_layout"]
 
 TITLE = "layout cannot be used"
+#: Fields of items that go with the site or region named in them.
+ENDS = {"pools": ("site",), "links": ("a", "b")}
 
 
 def apply_layout(
@@ -174,14 +176,13 @@ def _remove(topology: dict[str, Any], layout: LayoutSpec, problems: list[Problem
                 )
         repeated = sorted(n for n in gone[part] if getattr(layout.remove, part).count(n) > 1)
         problems += [Problem(f"remove.{part}", name, "is named twice") for name in repeated]
-    nodes = gone["sites"] | gone["regions"]
 
     def stays(part: str, item: Any) -> bool:
         if not isinstance(item, dict):
             return True
-        if part == "pools" and item.get("site") in gone["sites"]:
-            return False
-        if part == "links" and (item.get("a") in nodes or item.get("b") in nodes):
+        ends = [item.get(field) for field in ENDS.get(part, ())]
+        without = gone["sites"] if part == "pools" else gone["sites"] | gone["regions"]
+        if any(end in without for end in ends if isinstance(end, str)):
             return False
         return item_name(item) not in gone[part]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,8 +86,9 @@ def _base(
     topologies, layouts = topology_files(), layout_files()
     known = {**layouts, **topologies}
     path = known.get(extends, folder / extends)
-    if not path.is_file():
-        words = "is a directory, not a file" if path.is_dir() else "is neither built in nor a file"
+    if not os.path.isfile(path):
+        folder_there = os.path.isdir(path)
+        words = "is a directory, not a file" if folder_there else "is neither built in nor a file"
         wrong(words, f"{', '.join(known)}, or a file", nearest(extends, known))
         return None
     if path.resolve() in seen:
