@@ -77,3 +77,18 @@ def test_without_the_task_table_nothing_is_known(tmp_path: Path) -> None:
     write(tmp_path, headers=False, kinds=("job",))
     with pytest.raises(TraceError, match="the task table is not beside it"):
         read_trace(tmp_path / "pai_job_table.csv")
+
+
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize("given", ["job", "task"])
+def test_words_are_those_of_the_jobs(given: str, headers: bool, tmp_path: Path) -> None:
+    write(tmp_path, headers=headers, kinds=("job", "task"))
+    path = tmp_path / f"pai_{given}_table.csv"
+    labels = read_trace(path, words=("user", "status")).labels
+    # In order of time: j2 of u2, j1 and j3 of u1.
+    assert [labels["user"].names[at] for at in labels["user"].code] == ["u2", "u1", "u1"]
+    words = [labels["status"].names[at] for at in labels["status"].code]
+    assert words == ["Terminated", "Terminated", "Failed"]
+    with pytest.raises(TraceError, match="no such column") as caught:
+        read_trace(path, words=("users",))
+    assert "did you mean: user" in str(caught.value)

@@ -24,7 +24,7 @@ from computenet.workload.traces.columns import (
 )
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Labels, Trace
 
 __all__ = ["ClusterLogReader"]
 
@@ -66,6 +66,7 @@ class ClusterLogReader:
         known = np.isfinite(run)
         submit = submitted - submitted.min()
         order, notices = order_of(submit, where, table.index, strict=strict)
+        tenant = Labels.of(table["user"])
         figures: dict[str, Any] = {
             "kind": "jobs",
             "rows": len(submit),
@@ -75,7 +76,7 @@ class ClusterLogReader:
             **distribution("gpus", gpus, shown=("mean", "max")),
             "gpu_hours": plain((run * gpus)[known].sum() / 3600.0),
             "status_counts": counts(table["state"]),
-            "users": int(table["user"].nunique()),
+            "users": len(tenant.names),
             "rows_without_gpu": int((gpus == 0.0).sum()),
         }
         usable = known & (gpus >= 1.0)
@@ -90,7 +91,7 @@ class ClusterLogReader:
             run[kept],
             gpus[kept].astype(np.int64),
             job_id=kept.astype(np.int64),
-            user=pd.factorize(table["user"])[0].astype(np.int32)[kept],
+            user=tenant.code[kept],
             recorded_wait_s=np.maximum((started - submitted)[kept], 0.0),
         )
         return Trace(jobs, None, figures, tuple(notices), rows=kept)

@@ -232,8 +232,10 @@ def _trace(jobs: pd.DataFrame, content: Content, notices: list[str]) -> Trace:
             f"({int((held < 1.0).sum()):,}), or that did not start and end "
             f"({int((~known).sum()):,})"
         )
-    names = users.to_numpy(dtype=object)
-    tenant = np.where(names == "", -1, pd.factorize(names)[0]).astype(np.int32)
+    labels = {
+        name: Labels.of(column.to_numpy(dtype=object), kept)
+        for name, column in (("gpu_type", types), ("user", users), ("status", status))
+    }
 
     def figures() -> dict[str, Any]:
         return {
@@ -261,8 +263,7 @@ def _trace(jobs: pd.DataFrame, content: Content, notices: list[str]) -> Trace:
         held[kept].astype(np.int64),
         share=np.clip(gpus[kept] / held[kept], 0.001, 1.0),
         job_id=kept.astype(np.int64),
-        user=tenant[kept],
+        user=labels["user"].code,
         recorded_wait_s=np.where(wait[kept] >= 0.0, wait[kept], np.nan),
     )
-    labels = {"gpu_type": Labels.of(types.to_numpy(dtype=object), kept)}
     return Trace(table, None, figures, tuple(notices), rows=kept, labels=labels)

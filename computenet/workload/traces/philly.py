@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import (
@@ -15,7 +14,7 @@ from computenet.workload.traces.columns import (
 )
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Labels, Trace
 
 __all__ = ["PhillyReader"]
 
@@ -57,7 +56,7 @@ class PhillyReader:
             "rows_gpu_time_mismatch": int((gpu_time != duration * gpus).sum()),
             "sorted_by_time": bool((np.diff(submit) >= 0.0).all()),
         }
-        tenant = pd.factorize(table["cluster"])[0].astype(np.int32)
+        tenant = Labels.of(table["cluster"]).code
         jobs = JobTable.of(
             submit[order],
             duration[order],

@@ -1,4 +1,8 @@
-"""Standard Workload Format 2.2 (Chapin et al., JSSPP 1999): 18 fields a line, -1 = unknown."""
+"""Standard Workload Format 2.2 (Chapin et al., JSSPP 1999): 18 fields a line, -1 = unknown.
+
+A job that was checkpointed or swapped out may have a line for each part (status 2, 3, 4) beside the
+one of its whole (0, 1, 5), under one number.
+"""
 
 from __future__ import annotations
 
@@ -81,6 +85,14 @@ def _is_row(line: str) -> bool:
     return True
 
 
+def _parts(job: F8, status: F8) -> B1:
+    """Return which rows are parts (status 2 to 4) of a job that a row sums up (0, 1 or 5)."""
+    part = (status >= 2.0) & (status <= 4.0)
+    if part.any():
+        part &= np.isin(job, job[np.isin(status, (0.0, 1.0, 5.0))])
+    return np.asarray(part, dtype=bool)
+
+
 class SwfReader:
     """Jobs of the Parallel Workloads Archive."""
 
@@ -98,7 +110,7 @@ class SwfReader:
         return _is_row(body[0])
 
     def read(self, content: Content, *, strict: bool) -> Trace:
-        """Return the jobs whose run time and processors are known; the others are counted."""
+        """Return the jobs whose run time and processors are known; other rows are counted."""
         where = content.where
         header, header_lines, data, lines = self._parse(content)
         submit, wait, run = data[:, SUBMIT], data[:, WAIT], data[:, RUN]
@@ -112,7 +124,13 @@ class SwfReader:
                 f"{int((~usable).sum())} rows cannot be replayed: run time unknown "
                 f"({int((~known).sum())}) or processors unknown ({int((cores < 1.0).sum())})"
             )
-        kept = order[usable[order]]
+        parts = _parts(data[:, 0], status)
+        if parts.any():
+            notices.append(
+                f"{int(parts.sum()):,} rows are parts of jobs that have a row of their whole, and "
+                "are not replayed"
+            )
+        kept = order[(usable & ~parts)[order]]
         estimate = np.where(data[:, ASKED_S] > 0.0, data[:, ASKED_S], run)
         jobs = JobTable.of(
             submit[kept],
