@@ -66,6 +66,10 @@ def test_bursts_are_found(cv: float, lasting_s: float) -> None:
     assert lasting_s / 2.0 < mean_s < lasting_s * 2.0
 
 
+def test_regular_arrivals_have_no_bursts() -> None:
+    assert fit_bursts(np.arange(0.0, 5 * DAY_S, 60.0), 5 * DAY_S) == []
+
+
 def test_no_bursts_in_a_poisson_process() -> None:
     times = np.sort(np.random.default_rng(4).random(200_000) * 5 * DAY_S)
     assert np.sqrt(sum(one**2 for one, _ in fit_bursts(times, 5 * DAY_S))) < 0.05
@@ -117,6 +121,10 @@ def test_too_little_is_refused() -> None:
     same = JobTable.of(np.zeros(99), np.zeros(99), np.ones(99, dtype=np.int64))
     with pytest.raises(TraceError, match="one instant"):
         fit_trace(Trace(same, None, {}), "same")
+    gangs = np.repeat([1, 16, 128], [19, 19, 19])
+    spread = JobTable.of(np.arange(57) * 600.0, np.full(57, 60.0), gangs)
+    with pytest.raises(TraceError, match="every class has too few"):
+        fit_trace(Trace(spread, None, {}), "spread")
 
 
 def test_a_fitted_workload_runs(tmp_path: Path) -> None:
@@ -189,3 +197,25 @@ def test_servegen_requests_follow_rates_and_lengths(tmp_path: Path) -> None:
         draw_servegen(rates, tmp_path, from_h=5.0)
     with pytest.raises(TraceError, match="no file of client rates"):
         draw_servegen(tmp_path / "chunk-0-dataset.json", tmp_path)
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_fit(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="2 problems") as caught:
+        study.fit(tmp_path / "no.csv", out=tmp_path / "file" / "w.yaml", drawn=tmp_path / "d.txt")
+    assert "is no folder" in str(caught.value)
+    assert "is no format to write" in str(caught.value)
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(
+        {
+            "arrival_s": np.sort(rng.random(200) * 3600.0),
+            "input_tokens": rng.integers(1, 99, 200),
+            "output_tokens": rng.integers(1, 99, 200),
+        }
+    )
+    write_frame(frame, tmp_path / "r.csv")
+    with pytest.raises(InputError, match="SWF holds jobs"):
+        study.fit(tmp_path / "r.csv", out=tmp_path / "w.yaml", drawn=tmp_path / "d.swf")
+    assert not (tmp_path / "w.yaml").exists()
+    study.fit(tmp_path / "r.csv", out=tmp_path / "new" / "w.yaml")
+    assert (tmp_path / "new" / "w.yaml").is_file()

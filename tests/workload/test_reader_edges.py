@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from computenet.errors import TraceError
@@ -96,7 +98,7 @@ def test_the_parts_of_a_job_are_no_jobs_beside_its_summary(tmp_path: Path) -> No
     rows = [
         ("7 0 10 300 8", 1),
         ("7 0 10 100 8", 2),
-        ("7 150 10 200 8", 3),
+        ("7 15 10 200 8", 3),
         ("8 20 0 50 8", 2),
         ("8 90 0 50 8", 4),
         ("9 95 0 70 8", 5),
@@ -112,3 +114,63 @@ def test_the_parts_of_a_job_are_no_jobs_beside_its_summary(tmp_path: Path) -> No
     )
     assert trace.figures["rows"] == 6
     assert trace.figures["status_counts"] == {"1": 1, "2": 2, "3": 1, "4": 1, "5": 1}
+
+
+def test_numbers_beyond_floats_are_named(tmp_path: Path) -> None:
+    big = "9" * 400
+    text = f'{{"timestamp": {big}, "input_length": 1, "output_length": 1}}\n'
+    with pytest.raises(TraceError, match="timestamp is too large"):
+        read_trace(write(tmp_path / "m.jsonl", text))
+    table = write(
+        tmp_path / "simulation_throughputs.json",
+        f'{{"v100": {{"(batch size 1)": {{"null": {big}}}}}}}',
+    )
+    with pytest.raises(TraceError, match="no table of throughputs"):
+        read_trace(table)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"{",
+        b"[]",
+        b'{"v100": {"k": []}}',
+        b'{"v100": {"k": {"null": "x"}}}',
+        gzip.compress(b'{"v100": {}}')[:-9],
+    ],
+)
+def test_a_damaged_table_of_throughputs_is_named(tmp_path: Path, table: bytes) -> None:
+    (tmp_path / "simulation_throughputs.json").write_bytes(table)
+    path = write(tmp_path / "t.trace", "LM (batch size 64)\tpython\t-n\t1\t95121\t0.0\t2\n")
+    with pytest.raises(TraceError, match=r"simulation_throughputs\.json"):
+        read_trace(path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"duration": ["a", "b"]}, "duration"),
+        ({"cpu_count": [[1], [2]]}, "cpu_count"),
+        ({"cpu_capacity": ["x", "y"]}, "cpu_capacity"),
+        ({"submission_time": ["noon", "one"]}, "submission_time"),
+        ({"duration": [5.0, -1.0]}, "line 2"),
+        ({"cpu_count": [1.0, np.inf]}, "line 2"),
+    ],
+)
+def test_columns_of_parquet_that_hold_no_numbers(
+    tmp_path: Path, wrong: dict[str, list[object]], words: str
+) -> None:
+    columns = {
+        "id": [1, 2], "submission_time": [0, 9], "duration": [5, 6], "cpu_count": [4, 4],
+        "cpu_capacity": [8.0, 8.0],
+    }  # fmt: skip
+    pd.DataFrame({**columns, **wrong}).to_parquet(tmp_path / "tasks.parquet")
+    with pytest.raises(TraceError, match=words):
+        read_trace(tmp_path / "tasks.parquet")
+
+
+def test_a_carbon_series_without_times_is_named(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"timestamp": ["noon"], "carbon_intensity": [3.0]})
+    frame.to_parquet(tmp_path / "c.parquet")
+    with pytest.raises(TraceError, match="no dates and times"):
+        read_trace(tmp_path / "c.parquet")

@@ -26,6 +26,7 @@ from computenet.workload.traces.trace import Trace
 __all__ = ["Fit", "fit_trace"]
 
 F8 = NDArray[np.float64]
+B1 = NDArray[np.bool_]
 
 #: Job classes by gang size: name, largest gang.
 SIZES = (("small", 8), ("tuning", 64), ("pretraining", 1 << 40))
@@ -100,7 +101,7 @@ def fit_trace(trace: Trace, name: str) -> Fit:
     Raises
     ------
     TraceError
-        It holds neither jobs nor requests, or too few.
+        It holds neither jobs nor requests, or too few in all or of every class.
     """
     table = trace.jobs if trace.jobs is not None else trace.requests
     if table is None or table.rows < FEWEST:
@@ -113,6 +114,10 @@ def fit_trace(trace: Trace, name: str) -> Fit:
     if span_s <= 0.0:
         raise TraceError([Problem(name, None, "all rows come at one instant")])
     notes: list[str] = []
+    classes = _classes(table, notes) if isinstance(table, JobTable) else {}
+    if isinstance(table, JobTable) and not classes:
+        few = f"{FEWEST_OF_CLASS} or more of a class"
+        raise TraceError([Problem(name, table.rows, "every class has too few jobs to fit", few)])
     hourly, weekend = _shape(times, span_s, notes)
     base = load_scenario("china-2025", {}).workload.model_dump(mode="json", exclude_none=True)
     flat = {"hourly": [1.0] * 24, "provenance": {"*": {"source": "not used", "grade": "assumed"}}}
@@ -146,7 +151,7 @@ def fit_trace(trace: Trace, name: str) -> Fit:
         workload["job_bursts"] = _burst_specs(
             fit_bursts(shaped_out(times, hourly), span_s, clump.dispersion)
         )
-        fitted = _job_classes(table, span_s, clump, weekend, base, notes)
+        fitted = _job_classes(table, classes, span_s, clump, weekend, base)
         workload["job_classes"] = [
             fitted.get(item["name"], _idle(item)) for item in base["job_classes"]
         ]
@@ -230,23 +235,30 @@ def _service_class(table: RequestTable, base: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _job_classes(
-    table: JobTable,
-    span_s: float,
-    clump: Sessions,
-    weekend: float,
-    base: dict[str, Any],
-    notes: list[str],
-) -> dict[str, dict[str, Any]]:
-    out: dict[str, dict[str, Any]] = {}
+def _classes(table: JobTable, notes: list[str]) -> dict[str, B1]:
+    """Return which jobs are of each class that has enough of them."""
+    out: dict[str, B1] = {}
     smallest = 0
     for name, largest in SIZES:
         chosen = (table.accelerators > smallest) & (table.accelerators <= largest)
         smallest = largest
-        if int(chosen.sum()) < FEWEST_OF_CLASS:
-            if chosen.any():
-                notes.append(f"{int(chosen.sum())} jobs of class {name} are too few and left out")
-            continue
+        if int(chosen.sum()) >= FEWEST_OF_CLASS:
+            out[name] = chosen
+        elif chosen.any():
+            notes.append(f"{int(chosen.sum())} jobs of class {name} are too few and left out")
+    return out
+
+
+def _job_classes(
+    table: JobTable,
+    classes: dict[str, B1],
+    span_s: float,
+    clump: Sessions,
+    weekend: float,
+    base: dict[str, Any],
+) -> dict[str, dict[str, Any]]:
+    out: dict[str, dict[str, Any]] = {}
+    for name, chosen in classes.items():
         run = np.maximum(table.duration_s[chosen], 1.0)
         logs = np.log(run)
         sizes, often = np.unique(table.accelerators[chosen], return_counts=True)

@@ -7,9 +7,18 @@ from computenet.workload.traces.reading import (
     reader_titles,
 )
 from computenet.workload.traces.trace import Labels, NodeGroup, Trace, TraceReader
-from computenet.workload.traces.writing import convert_trace, scale_trace, write_frame, write_table
+from computenet.workload.traces.writing import (
+    SUFFIXES,
+    convert_trace,
+    scale_trace,
+    target_problems,
+    write_frame,
+    write_table,
+    write_whole,
+)
 
 __all__ = [
+    "SUFFIXES",
     "Labels",
     "NodeGroup",
     "Trace",
@@ -20,6 +29,8 @@ __all__ = [
     "reader_names",
     "reader_titles",
     "scale_trace",
+    "target_problems",
     "write_frame",
     "write_table",
+    "write_whole",
 ]
