@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import zstandard
 
 from computenet.errors import TraceError
 from computenet.workload.traces import read_trace
@@ -174,3 +175,109 @@ def test_a_carbon_series_without_times_is_named(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "c.parquet")
     with pytest.raises(TraceError, match="no dates and times"):
         read_trace(tmp_path / "c.parquet")
+
+
+def test_series_of_occupancy_need_no_order_and_no_utilization(tmp_path: Path) -> None:
+    head = "time,total_gpu_num,running_gpu_num,pending_gpu_num,idle_gpu_num,gpu_utilization\n"
+    rows = ["05-01 00:02:00,8,6,0,2,0.5", "05-01 00:00:00,8,6,0,2,", "05-01 00:01:00,8,6,0,2,0.7"]
+    path = write(tmp_path / "m.csv", head + "".join(f"2020-{row}\n" for row in rows))
+    trace = read_trace(path)
+    assert "out of order" in trace.notices[0]
+    found = trace.figures
+    assert found["first_timestamp"] == "2020-05-01 00:00:00"
+    assert found["last_timestamp"] == "2020-05-01 00:02:00"
+    assert found["step_s"] == 60
+    assert found["gpu_hours_running"] == pytest.approx(0.3)
+    assert found["gpu_utilization_mean"] == pytest.approx(0.6)
+    with pytest.raises(TraceError, match="line 3"):
+        read_trace(path, strict=True)
+    quota = "date,vc1,vc2,total\n2020-04-02,112,8,120\n2020-04-01,112,8,120\n"
+    found = read_trace(write(tmp_path / "q.csv", quota)).figures
+    assert (found["first"], found["last"]) == ("2020-04-01", "2020-04-02")
+
+
+def test_a_truncated_zstd_file_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{at},{at * at % 977 + 600},1\n" for at in range(100_000))
+    text = f"arrival_time,length,cpus\n{rows}".encode()
+    path = tmp_path / "t.csv.zst"
+    skipped = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+    for checked in (True, False):
+        packer = zstandard.ZstdCompressor(write_checksum=checked)
+        whole = packer.compress(text) + skipped + packer.compress(b"100000,600,1\n" * 9)
+        path.write_bytes(whole)
+        assert read_trace(path).figures["rows"] == 100_009
+        first = len(packer.compress(text))
+        for end in (first // 2, first - 1, first + 2, first + 10, len(whole) - 1):
+            path.write_bytes(whole[:end])
+            with pytest.raises(TraceError, match="zstd file is truncated"):
+                read_trace(path)
+
+
+def test_lenient_reading_of_parquet(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "submit_s": [0.0, 5.0, 9.0],
+            "duration_s": [60.0, -1.0, 70.0],
+            "accelerators": [8, 1, 2],
+            "place": ["a", "b", "c"],
+        }
+    )
+    frame.to_parquet(tmp_path / "n.parquet")
+    with pytest.raises(TraceError, match="line 2"):
+        read_trace(tmp_path / "n.parquet")
+    trace = read_trace(tmp_path / "n.parquet", lenient=True, words=("place",))
+    assert trace.jobs is not None
+    assert trace.jobs.accelerators.tolist() == [8, 2]
+    assert trace.labels["place"].names == ("a", "c")
+    assert trace.notices == ("1 lines could not be read and were left out: 2",)
+    tasks = pd.DataFrame(
+        {
+            "id": [1, 2, 3], "submission_time": [0, 9, 10], "duration": [5000.0, np.nan, 6000.0],
+            "cpu_count": [4, 4, 0], "cpu_capacity": [8.0, 8.0, 8.0],
+        }
+    )  # fmt: skip
+    tasks.to_parquet(tmp_path / "t.parquet")
+    trace = read_trace(tmp_path / "t.parquet", lenient=True)
+    assert trace.jobs is not None
+    assert trace.jobs.rows == 1
+    assert "2, 3" in trace.notices[0]
+
+
+def test_a_named_format_tells_which_column_is_missing(tmp_path: Path) -> None:
+    text = "timestamp,duration,num_gpu,cluster\n2017-10-09 07:01:55,66,2,a\n"
+    path = write(tmp_path / "p.csv", text)
+    with pytest.raises(TraceError, match="no format that is known"):
+        read_trace(path)
+    with pytest.raises(TraceError, match="does not begin like philly") as caught:
+        read_trace(path, format="philly")
+    assert "the column is missing" in str(caught.value)
+    assert "did you mean: num_gpu" in str(caught.value)
+
+
+def test_columns_that_only_figures_need_may_be_missing(tmp_path: Path) -> None:
+    text = "timestamp,duration,num_gpus,cluster\n2017-10-09 07:01:55,66,2,a\n"
+    trace = read_trace(write(tmp_path / "p.csv", text))
+    assert trace.jobs is not None
+    assert "rows_gpu_time_mismatch" not in trace.figures
+    pods = "name,cpu_milli,memory_mib,num_gpu,gpu_milli\np,6000,12288,1,460\nq,6000,12288,0,0\n"
+    trace = read_trace(write(tmp_path / "o.csv", pods))
+    assert trace.jobs is None
+    assert trace.figures["kind"] == "shapes"
+    assert trace.figures["gpus_requested_sum"] == 0.46
+    with pytest.raises(TraceError, match="scheduled_time"):
+        read_trace(
+            write(
+                tmp_path / "o.csv",
+                "cpu_milli,memory_mib,num_gpu,gpu_milli,creation_time,deletion_time\n1,1,1,1,1,2\n",
+            )
+        )
+    carbon = (
+        "Datetime (UTC),Country,Zone name,Zone id,Carbon intensity gCO₂eq/kWh (direct),"
+        "Carbon intensity gCO₂eq/kWh (Life cycle),Data source,Data estimated\n"
+        "2024-01-01 00:00:00,Sweden,Sweden,SE,2.5,30,svk.se,true\n"
+    )
+    found = read_trace(write(tmp_path / "c.csv", carbon)).figures
+    assert (found["value_mean"], found["lca_mean"], found["estimated_rows"]) == (2.5, 30, 1)
+    price = "Datetime (UTC),Price (USD/MWh)\n2023-01-01 00:00:00,127.4\n"
+    found = read_trace(write(tmp_path / "e.csv", price)).figures
+    assert found["value_mean"] == 127.4

@@ -123,23 +123,29 @@ def _tables(
     if not content.is_parquet:
         yield from csv_blocks(content, (*present, *words), numeric=present)
         return
+    missing = [name for name in present if name not in _names(content)]
+    if missing:
+        raise TraceError(
+            [Problem(content.where, name, "the column is missing") for name in missing]
+        )
     first, found = 1, False
     try:
         for batch in pq.ParquetFile(content.path, pre_buffer=False).iter_batches(
             batch_size=BATCH, columns=[*present, *words]
         ):
-            if not batch.num_rows:
-                continue
-            found = True
             lines = pd.RangeIndex(first, first + batch.num_rows)
             first += batch.num_rows
-            yield pd.DataFrame(
+            table = pd.DataFrame(
                 {
                     name: _series(batch.column(name), lines, text=name in words)
                     for name in (*present, *words)
                 },
                 index=lines,
             )
+            table = table[~lines.isin(content.skip)] if content.skip else table
+            if len(table):
+                found = True
+                yield table
     except (pyarrow.ArrowException, OSError) as error:
         message = str(error).splitlines()[0]
         raise TraceError([Problem(content.where, None, f"is damaged: {message}")]) from error

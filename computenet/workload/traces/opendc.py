@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet as pq
 
-from computenet.errors import Problem, TraceError
+from computenet.errors import Problem, TraceError, nearest
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import MOST, fault
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
@@ -43,12 +43,23 @@ def _table(content: Content, wanted: tuple[str, ...]) -> pd.DataFrame:
     except (pyarrow.ArrowException, OSError) as error:
         message = str(error).splitlines()[0]
         raise TraceError([Problem(content.where, None, f"is damaged: {message}")]) from error
+    missing = [name for name in wanted if name not in table]
+    if missing:
+        raise TraceError(
+            [
+                Problem(content.where, name, "the column is missing", None,
+                        nearest(name, [str(column) for column in table]))
+                for name in missing
+            ]
+        )  # fmt: skip
+    table.index = pd.RangeIndex(1, len(table) + 1)
+    table = table[~table.index.isin(content.skip)]
     if table.empty:
         raise TraceError([Problem(content.where, None, "has columns but no rows")])
     problems = [
-        Problem(content.where, name, f"{int(table[name].isna().sum())} rows have no value")
+        fault(content.where, table.index, rows, None, f"{name} is missing")
         for name in wanted
-        if table[name].isna().any()
+        if (rows := np.flatnonzero(table[name].isna())).size
     ]
     if problems:
         raise TraceError(problems)
@@ -66,7 +77,7 @@ def _numbers(table: pd.DataFrame, name: str, where: str, *, least: float = 0.0) 
     if wrong.size:
         value, allowed = float(found[wrong[0]]), f"{least:g} to {MOST:g}"
         words = f"{name} cannot be used"
-        raise TraceError([fault(where, table.index + 1, wrong, value, words, allowed)])
+        raise TraceError([fault(where, table.index, wrong, value, words, allowed)])
     return found
 
 
@@ -99,7 +110,7 @@ class OpenDcTasksReader:
             lambda: _numbers(table, "cpu_capacity", where),
         )
         submit = (epoch - epoch.min()) / 1000.0
-        order, notices = order_of(submit, where, table.index + 1, strict=strict)
+        order, notices = order_of(submit, where, table.index, strict=strict)
         figures: dict[str, Any] = {
             "kind": "tasks",
             "rows": len(table),

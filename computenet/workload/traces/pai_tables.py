@@ -13,6 +13,7 @@ UTC+8; ``plan_gpu`` and ``plan_cpu`` are percent of one GPU and of one core.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,14 @@ def _names(content: Content, kind: str) -> tuple[str, ...] | None:
 def _tables(content: Content) -> dict[str, Content]:
     """Return the table given and those beside it, by kind."""
     here = _kind(content)
-    assert here is not None
+    if here is None:
+        raise TraceError([Problem(content.where, None, "is none of the tables", ", ".join(TABLES))])
     found = {here: content}
     name = content.path.name
     for kind in TABLES:
         other = Path(content.path.parent, WORD.sub(kind, name))
         if kind not in found and other != content.path and other.is_file():
-            beside = open_content(other)
+            beside = replace(open_content(other), left_out=content.left_out)
             if _kind(beside) == kind:
                 found[kind] = beside
     return found

@@ -46,7 +46,8 @@ def _values(content: Content, format: str, name: str) -> Any:
         try:
             names = list(pq.read_schema(content.path).names)
             _require(name, names, content)
-            return pq.read_table(content.path, columns=[name])[name].to_pandas().to_numpy()
+            found = pq.read_table(content.path, columns=[name])[name].to_pandas()
+            return found[~np.isin(np.arange(1, len(found) + 1), list(content.skip))].to_numpy()
         except (pyarrow.ArrowException, OSError) as error:
             raise TraceError([Problem(content.where, None, "is damaged")]) from error
     if format == "swf":
