@@ -324,8 +324,14 @@ def numbers(
     least: float,
     whole: bool = False,
     empty: bool = False,
+    most: float | None = None,
 ) -> NDArray[np.float64]:
     """Return a column as numbers; every row must have one, unless `empty` cells may be NaN.
+
+    Parameters
+    ----------
+    least, most
+        Bounds; without `most`, 2e9 where numbers are `whole` and 1e15 where not.
 
     Raises
     ------
@@ -333,7 +339,9 @@ def numbers(
         A value is missing, no number, below `least`, or not whole where it must be.
     """
     found, blank = _floats(values)
-    return check_numbers(found, blank, values, name, where, least=least, whole=whole, empty=empty)
+    return check_numbers(
+        found, blank, values, name, where, least=least, whole=whole, empty=empty, most=most
+    )
 
 
 def check_numbers(
@@ -346,6 +354,7 @@ def check_numbers(
     least: float,
     whole: bool = False,
     empty: bool = False,
+    most: float | None = None,
 ) -> NDArray[np.float64]:
     """Return numbers that were found already, checked as `numbers` does.
 
@@ -354,7 +363,8 @@ def check_numbers(
     blank
         ``(n,)`` cells without a value; nothing where there are none.
     """
-    most = MOST_WHOLE if whole else MOST
+    if most is None:
+        most = MOST_WHOLE if whole else MOST
     good = (found >= least) & (found <= most) & np.isfinite(found)
     if whole:
         good &= found == np.floor(found)

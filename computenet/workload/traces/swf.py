@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from computenet.errors import Problem, TraceError
 from computenet.workload.tables import JobTable
-from computenet.workload.traces.columns import MOST, fault, numbers, table_of
+from computenet.workload.traces.columns import MOST, MOST_WHOLE, fault, numbers, table_of
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.growing import Columns, read_block
 from computenet.workload.traces.opening import Block, Content
@@ -131,6 +131,7 @@ class SwfReader:
                 "are not replayed"
             )
         kept = order[(usable & ~parts)[order]]
+        told = (data[:, USER] >= 0.0) & (data[:, USER] <= MOST_WHOLE)
         estimate = np.where(data[:, ASKED_S] > 0.0, data[:, ASKED_S], run)
         jobs = JobTable.of(
             submit[kept],
@@ -138,7 +139,7 @@ class SwfReader:
             cores[kept].astype(np.int64),
             job_id=data[kept, 0].astype(np.int64),
             estimate_s=estimate[kept],
-            user=data[kept, USER].astype(np.int32),
+            user=np.where(told, data[:, USER], -1.0)[kept].astype(np.int32),
             recorded_wait_s=np.where(wait >= 0.0, wait, np.nan)[kept],
         )
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from computenet.errors import InputError, Problem, RunError
 from computenet.streams import named_stream
 from computenet.workload.tables import JobTable, RequestTable
-from computenet.workload.traces.native import native_frame
+from computenet.workload.traces.native import LABELS, native_frame
 from computenet.workload.traces.reading import read_trace
 from computenet.workload.traces.trace import Labels
 
@@ -136,6 +136,8 @@ def scale_trace(
     scaled = _scaled(table, rows, 3600.0 * from_h, load)
     kept = {name: Labels(item.names, item.code[rows]) for name, item in labels.items()}
     write_whole(out, _encoded(scaled, out.name, kept))
+    if swf and isinstance(scaled, JobTable):
+        notices += _not_in_swf(scaled, kept)
     notices.append(f"{scaled.rows:,} of {trace.figures.get('rows', table.rows):,} rows written")
     return notices
 
@@ -242,6 +244,23 @@ def _framed(frame: pd.DataFrame, name: str) -> bytes:
     return gzip.compress(raw, mtime=0) if name.endswith(".gz") else raw
 
 
+def _text(value: float) -> str:
+    """Return a number as SWF has it: whole where it is whole, else with every digit."""
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _not_in_swf(table: JobTable, labels: Mapping[str, Labels]) -> list[str]:
+    """Return what SWF has no field for, where jobs have it."""
+    rows = {
+        "share": table.share < 1.0,
+        "whole_nodes": table.whole_nodes > 0,
+        "data_gb": table.data_gb > 0.0,
+        **{name: item.code >= 0 for name, item in labels.items() if name in LABELS},
+    }
+    lost = [f"{name} ({int(has.sum()):,} jobs)" for name, has in rows.items() if has.any()]
+    return [f"SWF has no field for {', '.join(lost)}: not written"] if lost else []
+
+
 def _swf(table: JobTable) -> str:
     """Return jobs in Standard Workload Format 2.2."""
     wait = np.where(np.isfinite(table.recorded_wait_s), table.recorded_wait_s, -1.0)
@@ -253,8 +272,8 @@ def _swf(table: JobTable) -> str:
         "; Note: written by computenet; estimates stand in field 9",
     ]
     lines += [
-        f"{job} {submit:.10g} {waited:.10g} {run:.10g} {gang} -1 -1 {gang} {estimate:.10g} -1 1 "
-        f"{user} -1 -1 -1 -1 -1 -1"
+        f"{job} {_text(submit)} {_text(waited)} {_text(run)} {gang} -1 -1 {gang} {_text(estimate)} "
+        f"-1 -1 {user} -1 -1 -1 -1 -1 -1"
         for job, submit, waited, run, gang, estimate, user in zip(
             table.job_id.tolist(),
             table.submit_s.tolist(),
