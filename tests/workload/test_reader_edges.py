@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from computenet.errors import TraceError
-from computenet.workload.traces import read_trace
+from computenet.workload.traces import Origin, read_trace
 
 
 def write(path: Path, text: str) -> Path:
@@ -281,3 +281,32 @@ def test_columns_that_only_figures_need_may_be_missing(tmp_path: Path) -> None:
     price = "Datetime (UTC),Price (USD/MWh)\n2023-01-01 00:00:00,127.4\n"
     found = read_trace(write(tmp_path / "e.csv", price)).figures
     assert found["value_mean"] == 127.4
+
+
+PHILLY = "timestamp,duration,num_gpus,cluster\n{},66,2,a\n2017-10-10 00:00:00{},66,2,a\n"
+ACME = "gpu_type,gpu_count,timestamp,e2e_latency_s,queue_wait_s\nA100,64,{},18.0,10.0\n"
+LLM = "TIMESTAMP,ContextTokens,GeneratedTokens\n{},1,1\n"
+SWF = "; UnixStartTime: 1027839845\n{}1 0 10 100 8 99 -1 8 200 -1 1 3 1 -1 -1 -1 -1 -1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        (PHILLY.format("2017-10-09 10:30:41", ""), Origin(37_841.0, 0)),
+        (PHILLY.format("2017-10-09 10:30:41+08:00", "+08:00"), Origin(37_841.0, 0)),
+        (ACME.format("2023-05-17 23:00:58-05:30"), Origin(82_858.0, 2)),
+        (LLM.format("2023-11-16 18:15:46"), Origin(65_746.0, 3)),
+        (LLM.format("2023-11-16 01:15:46+02:00"), Origin(4_546.0, 3)),
+        # Sunday 28 July 2002, 09:04:05 CEST, as the log's own header says.
+        (SWF.format("; TimeZoneString: Europe/Stockholm\n"), Origin(32_645.0, 6)),
+        (SWF.format("; TimeZoneString: Mars/Base\n; TimeZone: 3600\n"), Origin(29_045.0, 6)),
+        (SWF.format(""), None),
+        ("arrival_time,length,cpus\n0,600,1\n", None),
+        (
+            "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,G,4,1,5,A\n",
+            Origin(0.0),
+        ),
+    ],
+)
+def test_the_clock_at_time_0_is_kept(tmp_path: Path, text: str, origin: Origin | None) -> None:
+    assert read_trace(write(tmp_path / "t", text)).origin == origin

@@ -6,7 +6,7 @@ from computenet.workload.traces.reading import (
     reader_names,
     reader_titles,
 )
-from computenet.workload.traces.trace import Labels, NodeGroup, Trace, TraceReader
+from computenet.workload.traces.trace import Labels, NodeGroup, Origin, Trace, TraceReader
 from computenet.workload.traces.writing import (
     SUFFIXES,
     convert_trace,
@@ -21,6 +21,7 @@ __all__ = [
     "SUFFIXES",
     "Labels",
     "NodeGroup",
+    "Origin",
     "Trace",
     "TraceReader",
     "convert_trace",

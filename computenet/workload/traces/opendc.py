@@ -19,7 +19,7 @@ from computenet.workload.traces.columns import MOST, fault
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.growing import read_block
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Origin, Trace
 
 __all__ = ["OpenDcCarbonReader", "OpenDcFragmentsReader", "OpenDcTasksReader"]
 
@@ -132,7 +132,8 @@ class OpenDcTasksReader:
             cores[order].astype(np.int64),
             job_id=order.astype(np.int64),
         )
-        return Trace(jobs, None, figures, tuple(notices), rows=order)
+        origin = Origin.of(int(epoch.min()) * 1_000_000)
+        return Trace(jobs, None, figures, tuple(notices), rows=order, origin=origin)
 
 
 class OpenDcFragmentsReader:

@@ -38,7 +38,7 @@ from computenet.workload.traces.figures import (
 )
 from computenet.workload.traces.growing import read_block
 from computenet.workload.traces.opening import Content, open_content
-from computenet.workload.traces.trace import Labels, Trace
+from computenet.workload.traces.trace import Labels, Origin, Trace
 
 __all__ = ["PaiTablesReader"]
 
@@ -52,6 +52,8 @@ INSTANCE = (
     "end_time", "machine",
 )  # fmt: skip
 TABLES = {"job": JOB, "task": TASK, "instance": INSTANCE}
+#: Offset of the clock that the seconds are of, s (UTC+8).
+ZONE_S = 28_800.0
 STATUS = {"Running", "Terminated", "Failed", "Waiting"}
 WORD = re.compile(r"(job|task|instance)(?=[^a-z]|$)")
 
@@ -268,4 +270,6 @@ def _trace(jobs: pd.DataFrame, content: Content, notices: list[str]) -> Trace:
         user=labels["user"].code,
         recorded_wait_s=np.where(wait[kept] >= 0.0, wait[kept], np.nan),
     )
-    return Trace(table, None, figures, tuple(notices), rows=kept, labels=labels)
+    first_ns = int(1e9 * submitted[known_submit].min())
+    origin = Origin.of(first_ns, offset_s=ZONE_S)
+    return Trace(table, None, figures, tuple(notices), rows=kept, labels=labels, origin=origin)

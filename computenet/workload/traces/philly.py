@@ -14,7 +14,7 @@ from computenet.workload.traces.columns import (
 )
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Labels, Trace
+from computenet.workload.traces.trace import Labels, Origin, Trace
 
 __all__ = ["PhillyReader"]
 
@@ -68,4 +68,7 @@ class PhillyReader:
             job_id=order.astype(np.int64),
             user=tenant[order],
         )
-        return Trace(jobs, None, figures, tuple(notices), rows=order)
+        return Trace(
+            jobs, None, figures, tuple(notices), rows=order,
+            origin=Origin.of(int(stamps.min()), str(raw.iloc[int(np.argmin(stamps))])),
+        )  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from computenet.workload.tables import RequestTable
 from computenet.workload.traces.figures import request_figures, sorting_of
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Origin, Trace
 
 __all__ = ["request_trace"]
 
@@ -27,6 +27,7 @@ def request_trace(
     facts: Callable[[], dict[str, Any]] | None = None,
     drop_unanswered: bool = False,
     cached_tokens: NDArray[Any] | None = None,
+    origin: Origin | None = None,
 ) -> Trace:
     """Return a trace of requests whose figures are computed when they are asked for.
 
@@ -42,6 +43,8 @@ def request_trace(
         Requests without output failed: they are counted and not replayed.
     cached_tokens
         ``(n,)`` prompt tokens whose key-value cache is there already; ``None`` = none.
+    origin
+        The wall clock at time 0, where it is known.
     """
     order, notices = sorting_of(arrival_s, where, lines, strict=strict)
     if order is not None:
@@ -66,4 +69,4 @@ def request_trace(
         }
 
     table = RequestTable.of(*columns, cached_tokens=cached_tokens)
-    return Trace(None, table, figures, tuple(notices), rows=rows)
+    return Trace(None, table, figures, tuple(notices), rows=rows, origin=origin)

@@ -6,8 +6,10 @@ one of its whole (0, 1, 5), under one number.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,7 @@ from computenet.workload.traces.columns import MOST, MOST_WHOLE, fault, numbers,
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.growing import Columns, read_block
 from computenet.workload.traces.opening import Block, Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Origin, Trace
 
 __all__ = ["SwfReader"]
 
@@ -83,6 +85,27 @@ def _is_row(line: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _origin(header: dict[str, str]) -> Origin | None:
+    """Return the clock at time 0, where the header tells when and in which zone that was."""
+    try:
+        start = int(header["UnixStartTime"])
+    except (KeyError, ValueError):
+        return None
+    if not 0 < start <= MOST_WHOLE:
+        return None
+    try:
+        zone = ZoneInfo(header["TimeZoneString"])
+        offset = datetime.fromtimestamp(start, zone).utcoffset()
+        offset_s = offset.total_seconds() if offset is not None else 0.0
+    except (KeyError, ValueError, OSError):
+        # A zone that is not known here; the field before it told seconds.
+        told = header.get("TimeZone", "")
+        if not told.lstrip("+-").isdecimal():
+            return None
+        offset_s = float(told)
+    return Origin.of(start * 1_000_000_000, offset_s=offset_s)
 
 
 def _parts(job: F8, status: F8) -> B1:
@@ -152,7 +175,7 @@ class SwfReader:
                 },
             }
 
-        return Trace(jobs, None, figures, tuple(notices), rows=kept)
+        return Trace(jobs, None, figures, tuple(notices), rows=kept, origin=_origin(header))
 
     def _parse(self, content: Content) -> tuple[dict[str, str], int, F8, pd.Index]:
         header: dict[str, str] = {}
