@@ -9,7 +9,14 @@ import yaml
 
 from computenet.errors import InputError, Problem
 from computenet.workload.fitting import draw_servegen, fit_trace, goodness
-from computenet.workload.traces import read_trace, write_frame, write_table
+from computenet.workload.traces import (
+    SUFFIXES,
+    read_trace,
+    target_problems,
+    write_frame,
+    write_table,
+    write_whole,
+)
 
 __all__ = ["draw", "fit"]
 
@@ -45,21 +52,29 @@ def fit(
     TraceError
         The trace cannot be read, or holds too little.
     InputError
-        A file exists already.
+        A file exists already or has no place, or the synthetic trace no format.
+    RunError
+        A file cannot be written.
     """
     path = Path(trace)
-    for name, target in (("--out", out), ("--drawn", drawn)):
-        if target is not None and Path(target).exists() and not overwrite:
-            raise InputError(
-                [Problem(name, str(target), "exists already", "a new file, or --overwrite")],
-                "nothing was written",
-            )
-    fitted = fit_trace(read_trace(path, format=format, lenient=lenient), path.name.split(".", 1)[0])
+    problems: list[Problem] = []
+    for target, suffixes in ((out, ()), (drawn, SUFFIXES)):
+        if target is not None:
+            problems += target_problems(Path(target), suffixes, overwrite=overwrite)
+    if problems:
+        raise InputError(problems, "nothing was written")
+    source = read_trace(path, format=format, lenient=lenient)
+    if drawn is not None and ".swf" in Path(drawn).name and source.jobs is None:
+        raise InputError(
+            [Problem(str(drawn), None, "SWF holds jobs, not requests", ".parquet, .csv")],
+            "nothing was written",
+        )
+    fitted = fit_trace(source, path.name.split(".", 1)[0])
     table = fitted.draw(seed)
     figures = goodness(fitted.table, table, fitted.span_s)
     if out is not None:
         text = yaml.safe_dump(fitted.workload, allow_unicode=True, sort_keys=False, width=100)
-        Path(out).write_text(text, encoding="utf-8")
+        write_whole(Path(out), text.encode())
     if drawn is not None:
         write_table(table, drawn, overwrite=overwrite)
     return {"workload": fitted.workload, "notes": list(fitted.notes), **figures}

@@ -16,7 +16,7 @@ from computenet.workload.fitting import draw_servegen, fit_trace, goodness
 from computenet.workload.fitting.counts import autocorrelation, dispersion, fit_bursts, shaped_out
 from computenet.workload.fitting.servegen import _renewal
 from computenet.workload.tables import JobTable, RequestTable
-from computenet.workload.traces import Trace, read_trace, write_frame
+from computenet.workload.traces import Origin, Trace, read_trace, write_frame
 
 DAY_S = 86_400.0
 
@@ -64,6 +64,10 @@ def test_bursts_are_found(cv: float, lasting_s: float) -> None:
     assert total == pytest.approx(cv, rel=0.2)
     mean_s = sum(one**2 * lasting for one, lasting in found) / total**2
     assert lasting_s / 2.0 < mean_s < lasting_s * 2.0
+
+
+def test_regular_arrivals_have_no_bursts() -> None:
+    assert fit_bursts(np.arange(0.0, 5 * DAY_S, 60.0), 5 * DAY_S) == []
 
 
 def test_no_bursts_in_a_poisson_process() -> None:
@@ -117,6 +121,10 @@ def test_too_little_is_refused() -> None:
     same = JobTable.of(np.zeros(99), np.zeros(99), np.ones(99, dtype=np.int64))
     with pytest.raises(TraceError, match="one instant"):
         fit_trace(Trace(same, None, {}), "same")
+    gangs = np.repeat([1, 16, 128], [19, 19, 19])
+    spread = JobTable.of(np.arange(57) * 600.0, np.full(57, 60.0), gangs)
+    with pytest.raises(TraceError, match="every class has too few"):
+        fit_trace(Trace(spread, None, {}), "spread")
 
 
 def test_a_fitted_workload_runs(tmp_path: Path) -> None:
@@ -189,3 +197,53 @@ def test_servegen_requests_follow_rates_and_lengths(tmp_path: Path) -> None:
         draw_servegen(rates, tmp_path, from_h=5.0)
     with pytest.raises(TraceError, match="no file of client rates"):
         draw_servegen(tmp_path / "chunk-0-dataset.json", tmp_path)
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_fit(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="2 problems") as caught:
+        study.fit(tmp_path / "no.csv", out=tmp_path / "file" / "w.yaml", drawn=tmp_path / "d.txt")
+    assert "is no folder" in str(caught.value)
+    assert "is no format to write" in str(caught.value)
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(
+        {
+            "arrival_s": np.sort(rng.random(200) * 3600.0),
+            "input_tokens": rng.integers(1, 99, 200),
+            "output_tokens": rng.integers(1, 99, 200),
+        }
+    )
+    write_frame(frame, tmp_path / "r.csv")
+    with pytest.raises(InputError, match="SWF holds jobs"):
+        study.fit(tmp_path / "r.csv", out=tmp_path / "w.yaml", drawn=tmp_path / "d.swf")
+    assert not (tmp_path / "w.yaml").exists()
+    study.fit(tmp_path / "r.csv", out=tmp_path / "new" / "w.yaml")
+    assert (tmp_path / "new" / "w.yaml").is_file()
+
+
+def test_hours_and_weekdays_are_those_of_the_clock() -> None:
+    # Thursday 10:30:41 on: busy from 9 h to 17 h, and half of it on Saturdays and Sundays.
+    begin_s = 10 * 3600.0 + 1841.0
+    rng = np.random.default_rng(9)
+    times = np.sort(rng.random(400_000) * 28 * DAY_S)
+    clock = begin_s + times
+    hour, weekday = clock // 3600.0 % 24, (3 + clock // DAY_S) % 7
+    rate = np.where((hour >= 9) & (hour < 17), 1.0, 0.25) * np.where(weekday >= 5, 0.5, 1.0)
+    times = times[rng.random(len(times)) < rate]
+    tokens = np.full(len(times), 9)
+    table = RequestTable.of(times + 7.0, tokens, tokens)
+    origin = Origin(begin_s - 7.0, 3)
+    fit = fit_trace(Trace(None, table, {}, origin=origin), "made")
+    shape = np.asarray(fit.workload["request_shape"]["hourly"])
+    assert shape[9:17] / shape.mean() == pytest.approx(2.0, rel=0.05)
+    assert np.delete(shape, slice(9, 17)) == pytest.approx(0.5, rel=0.05)
+    assert fit.workload["request_shape"]["weekend"] == pytest.approx(0.5, rel=0.05)
+    assert fit.notes == ()
+    assert fit.first_day == 3
+    unknown = fit_trace(Trace(None, table, {}), "made")
+    assert "hour of the first row is not on record" in unknown.notes[0]
+    assert "weekdays are not on record" in unknown.notes[1]
+    np.testing.assert_array_equal(fit.hourly, unknown.hourly)
+    night = fit_trace(Trace(None, table, {}, origin=Origin(begin_s - 7.0)), "made")
+    assert night.workload["request_shape"]["hourly"] == fit.workload["request_shape"]["hourly"]
+    assert len(night.notes) == 1

@@ -77,3 +77,30 @@ def test_without_the_task_table_nothing_is_known(tmp_path: Path) -> None:
     write(tmp_path, headers=False, kinds=("job",))
     with pytest.raises(TraceError, match="the task table is not beside it"):
         read_trace(tmp_path / "pai_job_table.csv")
+
+
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize("given", ["job", "task"])
+def test_words_are_those_of_the_jobs(given: str, headers: bool, tmp_path: Path) -> None:
+    write(tmp_path, headers=headers, kinds=("job", "task"))
+    path = tmp_path / f"pai_{given}_table.csv"
+    labels = read_trace(path, words=("user", "status")).labels
+    # In order of time: j2 of u2, j1 and j3 of u1.
+    assert [labels["user"].names[at] for at in labels["user"].code] == ["u2", "u1", "u1"]
+    words = [labels["status"].names[at] for at in labels["status"].code]
+    assert words == ["Terminated", "Terminated", "Failed"]
+    with pytest.raises(TraceError, match="no such column") as caught:
+        read_trace(path, words=("users",))
+    assert "did you mean: user" in str(caught.value)
+
+
+def test_lenient_reading_leaves_out_lines_of_the_table_at_fault(tmp_path: Path) -> None:
+    write(tmp_path, headers=False, kinds=("job", "task"))
+    tasks = tmp_path / "pai_task_table.csv"
+    tasks.write_text(TASKS.replace("125.0,130.0,600.0,29.3,100.0", "125.0,x,600.0,29.3,100.0"))
+    trace = read_trace(tmp_path / "pai_job_table.csv", lenient=True)
+    assert trace.jobs is not None
+    # Line 4 of the tasks is gone, and none of the jobs.
+    np.testing.assert_array_equal(trace.jobs.submit_s, [0.0, 50.0, 70.0])
+    np.testing.assert_array_equal(trace.jobs.accelerators, [8, 2, 1])
+    assert trace.notices[-1].endswith(f"left out: 4 of {tasks}")

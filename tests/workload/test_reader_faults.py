@@ -80,6 +80,18 @@ def test_every_format_is_told_by_its_content(name: str, tmp_path: Path) -> None:
         assert read_trace(path).figures["format"] == name
 
 
+@pytest.mark.parametrize("name", list(SAMPLES))
+def test_a_named_format_reads_or_refuses_every_file(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    for text in (*SAMPLES.values(), b"<html>\n<p>404</p>\n</html>", b"{}", b"[1]", b"\x00\x01" * 9):
+        path.write_bytes(text)
+        for lenient in (False, True):
+            try:
+                assert read_trace(path, format=name, lenient=lenient).figures["format"] == name
+            except InputError:
+                continue
+
+
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(list(SAMPLES)),

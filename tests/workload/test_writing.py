@@ -95,3 +95,56 @@ def test_shares_and_whole_nodes_are_kept_and_checked(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="share cannot be used") as caught:
         read_trace(path)
     assert "whole_nodes cannot be used" in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_cached_tokens_survive_and_are_checked(tmp_path: Path, suffix: str) -> None:
+    source, target = tmp_path / "m.jsonl", tmp_path / f"out.{suffix}"
+    source.write_text(
+        '{"timestamp": 0, "input_length": 600, "output_length": 5, "hash_ids": [1, 2]}\n'
+        '{"timestamp": 1500, "input_length": 1030, "output_length": 9, "hash_ids": [1, 3, 4]}\n'
+    )
+    convert_trace(source, target)
+    before, after = table_of(source), table_of(target)
+    assert isinstance(before, RequestTable)
+    assert before.cached_tokens.tolist() == [0, 512]
+    np.testing.assert_array_equal(before.cached_tokens, after.cached_tokens)
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("arrival_s,input_tokens,output_tokens,cached_tokens\n5,9,1,9\n0,9,1,10\n")
+    with pytest.raises(TraceError, match=r"(?s)line 3.*at most input_tokens"):
+        read_trace(wrong)
+    wrong.write_text("arrival_s,input_tokens,output_tokens,cached_tokens\n5,9,1,9\n0,9,1,3\n")
+    after = table_of(wrong)
+    assert isinstance(after, RequestTable)
+    assert after.cached_tokens.tolist() == [3, 9]
+
+
+def test_swf_keeps_every_digit_and_says_what_it_cannot_hold(tmp_path: Path) -> None:
+    source, target = tmp_path / "jobs.csv", tmp_path / "jobs.swf"
+    source.write_text(
+        "submit_s,duration_s,accelerators,share,whole_nodes,data_gb,gpu_type\n"
+        "1505282401.0625,10.1,1,0.25,0,0,A100\n1505282402.5,1e15,2,1,1,7,\n"
+    )
+    notices = convert_trace(source, target)
+    assert notices[0] == (
+        "SWF has no field for share (1 jobs), whole_nodes (1 jobs), data_gb (1 jobs), "
+        "gpu_type (1 jobs): not written"
+    )
+    before, after = table_of(source), table_of(target)
+    assert isinstance(before, JobTable)
+    for name in ("submit_s", "duration_s", "estimate_s"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    # No status is on record.
+    assert target.read_text().splitlines()[-1].split()[10] == "-1"
+
+
+def test_numbers_of_jobs_and_users_of_swf_survive(tmp_path: Path) -> None:
+    source = tmp_path / "t.swf"
+    rest = "100 8 99 -1 8 200 -1 1 {} -1 -1 -1 -1 -1 -1"
+    rows = [f"-3 0 10 {rest.format(-7)}", f"3000000000 5 10 {rest.format(5)}"]
+    source.write_text("\n".join(rows) + "\n")
+    convert_trace(source, tmp_path / "t.parquet")
+    jobs = table_of(tmp_path / "t.parquet")
+    assert isinstance(jobs, JobTable)
+    assert jobs.job_id.tolist() == [-3, 3_000_000_000]
+    assert jobs.user.tolist() == [-1, 5]

@@ -72,8 +72,8 @@ def fit_bursts(
     For a Cox process whose rate factor has the autocovariance ``sum v_i exp(-t / c_i)`` the
     dispersion at scale ``T`` is ``1 + 2 lambda / T sum v_i (c_i T - c_i^2 (1 - exp(-T / c_i)))``
     (D. R. Cox and V. Isham, Point Processes, 1980, section 3.3). The variances ``v_i >= 0`` are
-    those that match the dispersions at `SCALES_S` best, relative errors squared; the largest
-    components are kept.
+    those that match the dispersions at `SCALES_S` best, relative errors squared (scales at which
+    every count is the same have none); the largest components are kept.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def fit_bursts(
     """
     rate = len(times_s) / span_s
     seen = {scale: dispersion(times_s, span_s, scale) for scale in SCALES_S}
-    scales = np.asarray([scale for scale, value in seen.items() if value is not None])
+    scales = np.asarray([scale for scale, value in seen.items() if value])
     if not scales.size or rate <= 0.0:
         return []
     values = np.asarray([seen[scale] for scale in scales], dtype=np.float64)
     plain = np.asarray(
         [value for value, scale in zip(without or [1.0] * len(SCALES_S), SCALES_S, strict=True)
-         if seen[scale] is not None]
+         if seen[scale]]
     )  # fmt: skip
     lasting = np.asarray([c for c in CORRELATIONS_S if c <= span_s / 4.0] or [CORRELATIONS_S[0]])
     kernel = (

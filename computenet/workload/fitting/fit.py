@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from computenet.errors import Problem, TraceError
 from computenet.scenario import load_scenario
+from computenet.workload.fitting.calendar import DAY_S, calendar_of, kinds_of
 from computenet.workload.fitting.counts import SCALES_S, dispersion, fit_bursts, shaped_out
 from computenet.workload.generators.bursts import Burst
-from computenet.workload.generators.calendar import day_kinds
 from computenet.workload.generators.jobs import JobLaw, generate_jobs
 from computenet.workload.generators.requests import (
     RequestSource,
@@ -26,6 +26,7 @@ from computenet.workload.traces.trace import Trace
 __all__ = ["Fit", "fit_trace"]
 
 F8 = NDArray[np.float64]
+B1 = NDArray[np.bool_]
 
 #: Job classes by gang size: name, largest gang.
 SIZES = (("small", 8), ("tuning", 64), ("pretraining", 1 << 40))
@@ -38,7 +39,6 @@ PAUSES_S = (2.0, 6.0, 20.0, 60.0, 180.0, 600.0, 1800.0)
 POINTS = 1025
 #: Fewest rows that are fitted, and fewest of a class.
 FEWEST, FEWEST_OF_CLASS = 50, 20
-DAY_S = 86_400.0
 #: A class of which only arrivals matter.
 BLANK: dict[str, Any] = {
     "name": "jobs", "sizes": (1,), "weights": (1.0,), "run_time_median_s": 1.0,
@@ -69,11 +69,14 @@ class Fit:
     span_s
         Length of the trace.
     hourly
-        ``(24,)`` shape of a day, mean 1.
+        ``(24,)`` shape of a day from the first row on, mean 1; that of the workload begins at
+        midnight where the trace tells when that was.
     table
         What was fitted to.
     notes
         What the trace could not tell.
+    first_day
+        Weekday of the first row, 0 to 6 = Monday to Sunday; Monday where it is unknown.
     """
 
     workload: dict[str, Any]
@@ -81,6 +84,7 @@ class Fit:
     hourly: F8
     table: JobTable | RequestTable = field(repr=False)
     notes: tuple[str, ...] = ()
+    first_day: int = 0
 
     def draw(self, seed: int) -> JobTable | RequestTable:
         """Return a synthetic trace of the same length."""
@@ -100,7 +104,7 @@ def fit_trace(trace: Trace, name: str) -> Fit:
     Raises
     ------
     TraceError
-        It holds neither jobs nor requests, or too few.
+        It holds neither jobs nor requests, or too few in all or of every class.
     """
     table = trace.jobs if trace.jobs is not None else trace.requests
     if table is None or table.rows < FEWEST:
@@ -108,16 +112,23 @@ def fit_trace(trace: Trace, name: str) -> Fit:
         raise TraceError([Problem(name, rows, "rows are too few to fit", f"{FEWEST} or more")])
     jobs = isinstance(table, JobTable)
     times = table.submit_s if isinstance(table, JobTable) else table.arrival_s
-    times = times - times[0]
+    first_s = float(times[0])
+    times = times - first_s
     span_s = float(times[-1])
     if span_s <= 0.0:
         raise TraceError([Problem(name, None, "all rows come at one instant")])
     notes: list[str] = []
-    hourly, weekend = _shape(times, span_s, notes)
+    classes = _classes(table, notes) if isinstance(table, JobTable) else {}
+    if isinstance(table, JobTable) and not classes:
+        few = f"{FEWEST_OF_CLASS} or more of a class"
+        raise TraceError([Problem(name, table.rows, "every class has too few jobs to fit", few)])
+    found = calendar_of(times, first_s, span_s, trace.origin)
+    hourly, weekend = found.hourly, found.weekend
+    notes += found.notes
     base = load_scenario("china-2025", {}).workload.model_dump(mode="json", exclude_none=True)
     flat = {"hourly": [1.0] * 24, "provenance": {"*": {"source": "not used", "grade": "assumed"}}}
     shape = {
-        "hourly": [round(float(value), 4) for value in hourly],
+        "hourly": [round(float(value), 4) for value in found.clock],
         "weekday": 1.0,
         "weekend": weekend if not jobs else 1.0,
         "provenance": {"*": SOURCE},
@@ -142,45 +153,21 @@ def fit_trace(trace: Trace, name: str) -> Fit:
         workload["job_classes"] = [_idle(item) for item in base["job_classes"]]
     else:
         workload["bursts"], workload["service_classes"] = [], base["service_classes"]
-        clump = _sessions(times, span_s, hourly, weekend)
+        clump = _sessions(times, span_s, hourly, weekend, found.first_day)
         workload["job_bursts"] = _burst_specs(
             fit_bursts(shaped_out(times, hourly), span_s, clump.dispersion)
         )
-        fitted = _job_classes(table, span_s, clump, weekend, base, notes)
+        fitted = _job_classes(table, classes, span_s, clump, weekend, base)
         workload["job_classes"] = [
             fitted.get(item["name"], _idle(item)) for item in base["job_classes"]
         ]
-    return Fit(workload, span_s, hourly, table, tuple(notes))
+    return Fit(workload, span_s, hourly, table, tuple(notes), found.first_day)
 
 
 def _burst_specs(found: list[tuple[float, float]]) -> list[dict[str, Any]]:
     return [
         {"cv": round(cv, 4), "correlation_s": c, "provenance": {"*": SOURCE}} for cv, c in found
     ]
-
-
-def _shape(times: F8, span_s: float, notes: list[str]) -> tuple[F8, float]:
-    """Return the daily shape, mean 1, and weekend over weekday."""
-    if span_s < DAY_S:
-        notes.append("shorter than a day: no daily shape")
-        return np.ones(24), 1.0
-    hours = np.bincount((times // 3600.0).astype(np.int64))[: int(span_s // 3600.0)]
-    clock = np.arange(len(hours)) % 24
-    often = np.bincount(clock, minlength=24)
-    shape = np.bincount(clock, weights=hours, minlength=24) / np.maximum(often, 1)
-    weekend = 1.0
-    if span_s >= 7.0 * DAY_S:
-        # The weekday of the first row is not known: the two days in a row with fewest rows.
-        day = np.bincount((times // DAY_S).astype(np.int64))[: int(span_s // DAY_S)]
-        mean = np.asarray([day[at::7].mean() for at in range(7)])
-        pairs = mean + np.roll(mean, -1)
-        low = int(pairs.argmin())
-        rest = np.delete(mean, [low, (low + 1) % 7]).mean()
-        weekend = float(pairs[low] / 2.0 / rest) if rest > 0.0 else 1.0
-        notes.append("weekdays are not on record: the two quietest days in a row are the weekend")
-    if shape.mean() <= 0.0:
-        return np.ones(24), weekend
-    return shape / shape.mean(), weekend
 
 
 def _idle(item: dict[str, Any]) -> dict[str, Any]:
@@ -230,23 +217,30 @@ def _service_class(table: RequestTable, base: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _job_classes(
-    table: JobTable,
-    span_s: float,
-    clump: Sessions,
-    weekend: float,
-    base: dict[str, Any],
-    notes: list[str],
-) -> dict[str, dict[str, Any]]:
-    out: dict[str, dict[str, Any]] = {}
+def _classes(table: JobTable, notes: list[str]) -> dict[str, B1]:
+    """Return which jobs are of each class that has enough of them."""
+    out: dict[str, B1] = {}
     smallest = 0
     for name, largest in SIZES:
         chosen = (table.accelerators > smallest) & (table.accelerators <= largest)
         smallest = largest
-        if int(chosen.sum()) < FEWEST_OF_CLASS:
-            if chosen.any():
-                notes.append(f"{int(chosen.sum())} jobs of class {name} are too few and left out")
-            continue
+        if int(chosen.sum()) >= FEWEST_OF_CLASS:
+            out[name] = chosen
+        elif chosen.any():
+            notes.append(f"{int(chosen.sum())} jobs of class {name} are too few and left out")
+    return out
+
+
+def _job_classes(
+    table: JobTable,
+    classes: dict[str, B1],
+    span_s: float,
+    clump: Sessions,
+    weekend: float,
+    base: dict[str, Any],
+) -> dict[str, dict[str, Any]]:
+    out: dict[str, dict[str, Any]] = {}
+    for name, chosen in classes.items():
         run = np.maximum(table.duration_s[chosen], 1.0)
         logs = np.log(run)
         sizes, often = np.unique(table.accelerators[chosen], return_counts=True)
@@ -278,19 +272,20 @@ def _job_classes(
     return out
 
 
-def _sessions(times: F8, span_s: float, hourly: F8, weekend: float) -> Sessions:
+def _sessions(times: F8, span_s: float, hourly: F8, weekend: float, first_day: int) -> Sessions:
     """Return the sessions whose synthetic arrivals are most like those of the trace.
 
     Every mean and pause of a small grid is drawn once; the smallest sum of squared log ratios of
     dispersion by time scale and of interarrival quantiles wins.
     """
     wanted = _features(times, span_s)
+    days = kinds_of(span_s, first_day)
     best, least = Sessions(1.0, 120.0), np.inf
     for mean in MEANS:
         for pause_s in PAUSES_S if mean > 1.0 else (120.0,):
             law = dict(BLANK, rate_per_day=len(times) / span_s * DAY_S, session_jobs_mean=mean,
                        session_pause_s=pause_s, weekend_factor=weekend)  # fmt: skip
-            made = generate_jobs([JobLaw(**law)], hourly, np.ones(1), 0.0, _days(span_s), span_s, 1)
+            made = generate_jobs([JobLaw(**law)], hourly, np.ones(1), 0.0, days, span_s, 1)
             if len(made.submit_s) < FEWEST_OF_CLASS:
                 continue
             found = _features(made.submit_s, span_s)
@@ -311,12 +306,6 @@ def _features(times: F8, span_s: float) -> F8:
                       + gaps.tolist())  # fmt: skip
 
 
-def _days(span_s: float) -> NDArray[np.int64]:
-    from datetime import date
-
-    return day_kinds(date(2025, 7, 7), int(np.ceil(span_s / DAY_S)) + 1, (), ())
-
-
 def _draw_requests(fit: Fit, seed: int) -> RequestTable:
     item = next(item for item in fit.workload["service_classes"] if item["share"])
     into, out = item["input_tokens"], item["output_tokens"]
@@ -325,7 +314,7 @@ def _draw_requests(fit: Fit, seed: int) -> RequestTable:
     source = RequestSource(
         np.asarray([fit.workload["request_rate_per_day"] / DAY_S]),
         shape[None, :, :],
-        _days(fit.span_s),
+        kinds_of(fit.span_s, fit.first_day),
         np.zeros(1),
         0.0,
         [
@@ -377,7 +366,14 @@ def _draw_jobs(fit: Fit, seed: int) -> JobTable:
     ]
     bursts = [Burst(item["cv"], item["correlation_s"]) for item in fit.workload["job_bursts"]]
     made = generate_jobs(
-        laws, fit.hourly, np.ones(1), 0.0, _days(fit.span_s), fit.span_s, seed, bursts
+        laws,
+        fit.hourly,
+        np.ones(1),
+        0.0,
+        kinds_of(fit.span_s, fit.first_day),
+        fit.span_s,
+        seed,
+        bursts,
     )
     return JobTable.of(
         made.submit_s, made.work_s, made.accelerators, estimate_s=made.estimate_s, user=made.user

@@ -6,12 +6,22 @@ from computenet.workload.traces.reading import (
     reader_names,
     reader_titles,
 )
-from computenet.workload.traces.trace import Labels, NodeGroup, Trace, TraceReader
-from computenet.workload.traces.writing import convert_trace, scale_trace, write_frame, write_table
+from computenet.workload.traces.trace import Labels, NodeGroup, Origin, Trace, TraceReader
+from computenet.workload.traces.writing import (
+    SUFFIXES,
+    convert_trace,
+    scale_trace,
+    target_problems,
+    write_frame,
+    write_table,
+    write_whole,
+)
 
 __all__ = [
+    "SUFFIXES",
     "Labels",
     "NodeGroup",
+    "Origin",
     "Trace",
     "TraceReader",
     "convert_trace",
@@ -20,6 +30,8 @@ __all__ = [
     "reader_names",
     "reader_titles",
     "scale_trace",
+    "target_problems",
     "write_frame",
     "write_table",
+    "write_whole",
 ]

@@ -16,7 +16,7 @@ from computenet.workload.traces.columns import (
 )
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Labels, Trace
+from computenet.workload.traces.trace import Labels, Origin, Trace
 
 __all__ = ["AcmeReader"]
 
@@ -80,4 +80,7 @@ class AcmeReader:
             recorded_wait_s=wait[order],
         )
         types = Labels.of(table["gpu_type"], order)
-        return Trace(jobs, None, figures, tuple(notices), rows=order, labels={"gpu_type": types})
+        return Trace(
+            jobs, None, figures, tuple(notices), rows=order, labels={"gpu_type": types},
+            origin=Origin.of(int(stamps.min()), str(raw.iloc[int(np.argmin(stamps))])),
+        )  # fmt: skip

@@ -6,6 +6,7 @@ zone. Lines may end in CR LF and the last one may have no end.
 
 from __future__ import annotations
 
+import csv
 from functools import partial
 from typing import Any
 
@@ -15,13 +16,14 @@ from computenet.workload.traces.columns import (
     csv_blocks,
     csv_columns,
     has_columns,
+    header_of,
     numbers,
     wall_clock,
 )
 from computenet.workload.traces.growing import Columns, read_block, since_first
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.requests import request_trace
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Origin, Trace
 
 __all__ = ["AzureLlmReader"]
 
@@ -63,7 +65,11 @@ class AzureLlmReader:
                 f"{key}_timestamp": str(raw.iloc[row]).strip() for key, (_, row) in ends.items()
             }
 
+        # Times with a zone are UTC by now; the first line still tells which it was.
+        at = header_of(content.head).index(COLUMNS[0])
+        cells = next(csv.reader(content.head.split("\n", 2)[1:2]), [])
+        origin = Origin.of(ends["first"][0], cells[at] if at < len(cells) else "")
         return request_trace(
             since_first(columns.take("stamp")), columns.take("into"), columns.take("out"), where,
-            columns.lines, strict=strict, facts=clock,
+            columns.lines, strict=strict, facts=clock, origin=origin,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from computenet.workload.traces.columns import counts, csv_blocks, has_columns, 
 from computenet.workload.traces.growing import Columns, read_block
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.requests import request_trace
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Origin, Trace
 
 __all__ = ["BurstGptReader"]
 
@@ -50,7 +50,7 @@ class BurstGptReader:
         out = columns.take("out")
         return request_trace(
             columns.take("time"), columns.take("into"), out, where, columns.lines,
-            strict=strict, drop_unanswered=True,
+            strict=strict, drop_unanswered=True, origin=Origin(0.0),
             facts=lambda: {
                 "model_counts": dict(sorted(models.items())),
                 "rows_failed": int((out == 0).sum()),

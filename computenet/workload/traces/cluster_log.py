@@ -24,7 +24,7 @@ from computenet.workload.traces.columns import (
 )
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Labels, Origin, Trace
 
 __all__ = ["ClusterLogReader"]
 
@@ -53,7 +53,8 @@ class ClusterLogReader:
         """Return the GPU jobs that started and ended."""
         where = content.where
         table = csv_columns(content, COLUMNS)
-        submitted = wall_clock(table["submit_time"], "submit_time", where) / 1e9
+        stamps = wall_clock(table["submit_time"], "submit_time", where)
+        submitted = stamps / 1e9
         started = _seconds(table["start_time"], "start_time", where)
         ended = _seconds(table["end_time"], "end_time", where)
         gpus = numbers(table["gpu_num"], "gpu_num", where, least=0.0, whole=True)
@@ -66,6 +67,7 @@ class ClusterLogReader:
         known = np.isfinite(run)
         submit = submitted - submitted.min()
         order, notices = order_of(submit, where, table.index, strict=strict)
+        tenant = Labels.of(table["user"])
         figures: dict[str, Any] = {
             "kind": "jobs",
             "rows": len(submit),
@@ -75,7 +77,7 @@ class ClusterLogReader:
             **distribution("gpus", gpus, shown=("mean", "max")),
             "gpu_hours": plain((run * gpus)[known].sum() / 3600.0),
             "status_counts": counts(table["state"]),
-            "users": int(table["user"].nunique()),
+            "users": len(tenant.names),
             "rows_without_gpu": int((gpus == 0.0).sum()),
         }
         usable = known & (gpus >= 1.0)
@@ -90,7 +92,9 @@ class ClusterLogReader:
             run[kept],
             gpus[kept].astype(np.int64),
             job_id=kept.astype(np.int64),
-            user=pd.factorize(table["user"])[0].astype(np.int32)[kept],
+            user=tenant.code[kept],
             recorded_wait_s=np.maximum((started - submitted)[kept], 0.0),
         )
-        return Trace(jobs, None, figures, tuple(notices), rows=kept)
+        first = int(np.argmin(stamps))
+        origin = Origin.of(int(stamps[first]), str(table["submit_time"].iloc[first]))
+        return Trace(jobs, None, figures, tuple(notices), rows=kept, origin=origin)

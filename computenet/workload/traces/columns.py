@@ -37,6 +37,9 @@ __all__ = [
 #: Largest number that is read, and largest count (tokens, accelerators): beyond is no data.
 MOST, MOST_WHOLE = 1e15, 2e9
 CLOCK = "YYYY-MM-DD HH:MM:SS"
+#: Times that nanoseconds since 1970 can count, in whole days.
+EARLIEST = pd.Timestamp.min.ceil("D").tz_localize("UTC")
+LATEST = pd.Timestamp.max.floor("D").tz_localize("UTC")
 #: The end of a time that has a zone.
 ZONE = r"(?:Z|[+-]\d{2}:?\d{2})$"
 #: Bytes that Arrow parses at once.
@@ -253,7 +256,8 @@ def wall_clock(values: pd.Series, name: str, where: str) -> NDArray[np.int64]:
     Raises
     ------
     TraceError
-        A value is missing or no date and time, or some values have a zone and others none.
+        A value is missing, no date and time or out of range, or some values have a zone and others
+        none.
     """
     if pyarrow.types.is_timestamp(_arrow(values).type):
         empty = np.flatnonzero(values.isna())
@@ -273,6 +277,12 @@ def wall_clock(values: pd.Series, name: str, where: str) -> NDArray[np.int64]:
         value = str(values.iloc[int(wrong[0])])
         words = "the time is missing" if not value.strip() else f"{name} is no date and time"
         raise TraceError([fault(where, values.index, wrong, value, words, CLOCK)])
+    beyond = np.flatnonzero((times < EARLIEST) | (times > LATEST))
+    if beyond.size:
+        value = str(values.iloc[int(beyond[0])])
+        words = f"{name} is out of range"
+        allowed = f"{EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}"
+        raise TraceError([fault(where, values.index, beyond, value, words, allowed)])
     zoned = clean.str.contains(ZONE).to_numpy(dtype=bool)
     if zoned.any() and not zoned.all():
         few = np.flatnonzero(zoned if 2 * zoned.sum() <= len(zoned) else ~zoned)
@@ -314,8 +324,14 @@ def numbers(
     least: float,
     whole: bool = False,
     empty: bool = False,
+    most: float | None = None,
 ) -> NDArray[np.float64]:
     """Return a column as numbers; every row must have one, unless `empty` cells may be NaN.
+
+    Parameters
+    ----------
+    least, most
+        Bounds; without `most`, 2e9 where numbers are `whole` and 1e15 where not.
 
     Raises
     ------
@@ -323,7 +339,9 @@ def numbers(
         A value is missing, no number, below `least`, or not whole where it must be.
     """
     found, blank = _floats(values)
-    return check_numbers(found, blank, values, name, where, least=least, whole=whole, empty=empty)
+    return check_numbers(
+        found, blank, values, name, where, least=least, whole=whole, empty=empty, most=most
+    )
 
 
 def check_numbers(
@@ -336,6 +354,7 @@ def check_numbers(
     least: float,
     whole: bool = False,
     empty: bool = False,
+    most: float | None = None,
 ) -> NDArray[np.float64]:
     """Return numbers that were found already, checked as `numbers` does.
 
@@ -344,7 +363,8 @@ def check_numbers(
     blank
         ``(n,)`` cells without a value; nothing where there are none.
     """
-    most = MOST_WHOLE if whole else MOST
+    if most is None:
+        most = MOST_WHOLE if whole else MOST
     good = (found >= least) & (found <= most) & np.isfinite(found)
     if whole:
         good &= found == np.floor(found)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import counts, csv_columns, has_columns, numbers
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Labels, Trace
 
 __all__ = ["DlrmReader"]
 
@@ -47,6 +46,7 @@ class DlrmReader:
         gpus, cores, memory = column("gpu_request"), column("cpu_request"), column("memory_request")
         run = ends - scheduled
         known, submitted = np.isfinite(run), np.isfinite(created)
+        tenant = Labels.of(table["app_name"])
         figures: dict[str, Any] = {
             "kind": "instances",
             "rows": len(table),
@@ -59,7 +59,7 @@ class DlrmReader:
             **distribution("cores", cores, shown=("mean", "max")),
             "core_hours": plain((run * cores)[known].sum() / 3600.0),
             "role_counts": counts(table["role"]),
-            "apps": int(table["app_name"].nunique()),
+            "apps": len(tenant.names),
             "rows_no_creation": int((~submitted).sum()),
             "rows_no_deletion": int((~np.isfinite(ends)).sum()),
             "gpus_requested_sum": plain(gpus.sum()),
@@ -74,13 +74,12 @@ class DlrmReader:
         if rows.size:
             order, more = order_of(created[rows], where, table.index[rows], strict=strict)
             rows, notices = rows[order], notices + more
-        tenant = pd.factorize(table["app_name"])[0].astype(np.int32)
         jobs = JobTable.of(
             created[rows],
             run[rows],
             gpus[rows].astype(np.int64),
             job_id=rows.astype(np.int64),
-            user=tenant[rows],
+            user=tenant.code[rows],
             recorded_wait_s=np.maximum((scheduled - created)[rows], 0.0),
         )
         return Trace(jobs, None, figures, tuple(notices), rows=rows)

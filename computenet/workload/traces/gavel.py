@@ -7,7 +7,6 @@ jobs of a kind and size that it does not know have no run time and are not repla
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -19,28 +18,33 @@ from computenet.errors import Problem, TraceError
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import MOST, MOST_WHOLE
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
-from computenet.workload.traces.opening import Content
+from computenet.workload.traces.opening import Content, open_content
 from computenet.workload.traces.trace import Trace
 
 __all__ = ["GavelReader", "GavelThroughputsReader"]
 
 FIELDS = 7
 TABLE = "simulation_throughputs.json"
+NO_TABLE = "is no table of throughputs"
+DAMAGES = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 #: GPU type whose throughput gives the run time.
 BASIS = "v100"
 #: How many folders above the trace are looked into.
 LEVELS = 3
 
 
-def _throughputs(where: str) -> dict[str, Any] | None:
+def _throughputs(where: str) -> dict[str, float] | None:
+    """Return steps a second on the basis GPU by job kind; ``None`` where no table is found."""
     folder = Path(where).resolve().parent
     for place in [folder, *folder.parents][:LEVELS]:
         for path in (place / TABLE, place / f"{TABLE}.gz"):
             if path.is_file():
-                raw = path.read_bytes()
-                text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-                found: dict[str, Any] = json.loads(text)
-                return found
+                try:
+                    found = json.loads(open_content(path).text).get(BASIS, {})
+                    rates = {kind: float(entry.get("null", 0.0)) for kind, entry in found.items()}
+                except DAMAGES as error:
+                    raise TraceError([Problem(str(path), None, NO_TABLE)]) from error
+                return rates
     return None
 
 
@@ -102,11 +106,9 @@ class GavelReader:
         if table is None:
             notices.append(f"{TABLE} was not found: no job has a run time")
         else:
-            known_kinds = table.get(BASIS, {})
             for index, row in enumerate(rows):
-                entry = known_kinds.get(_kind(row[0], int(row[6])), {})
-                rate[index] = float(entry.get("null", 0.0))
-        known = rate > 0.0
+                rate[index] = table.get(_kind(row[0], int(row[6])), 0.0)
+        known = (rate > 0.0) & np.isfinite(rate)
         run = np.divide(steps, rate, out=np.full(len(rows), np.nan), where=known)
         sizes, often = np.unique(size, return_counts=True)
         figures: dict[str, Any] = {
@@ -152,9 +154,7 @@ class GavelThroughputsReader:
                 gpu: sum(float(entry["null"]) == 0.0 for entry in entries.values())
                 for gpu, entries in table.items()
             }
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise TraceError(
-                [Problem(content.where, None, f"is no table of throughputs: {error}")]
-            ) from error
+        except DAMAGES as error:
+            raise TraceError([Problem(content.where, None, f"{NO_TABLE}: {error}")]) from error
         figures = {"kind": "throughputs", "gpu_types": kinds, "zero_isolated": zeros}
         return Trace(None, None, figures)

@@ -7,7 +7,6 @@ assumption: one GPU container a request), the user group being the tenant.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import (
@@ -24,7 +23,7 @@ from computenet.workload.traces.figures import (
     order_of,
 )
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Labels, Trace
 
 __all__ = ["GenaiReader"]
 
@@ -78,7 +77,7 @@ class GenaiReader:
             "rows_null_prompt": int((table["prompt_length"].str.strip() == "").sum()),
         }
         notices.append("requests without tokens run as jobs of one accelerator")
-        tenant = pd.factorize(table["groupId"])[0].astype(np.int32)
+        tenant = Labels.of(table["groupId"]).code
         jobs = JobTable.of(
             submit[order],
             run[order],

@@ -49,7 +49,7 @@ def _fault(row: Any) -> str | None:
             return f"{name} is missing"
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return f"{name} is no number"
-        if not math.isfinite(value) or value < 0:
+        if not 0 <= value < math.inf:
             return f"{name} is negative or not finite"
         if value > (MOST if name == "timestamp" else MOST_WHOLE):
             return f"{name} is too large"

@@ -3,7 +3,8 @@
 Jobs: ``submit_s``, ``duration_s``, ``accelerators`` must be there; ``job_id``, ``estimate_s``,
 ``user`` (-1 = unknown), ``data_gb``, ``recorded_wait_s``, ``share`` (of each accelerator, above 0,
 at most 1) and ``whole_nodes`` (1 = takes whole servers) may be. Requests: ``arrival_s``,
-``input_tokens``, ``output_tokens``. Times are seconds from the trace's start. Words beside either:
+``input_tokens``, ``output_tokens`` must be there; ``cached_tokens`` (of the prompt, whose key-value
+cache is there already) may be. Times are seconds from the trace's start. Words beside either:
 ``region`` (of the demand), ``site`` (where it ran), ``gpu_type`` (alternatives joined by ``|``).
 """
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from computenet.errors import Problem, TraceError, nearest
 from computenet.workload.tables import JobTable, RequestTable
 from computenet.workload.traces.columns import (
+    MOST,
     csv_blocks,
     fault,
     header_of,
@@ -43,11 +45,15 @@ OPTIONAL = (
 LABELS = ("region", "site", "gpu_type")
 JOB_COLUMNS = (*JOBS, *OPTIONAL)
 REQUEST_COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
-WHOLE = {"whole_nodes", "accelerators", "job_id", "user", "input_tokens", "output_tokens"}
-LEAST = {"accelerators": 1.0, "user": -1.0}
+CACHED = "cached_tokens"
+WHOLE = {
+    "whole_nodes", "accelerators", "job_id", "user", "input_tokens", "output_tokens", CACHED,
+}  # fmt: skip
+#: Numbers of jobs are those of any source: bound only by what a float counts.
+LEAST = {"accelerators": 1.0, "user": -1.0, "job_id": -MOST}
 KINDS: dict[str, type] = {
     "accelerators": np.int64, "job_id": np.int64, "user": np.int32, "whole_nodes": np.int32,
-    "input_tokens": np.int32, "output_tokens": np.int32,
+    "input_tokens": np.int32, "output_tokens": np.int32, "cached_tokens": np.int32,
 }  # fmt: skip
 #: Rows of parquet taken at once.
 BATCH = 1 << 18
@@ -76,7 +82,8 @@ class NativeReader:
         """Return the jobs or the requests."""
         names = _names(content)
         wanted = JOBS if set(JOBS) <= set(names) else REQUEST_COLUMNS
-        present = (*wanted, *(name for name in OPTIONAL if wanted is JOBS and name in names))
+        more = OPTIONAL if wanted is JOBS else (CACHED,)
+        present = (*wanted, *(name for name in more if name in names))
         words = {name: [] for name in LABELS if name in names}  # type: dict[str, list[pd.Series]]
         columns = Columns(**{name: KINDS.get(name, np.float64) for name in present})
         for table in _tables(content, present, tuple(words)):
@@ -97,6 +104,7 @@ class NativeReader:
         trace = request_trace(
             columns.take("arrival_s"), columns.take("input_tokens"), columns.take("output_tokens"),
             content.where, columns.lines, strict=strict,
+            cached_tokens=columns.take(CACHED) if CACHED in present else None,
         )  # fmt: skip
         return Trace(
             None, trace.requests, trace.facts, trace.notices, trace.rows,
@@ -110,7 +118,7 @@ def _refuse_unused(names: list[str], used: tuple[str, ...], where: str) -> None:
         Problem(where, name, "is no column of the native format", None, close)
         for name in names
         if name not in used
-        and (close := nearest(name, [*JOB_COLUMNS, *REQUEST_COLUMNS, *LABELS])) is not None
+        and (close := nearest(name, [*JOB_COLUMNS, *REQUEST_COLUMNS, CACHED, *LABELS])) is not None
         and close not in names
     ]
     if problems:
@@ -123,23 +131,29 @@ def _tables(
     if not content.is_parquet:
         yield from csv_blocks(content, (*present, *words), numeric=present)
         return
+    missing = [name for name in present if name not in _names(content)]
+    if missing:
+        raise TraceError(
+            [Problem(content.where, name, "the column is missing") for name in missing]
+        )
     first, found = 1, False
     try:
         for batch in pq.ParquetFile(content.path, pre_buffer=False).iter_batches(
             batch_size=BATCH, columns=[*present, *words]
         ):
-            if not batch.num_rows:
-                continue
-            found = True
             lines = pd.RangeIndex(first, first + batch.num_rows)
             first += batch.num_rows
-            yield pd.DataFrame(
+            table = pd.DataFrame(
                 {
                     name: _series(batch.column(name), lines, text=name in words)
                     for name in (*present, *words)
                 },
                 index=lines,
             )
+            table = table[~lines.isin(content.skip)] if content.skip else table
+            if len(table):
+                found = True
+                yield table
     except (pyarrow.ArrowException, OSError) as error:
         message = str(error).splitlines()[0]
         raise TraceError([Problem(content.where, None, f"is damaged: {message}")]) from error
@@ -168,12 +182,19 @@ def _column(values: pd.Series, name: str, where: str) -> NDArray[np.float64]:
         least=LEAST.get(name, 0.0),
         whole=name in WHOLE,
         empty=name == "recorded_wait_s",
+        most=MOST if name == "job_id" else None,
     )
 
 
 def _bounded(columns: dict[str, NDArray[Any]], where: str, lines: pd.Index) -> None:
-    """Refuse shares that are none, and flags that are neither 0 nor 1."""
+    """Refuse shares that are none, flags that are neither 0 nor 1, and more cached than asked."""
     problems: list[Problem] = []
+    if CACHED in columns:
+        wrong = np.flatnonzero(columns[CACHED] > columns["input_tokens"])
+        if wrong.size:
+            value, allowed = int(columns[CACHED][wrong[0]]), "at most input_tokens"
+            words = f"{CACHED} cannot be used"
+            problems.append(fault(where, lines, wrong, value, words, allowed))
     for name, allowed in (("share", "above 0, at most 1"), ("whole_nodes", "0 or 1")):
         if name not in columns:
             continue
@@ -221,7 +242,9 @@ def native_frame(
     table: JobTable | RequestTable, labels: Mapping[str, Labels] | None = None
 ) -> pd.DataFrame:
     """Return a table as a data frame of the native columns, with its words where it has any."""
-    names = JOB_COLUMNS if isinstance(table, JobTable) else REQUEST_COLUMNS
+    names: tuple[str, ...] = JOB_COLUMNS
+    if isinstance(table, RequestTable):
+        names = (*REQUEST_COLUMNS, *([CACHED] if table.cached_tokens.any() else []))
     words = {
         name: np.asarray([*item.names, ""], dtype=object)[item.code]
         for name, item in (labels or {}).items()

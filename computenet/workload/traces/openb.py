@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 
 from computenet.workload.tables import JobTable
-from computenet.workload.traces.columns import counts, csv_columns, has_columns, numbers
+from computenet.workload.traces.columns import (
+    counts,
+    csv_columns,
+    has_columns,
+    header_of,
+    numbers,
+)
 from computenet.workload.traces.figures import (
     arrival_figures,
     distribution,
@@ -21,10 +27,10 @@ from computenet.workload.traces.trace import Labels, NodeGroup, Trace
 
 __all__ = ["OpenbNodesReader", "OpenbPodsReader", "by_model", "node_groups"]
 
-PODS = (
-    "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec", "qos", "pod_phase",
-    "creation_time", "deletion_time", "scheduled_time",
-)  # fmt: skip
+#: What every list of pods has; when they ran, which some have not; and what only figures need.
+SHAPES = ("cpu_milli", "memory_mib", "num_gpu", "gpu_milli")
+TIMES = ("creation_time", "deletion_time", "scheduled_time")
+SPEC, QOS, PHASE = "gpu_spec", "qos", "pod_phase"
 NODES = ("sn", "cpu_milli", "memory_mib", "gpu", "model")
 
 
@@ -34,44 +40,27 @@ class OpenbPodsReader:
     name = "openb-pods"
 
     def sniff(self, content: Content) -> bool:
-        """Return whether the header has the pods' columns."""
-        return has_columns(content.head, PODS)
+        """Return whether the header has the columns of pods' shapes."""
+        return has_columns(content.head, SHAPES)
 
     def read(self, content: Content, *, strict: bool) -> Trace:
-        """Return the GPU pods that were scheduled."""
+        """Return the GPU pods that were scheduled; without times, how many pods of what size."""
         where = content.where
-        table = csv_columns(content, PODS)
+        names = header_of(content.head)
+        timed = any(name in names for name in TIMES)
+        more = [name for name in (SPEC, QOS, PHASE) if name in names]
+        table = csv_columns(content, (*SHAPES, *(TIMES if timed else ()), *more))
 
         def column(name: str, *, empty: bool = False) -> np.ndarray:
             return numbers(table[name], name, where, least=0.0, empty=empty)
 
-        submit, ends = column("creation_time"), column("deletion_time", empty=True)
-        scheduled = column("scheduled_time", empty=True)
         count, milli = column("num_gpu"), column("gpu_milli")
         cores, memory = column("cpu_milli") / 1000.0, column("memory_mib")
         gpus = count * milli / 1000.0
-        run, wait = ends - scheduled, scheduled - submit
-        known = np.isfinite(run)
-        order, notices = order_of(submit, where, table.index, strict=strict)
         shared = (count == 1.0) & (milli < 1000.0)
-        figures: dict[str, Any] = {
-            "kind": "jobs",
-            "rows": len(submit),
-            **arrival_figures(submit),
-            "rows_with_duration": int(known.sum()),
-            **distribution("duration_s", run[known], shown=("mean", "p50", "p99", "max", "min")),
+        shapes: dict[str, Any] = {
             **distribution("gpus", gpus, shown=("mean", "max")),
-            "gpu_hours": plain((run * gpus)[known].sum() / 3600.0),
             **distribution("cores", cores, shown=("mean", "max")),
-            "core_hours": plain((run * cores)[known].sum() / 3600.0),
-            "status_counts": counts(table["pod_phase"]),
-            "rows_pending_no_schedule": int(
-                ((table["pod_phase"] == "Pending").to_numpy() & ~np.isfinite(scheduled)).sum()
-            ),
-            "queue_wait_mean_s": mean_known(wait),
-            "queue_wait_p99_s": plain(np.nanquantile(wait, 0.99)) if known.any() else None,
-            "qos_counts": counts(table["qos"]),
-            "gpu_spec_rows": int((table["gpu_spec"] != "").sum()),
             "num_gpu_counts": counts(table["num_gpu"]),
             "gpu_rows": int((count > 0.0).sum()),
             "fractional_gpu_rows": int(shared.sum()),
@@ -80,6 +69,35 @@ class OpenbPodsReader:
             "memory_mib_sum": plain(memory.sum()),
             "memory_zero_rows": int((memory == 0.0).sum()),
         }
+        if SPEC in names:
+            shapes["gpu_spec_rows"] = int((table[SPEC] != "").sum())
+        if QOS in names:
+            shapes["qos_counts"] = counts(table[QOS])
+        if PHASE in names:
+            shapes["status_counts"] = counts(table[PHASE])
+        if not timed:
+            return Trace(None, None, {"kind": "shapes", "rows": len(table), **shapes})
+        submit, ends = column("creation_time"), column("deletion_time", empty=True)
+        scheduled = column("scheduled_time", empty=True)
+        run, wait = ends - scheduled, scheduled - submit
+        known = np.isfinite(run)
+        order, notices = order_of(submit, where, table.index, strict=strict)
+        figures: dict[str, Any] = {
+            "kind": "jobs",
+            "rows": len(submit),
+            **arrival_figures(submit),
+            "rows_with_duration": int(known.sum()),
+            **distribution("duration_s", run[known], shown=("mean", "p50", "p99", "max", "min")),
+            "gpu_hours": plain((run * gpus)[known].sum() / 3600.0),
+            "core_hours": plain((run * cores)[known].sum() / 3600.0),
+            "queue_wait_mean_s": mean_known(wait),
+            "queue_wait_p99_s": plain(np.nanquantile(wait, 0.99)) if known.any() else None,
+            **shapes,
+        }
+        if PHASE in names:
+            figures["rows_pending_no_schedule"] = int(
+                ((table[PHASE] == "Pending").to_numpy() & ~np.isfinite(scheduled)).sum()
+            )
         usable = known & (count > 0.0) & (run >= 0.0)
         for words, left in (
             ("never scheduled", ~known),
@@ -102,8 +120,8 @@ class OpenbPodsReader:
             job_id=kept.astype(np.int64),
             recorded_wait_s=np.maximum(wait[kept], 0.0),
         )
-        types = Labels.of(table["gpu_spec"], kept)
-        return Trace(jobs, None, figures, tuple(notices), rows=kept, labels={"gpu_type": types})
+        labels = {"gpu_type": Labels.of(table[SPEC], kept)} if SPEC in names else {}
+        return Trace(jobs, None, figures, tuple(notices), rows=kept, labels=labels)
 
 
 class OpenbNodesReader:

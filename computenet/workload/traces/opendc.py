@@ -13,11 +13,13 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet as pq
 
-from computenet.errors import Problem, TraceError
+from computenet.errors import Problem, TraceError, nearest
 from computenet.workload.tables import JobTable
+from computenet.workload.traces.columns import MOST, fault
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
+from computenet.workload.traces.growing import read_block
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Origin, Trace
 
 __all__ = ["OpenDcCarbonReader", "OpenDcFragmentsReader", "OpenDcTasksReader"]
 
@@ -41,24 +43,51 @@ def _table(content: Content, wanted: tuple[str, ...]) -> pd.DataFrame:
     except (pyarrow.ArrowException, OSError) as error:
         message = str(error).splitlines()[0]
         raise TraceError([Problem(content.where, None, f"is damaged: {message}")]) from error
+    missing = [name for name in wanted if name not in table]
+    if missing:
+        raise TraceError(
+            [
+                Problem(content.where, name, "the column is missing", None,
+                        nearest(name, [str(column) for column in table]))
+                for name in missing
+            ]
+        )  # fmt: skip
+    table.index = pd.RangeIndex(1, len(table) + 1)
+    table = table[~table.index.isin(content.skip)]
     if table.empty:
         raise TraceError([Problem(content.where, None, "has columns but no rows")])
     problems = [
-        Problem(content.where, name, f"{int(table[name].isna().sum())} rows have no value")
+        fault(content.where, table.index, rows, None, f"{name} is missing")
         for name in wanted
-        if table[name].isna().any()
+        if (rows := np.flatnonzero(table[name].isna())).size
     ]
     if problems:
         raise TraceError(problems)
     return table
 
 
-def _milliseconds(values: pd.Series) -> np.ndarray:
+def _numbers(table: pd.DataFrame, name: str, where: str, *, least: float = 0.0) -> np.ndarray:
+    """Return a column of numbers, none of them less than `least`."""
+    try:
+        found = table[name].to_numpy(dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        kind = str(table[name].dtype)
+        raise TraceError([Problem(where, name, f"holds no numbers but {kind}")]) from error
+    wrong = np.flatnonzero(~((found >= least) & (found <= MOST)))
+    if wrong.size:
+        value, allowed = float(found[wrong[0]]), f"{least:g} to {MOST:g}"
+        words = f"{name} cannot be used"
+        raise TraceError([fault(where, table.index, wrong, value, words, allowed)])
+    return found
+
+
+def _milliseconds(table: pd.DataFrame, name: str, where: str) -> np.ndarray:
     """Return epoch milliseconds of integers or of timestamps."""
+    values = table[name]
     if pd.api.types.is_datetime64_any_dtype(values):
         stamps = values.to_numpy(dtype="datetime64[ms]")
         return np.asarray(stamps.astype(np.int64), dtype=np.float64)
-    return values.to_numpy(dtype=np.float64)
+    return _numbers(table, name, where, least=-MOST)
 
 
 class OpenDcTasksReader:
@@ -74,22 +103,14 @@ class OpenDcTasksReader:
         """Return the tasks."""
         where = content.where
         table = _table(content, TASKS)
-        epoch = _milliseconds(table["submission_time"])
-        duration = table["duration"].to_numpy(dtype=np.float64) / 1000.0
-        cores = table["cpu_count"].to_numpy(dtype=np.float64)
-        wrong = np.flatnonzero((duration < 0.0) | (cores < 1.0))
-        if wrong.size:
-            raise TraceError(
-                [
-                    Problem(
-                        f"{where}: row {wrong[0] + 1}",
-                        None,
-                        f"negative duration or no cores ({wrong.size} such rows)",
-                    )
-                ]
-            )
+        epoch, duration, cores, capacity = read_block(
+            lambda: _milliseconds(table, "submission_time", where),
+            lambda: _numbers(table, "duration", where) / 1000.0,
+            lambda: _numbers(table, "cpu_count", where, least=1.0),
+            lambda: _numbers(table, "cpu_capacity", where),
+        )
         submit = (epoch - epoch.min()) / 1000.0
-        order, notices = order_of(submit, where, table.index + 1, strict=strict)
+        order, notices = order_of(submit, where, table.index, strict=strict)
         figures: dict[str, Any] = {
             "kind": "tasks",
             "rows": len(table),
@@ -102,7 +123,7 @@ class OpenDcTasksReader:
             "last_submit_epoch_ms": int(epoch.max()),
             "columns": list(table.columns),
             "ids": int(table["id"].nunique()),
-            "cpu_capacity_mhz_sum": plain(table["cpu_capacity"].sum()),
+            "cpu_capacity_mhz_sum": plain(capacity.sum()),
             "sorted_by_submit": bool((np.diff(submit) >= 0.0).all()),
         }
         jobs = JobTable.of(
@@ -111,7 +132,8 @@ class OpenDcTasksReader:
             cores[order].astype(np.int64),
             job_id=order.astype(np.int64),
         )
-        return Trace(jobs, None, figures, tuple(notices), rows=order)
+        origin = Origin.of(int(epoch.min()) * 1_000_000)
+        return Trace(jobs, None, figures, tuple(notices), rows=order, origin=origin)
 
 
 class OpenDcFragmentsReader:
@@ -127,8 +149,10 @@ class OpenDcFragmentsReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the figures of the fragments."""
         table = _table(content, FRAGMENTS)
-        length = table["duration"].to_numpy(dtype=np.float64)
-        usage = table["cpu_usage"].to_numpy(dtype=np.float64)
+        length, usage = read_block(
+            lambda: _numbers(table, "duration", content.where),
+            lambda: _numbers(table, "cpu_usage", content.where),
+        )
         total = float(length.sum())
         return Trace(
             None,
@@ -162,8 +186,13 @@ class OpenDcCarbonReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the figures of the series."""
         table = _table(content, CARBON)
-        values = table["carbon_intensity"].to_numpy(dtype=np.float64)
-        times = pd.to_datetime(table["timestamp"])
+        values = _numbers(table, "carbon_intensity", content.where)
+        try:
+            times = pd.to_datetime(table["timestamp"])
+        except (ValueError, TypeError) as error:
+            raise TraceError(
+                [Problem(content.where, "timestamp", "holds no dates and times")]
+            ) from error
         steps = times.sort_values().diff().dropna().dt.total_seconds().astype(np.int64)
         seconds, often = np.unique(steps.to_numpy(dtype=np.int64), return_counts=True)
         return Trace(

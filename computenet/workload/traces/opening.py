@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +27,8 @@ Item = TypeVar("Item")
 NEWLINE = 10
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
+#: Bytes 1 to 3 of a zstd frame that is passed over, and the most that the head of a frame takes.
+SKIPPABLE, ZSTD_HEAD = b"\x2a\x4d\x18", 18
 #: First bytes of a parquet file.
 PARQUET = b"PAR1"
 #: Bytes that tell a format, of a block, of the longest line, and of a file read whole.
@@ -62,14 +64,20 @@ class Content:
         The file, and its name for messages.
     start
         Its first bytes.
-    skip
-        Numbers of lines left out (lenient reading).
+    left_out
+        Numbers of lines left out (lenient reading) by the file's name: those of this file, and of
+        others that are read with it.
     """
 
     path: Path
     where: str
     start: bytes = field(repr=False)
-    skip: frozenset[int] = frozenset()
+    left_out: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    @property
+    def skip(self) -> frozenset[int]:
+        """Return the numbers of this file's lines that are left out."""
+        return self.left_out.get(self.where, frozenset())
 
     @cached_property
     def head(self) -> str:
@@ -222,6 +230,43 @@ def _read(stream: BinaryIO, size: int, where: str) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
+def _zstd_ends(path: Path) -> bool:
+    """Return whether the last frame of a zstd file is complete; true of other files.
+
+    The decompressor ends without a word where its input does, so the lengths of frames and blocks
+    are followed (RFC 8878, section 3.1.1).
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        at = 0
+        while at < size:
+            stream.seek(at)
+            head = stream.read(ZSTD_HEAD)
+            if head[1:4] == SKIPPABLE and head[0] >> 4 == 5:
+                at += 8 + int.from_bytes(head[4:8], "little")
+                continue
+            if head[:4] != ZSTD:
+                # Of another format, which the decompressor tells of, or a frame hardly begun.
+                return at == 0 or len(head) >= 4
+            try:
+                at += zstandard.frame_header_size(head)
+                checksum = zstandard.get_frame_parameters(head).has_checksum
+            except zstandard.ZstdError:
+                return False
+            last = False
+            while not last:
+                stream.seek(at)
+                block = stream.read(3)
+                if len(block) < 3:
+                    return False
+                bits = int.from_bytes(block, "little")
+                last = bool(bits & 1)
+                # A block of one byte repeated says how often, and has that byte alone.
+                at += 3 + (1 if bits >> 1 & 3 == 1 else bits >> 3)
+            at += 4 * checksum
+    return at <= size
+
+
 def open_content(path: Path) -> Content:
     """Return a file's content, of which only the beginning has been read.
 
@@ -234,6 +279,10 @@ def open_content(path: Path) -> Content:
     try:
         with _opened(path) as stream:
             start = _read(stream, HEAD, where)
+        if not _zstd_ends(path):
+            raise TraceError(
+                [Problem(where, None, "the zstd file is truncated", "a complete file")]
+            )
     except OSError as error:
         raise TraceError([Problem(where, None, error.strerror or "cannot be read")]) from error
     if not start.removeprefix(b"\xef\xbb\xbf").strip():

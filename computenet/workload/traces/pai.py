@@ -1,7 +1,8 @@
 """Alibaba PAI 2020 in GAIA's form: ``arrival_time,length,cpus``.
 
 The same header is used for hours (one-year files) and for seconds (one-week files); no field says
-which. GAIA's hours are whole seconds over 3600, so the unit shows in the fractions.
+which. GAIA's hours have fractions and its seconds have none; seconds with fractions show in lengths
+that no job has in hours.
 """
 
 from __future__ import annotations
@@ -31,15 +32,12 @@ def _whole(values: F8) -> bool:
 def time_unit_s(arrival: F8, length: F8) -> int:
     """Return 3600 where times are hours and 1 where they are seconds.
 
-    Whole numbers throughout are seconds. Numbers that become whole when multiplied by 3600 are
-    hours. Where neither holds, a median length under 100 means hours: as seconds it would be
-    under two minutes, and jobs of five minutes or less are not in these files.
+    Whole numbers throughout are seconds. Where there are fractions, a median length under 100
+    means hours: as seconds it would be under two minutes, and jobs of five minutes or less are
+    not in these files; as hours, 100 would be more than four days.
     """
-    both = np.concatenate([arrival, length])
-    if _whole(both):
+    if _whole(np.concatenate([arrival, length])):
         return 1
-    if _whole(both * 3600.0):
-        return 3600
     return 3600 if float(np.median(length)) < 100.0 else 1
 
 

@@ -13,6 +13,7 @@ UTC+8; ``plan_gpu`` and ``plan_cpu`` are percent of one GPU and of one core.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from computenet.workload.traces.figures import (
 )
 from computenet.workload.traces.growing import read_block
 from computenet.workload.traces.opening import Content, open_content
-from computenet.workload.traces.trace import Labels, Trace
+from computenet.workload.traces.trace import Labels, Origin, Trace
 
 __all__ = ["PaiTablesReader"]
 
@@ -51,6 +52,8 @@ INSTANCE = (
     "end_time", "machine",
 )  # fmt: skip
 TABLES = {"job": JOB, "task": TASK, "instance": INSTANCE}
+#: Offset of the clock that the seconds are of, s (UTC+8).
+ZONE_S = 28_800.0
 STATUS = {"Running", "Terminated", "Failed", "Waiting"}
 WORD = re.compile(r"(job|task|instance)(?=[^a-z]|$)")
 
@@ -74,13 +77,14 @@ def _names(content: Content, kind: str) -> tuple[str, ...] | None:
 def _tables(content: Content) -> dict[str, Content]:
     """Return the table given and those beside it, by kind."""
     here = _kind(content)
-    assert here is not None
+    if here is None:
+        raise TraceError([Problem(content.where, None, "is none of the tables", ", ".join(TABLES))])
     found = {here: content}
     name = content.path.name
     for kind in TABLES:
         other = Path(content.path.parent, WORD.sub(kind, name))
         if kind not in found and other != content.path and other.is_file():
-            beside = open_content(other)
+            beside = replace(open_content(other), left_out=content.left_out)
             if _kind(beside) == kind:
                 found[kind] = beside
     return found
@@ -232,8 +236,10 @@ def _trace(jobs: pd.DataFrame, content: Content, notices: list[str]) -> Trace:
             f"({int((held < 1.0).sum()):,}), or that did not start and end "
             f"({int((~known).sum()):,})"
         )
-    names = users.to_numpy(dtype=object)
-    tenant = np.where(names == "", -1, pd.factorize(names)[0]).astype(np.int32)
+    labels = {
+        name: Labels.of(column.to_numpy(dtype=object), kept)
+        for name, column in (("gpu_type", types), ("user", users), ("status", status))
+    }
 
     def figures() -> dict[str, Any]:
         return {
@@ -261,8 +267,9 @@ def _trace(jobs: pd.DataFrame, content: Content, notices: list[str]) -> Trace:
         held[kept].astype(np.int64),
         share=np.clip(gpus[kept] / held[kept], 0.001, 1.0),
         job_id=kept.astype(np.int64),
-        user=tenant[kept],
+        user=labels["user"].code,
         recorded_wait_s=np.where(wait[kept] >= 0.0, wait[kept], np.nan),
     )
-    labels = {"gpu_type": Labels.of(types.to_numpy(dtype=object), kept)}
-    return Trace(table, None, figures, tuple(notices), rows=kept, labels=labels)
+    first_ns = int(1e9 * submitted[known_submit].min())
+    origin = Origin.of(first_ns, offset_s=ZONE_S)
+    return Trace(table, None, figures, tuple(notices), rows=kept, labels=labels, origin=origin)

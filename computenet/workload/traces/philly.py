@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from computenet.workload.tables import JobTable
 from computenet.workload.traces.columns import (
@@ -15,11 +14,13 @@ from computenet.workload.traces.columns import (
 )
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.opening import Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Labels, Origin, Trace
 
 __all__ = ["PhillyReader"]
 
-COLUMNS = ("timestamp", "duration", "num_gpus", "gpu_time", "cluster")
+COLUMNS = ("timestamp", "duration", "num_gpus", "cluster")
+#: Says what the others say already, and may be missing.
+GPU_TIME = "gpu_time"
 
 
 class PhillyReader:
@@ -28,17 +29,17 @@ class PhillyReader:
     name = "philly"
 
     def sniff(self, content: Content) -> bool:
-        """Return whether the header has the five columns."""
+        """Return whether the header has the columns."""
         return has_columns(content.head, COLUMNS)
 
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs."""
         where = content.where
-        table = csv_columns(content, COLUMNS)
+        timed = has_columns(content.head, (GPU_TIME,))
+        table = csv_columns(content, (*COLUMNS, GPU_TIME) if timed else COLUMNS)
         stamps = wall_clock(table["timestamp"], "timestamp", where)
         duration = numbers(table["duration"], "duration", where, least=0.0)
         gpus = numbers(table["num_gpus"], "num_gpus", where, least=1.0, whole=True)
-        gpu_time = numbers(table["gpu_time"], "gpu_time", where, least=0.0)
         submit = (stamps - stamps.min()) / 1e9
         order, notices = order_of(submit, where, table.index, strict=strict)
         raw = table["timestamp"].str.strip()
@@ -54,10 +55,12 @@ class PhillyReader:
             "last_timestamp": str(raw.iloc[int(np.argmax(stamps))]),
             "cluster_counts": counts(table["cluster"]),
             "num_gpus_counts": counts(table["num_gpus"]),
-            "rows_gpu_time_mismatch": int((gpu_time != duration * gpus).sum()),
             "sorted_by_time": bool((np.diff(submit) >= 0.0).all()),
         }
-        tenant = pd.factorize(table["cluster"])[0].astype(np.int32)
+        if timed:
+            gpu_time = numbers(table[GPU_TIME], GPU_TIME, where, least=0.0)
+            figures["rows_gpu_time_mismatch"] = int((gpu_time != duration * gpus).sum())
+        tenant = Labels.of(table["cluster"]).code
         jobs = JobTable.of(
             submit[order],
             duration[order],
@@ -65,4 +68,7 @@ class PhillyReader:
             job_id=order.astype(np.int64),
             user=tenant[order],
         )
-        return Trace(jobs, None, figures, tuple(notices), rows=order)
+        return Trace(
+            jobs, None, figures, tuple(notices), rows=order,
+            origin=Origin.of(int(stamps.min()), str(raw.iloc[int(np.argmin(stamps))])),
+        )  # fmt: skip

@@ -143,19 +143,20 @@ def read_trace(
         )
     content = open_content(Path(path))
     reader = _reader_of(content, format)
-    trace, skipped = (
-        _read_leniently(reader, content) if lenient else (reader.read(content, strict=strict), ())
-    )
-    notices = trace.notices
-    if skipped:
-        named = ", ".join(str(line) for line in skipped[:SKIPPED_SHOWN])
-        more = f" and {len(skipped) - SKIPPED_SHOWN:,} more" if len(skipped) > SKIPPED_SHOWN else ""
-        notices = (*notices, f"{len(skipped):,} lines could not be read and were left out: "
-                             f"{named}{more}")  # fmt: skip
+    try:
+        if lenient:
+            trace, content = _read_leniently(reader, content)
+        else:
+            trace = reader.read(content, strict=strict)
+    except TraceError as error:
+        if reader.sniff(content):
+            raise
+        unlike = Problem(content.where, _first(content), f"does not begin like {reader.name}")
+        raise TraceError([unlike, *error.problems]) from error
+    notices = (*trace.notices, *_left_out(content))
     trace = replace(trace, notices=notices, format=reader.name, bytes=content.path.stat().st_size)
     if words:
-        kept = replace(content, skip=frozenset(skipped))
-        named_columns = {column: words_of(kept, trace, column) for column in words}
+        named_columns = {column: words_of(content, trace, column) for column in words}
         trace = replace(trace, labels={**trace.labels, **named_columns})
     return trace
 
@@ -175,10 +176,7 @@ def _reader_of(content: Content, format: str) -> TraceReader:
             ],
             "trace cannot be read",
         )
-    first = content.head.split("\n", 1)[0][:80] or repr(content.start[:16])
     if format != "auto":
-        if not readers[format].sniff(content):
-            raise TraceError([Problem(content.where, first, f"does not begin like {format}")])
         return readers[format]
     for reader in readers.values():
         if reader.sniff(content):
@@ -187,7 +185,7 @@ def _reader_of(content: Content, format: str) -> TraceReader:
         [
             Problem(
                 content.where,
-                first,
+                _first(content),
                 "the first line is of no format that is known",
                 ", ".join(readers),
             )
@@ -195,18 +193,41 @@ def _reader_of(content: Content, format: str) -> TraceReader:
     )
 
 
-def _read_leniently(reader: TraceReader, content: Content) -> tuple[Trace, tuple[int, ...]]:
+def _first(content: Content) -> str:
+    """Return how a file begins, for messages."""
+    return content.head.split("\n", 1)[0][:80] or repr(content.start[:16])
+
+
+def _left_out(content: Content) -> list[str]:
+    """Return how many lines were left out, and the first of them."""
+    lines = [
+        (str(line) if where == content.where else f"{line} of {where}")
+        for where, found in content.left_out.items()
+        for line in sorted(found)
+    ]
+    if not lines:
+        return []
+    more = f" and {len(lines) - SKIPPED_SHOWN:,} more" if len(lines) > SKIPPED_SHOWN else ""
+    return [
+        f"{len(lines):,} lines could not be read and were left out: "
+        f"{', '.join(lines[:SKIPPED_SHOWN])}{more}"
+    ]
+
+
+def _read_leniently(reader: TraceReader, content: Content) -> tuple[Trace, Content]:
     """Read, leaving out the lines at fault, until no fault is left that has a line."""
-    skip: set[int] = set()
     while True:
         try:
-            trace = reader.read(replace(content, skip=frozenset(skip)), strict=False)
-            return trace, tuple(sorted(skip))
+            return reader.read(content, strict=False), content
         except TraceError as error:
-            found = {row for problem in error.problems for row in problem.rows}
-            if not found - skip:
+            left = dict(content.left_out)
+            for problem in error.problems:
+                where = problem.path.rpartition(": line ")[0] or problem.path
+                left[where] = left.get(where, frozenset()).union(problem.rows)
+            left = {where: lines for where, lines in left.items() if lines}
+            if left == content.left_out:
                 raise
-            skip |= found
+            content = replace(content, left_out=left)
 
 
 def describe_trace(path: str | Path, *, format: str = "auto") -> dict[str, Any]:

@@ -16,10 +16,11 @@ from computenet.workload.traces.columns import (
     counts,
     csv_columns,
     has_columns,
+    header_of,
     numbers,
     wall_clock,
 )
-from computenet.workload.traces.figures import distribution, mean_known, plain
+from computenet.workload.traces.figures import distribution, mean_known, order_of, plain
 from computenet.workload.traces.opening import Content
 from computenet.workload.traces.trace import Trace
 
@@ -33,8 +34,10 @@ __all__ = [
 ]
 
 UTC = "Datetime (UTC)"
-DIRECT = "Carbon Intensity gCO₂eq/kWh (direct)"
-LIFE_CYCLE = "Carbon Intensity gCO₂eq/kWh (LCA)"
+#: As Electricity Maps has written them; case does not count.
+DIRECT = ("Carbon intensity gCO₂eq/kWh (direct)",)
+LIFE_CYCLE = ("Carbon intensity gCO₂eq/kWh (LCA)", "Carbon intensity gCO₂eq/kWh (Life cycle)")
+ESTIMATED = ("Data estimated",)
 PRICE = "Price (USD/MWh)"
 LOCAL = "Datetime (Local)"
 MINUTES = (
@@ -42,6 +45,12 @@ MINUTES = (
     "gpu_utilization",
 )  # fmt: skip
 SAMPLES = ("timestamp_anon", "value", "container_ip")
+
+
+def _called(head: str, names: tuple[str, ...]) -> str | None:
+    """Return the column that has one of these names, as the header writes it."""
+    wanted = {name.lower() for name in names}
+    return next((name for name in header_of(head) if name.lower() in wanted), None)
 
 
 class HourlySeriesReader:
@@ -52,14 +61,19 @@ class HourlySeriesReader:
     def sniff(self, content: Content) -> bool:
         """Return whether the header has a UTC time and a carbon or a price column."""
         head = content.head
-        return has_columns(head, (UTC, DIRECT)) or has_columns(head, (UTC, PRICE))
+        return has_columns(head, (UTC,)) and (
+            _called(head, DIRECT) is not None or has_columns(head, (PRICE,))
+        )
 
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the figures of the series."""
         where = content.where
-        carbon = has_columns(content.head, (UTC, DIRECT))
-        column = DIRECT if carbon else PRICE
-        more = (LIFE_CYCLE, "Data Estimated") if carbon else (LOCAL,)
+        direct, whole, estimated = (
+            _called(content.head, names) for names in (DIRECT, LIFE_CYCLE, ESTIMATED)
+        )
+        column = direct or PRICE
+        local = LOCAL if direct is None and has_columns(content.head, (LOCAL,)) else None
+        more = [name for name in (whole, estimated, local) if name is not None]
         table = csv_columns(content, (UTC, column, *more))
         stamps = wall_clock(table[UTC], UTC, where)
         values = numbers(table[column], column, where, least=-np.inf, empty=True)
@@ -85,13 +99,14 @@ class HourlySeriesReader:
             if len(by_hour)
             else None,
         }
-        if carbon:
-            whole = numbers(table[LIFE_CYCLE], LIFE_CYCLE, where, least=-np.inf, empty=True)
-            figures["lca_mean"] = mean_known(whole)
-            estimated = table["Data Estimated"].str.strip().str.lower() == "true"
-            figures["estimated_rows"] = int(estimated.sum())
-        else:
-            figures["utc_offsets"] = sorted(set(table[LOCAL].str.strip().str[-6:]))
+        if whole is not None:
+            cycle = numbers(table[whole], whole, where, least=-np.inf, empty=True)
+            figures["lca_mean"] = mean_known(cycle)
+        if estimated is not None:
+            guessed = table[estimated].str.strip().str.lower() == "true"
+            figures["estimated_rows"] = int(guessed.sum())
+        if local is not None:
+            figures["utc_offsets"] = sorted(set(table[local].str.strip().str[-6:]))
         return Trace(None, None, figures)
 
 
@@ -109,9 +124,13 @@ class HeliosMinutesReader:
         where = content.where
         table = csv_columns(content, MINUTES)
         stamps = wall_clock(table["time"], "time", where)
-        column = {name: numbers(table[name], name, where, least=0.0) for name in MINUTES[1:]}
+        column = {
+            name: numbers(table[name], name, where, least=0.0, empty=name == "gpu_utilization")
+            for name in MINUTES[1:]
+        }
         running, pending = column["running_gpu_num"], column["pending_gpu_num"]
-        steps = np.diff(stamps) / 1e9
+        order, notices = order_of((stamps - stamps.min()) / 1e9, where, table.index, strict=strict)
+        steps = np.diff(stamps[order]) / 1e9
         step = float(np.median(steps)) if steps.size else 0.0
         raw = table["time"].str.strip()
         return Trace(
@@ -120,18 +139,19 @@ class HeliosMinutesReader:
             {
                 "kind": "minute_series",
                 "rows": len(table),
-                "first_timestamp": str(raw.iloc[0]),
-                "last_timestamp": str(raw.iloc[-1]),
+                "first_timestamp": str(raw.iloc[int(order[0])]),
+                "last_timestamp": str(raw.iloc[int(order[-1])]),
                 "step_s": plain(step),
                 "vc_gpus": counts(table["total_gpu_num"]),
                 **distribution("running_gpu", running, shown=("mean", "max")),
                 **distribution("pending_gpu", pending, shown=("mean", "max")),
                 "gpu_hours_running": plain(running.sum() * step / 3600.0),
-                "gpu_utilization_mean": plain(column["gpu_utilization"].mean()),
+                "gpu_utilization_mean": mean_known(column["gpu_utilization"]),
                 "rows_running_plus_idle_not_total": int(
                     (running + column["idle_gpu_num"] != column["total_gpu_num"]).sum()
                 ),
             },
+            tuple(notices),
         )
 
 
@@ -148,25 +168,29 @@ class HeliosQuotaReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the figures of the table."""
         where = content.where
-        names = tuple(name.strip() for name in content.head.split("\n", 1)[0].split(","))
+        clusters = [name for name in header_of(content.head) if name not in {"date", "total"}]
+        names = ("date", *clusters, "total")
         table = csv_columns(content, names)
         parts = np.stack(
             [numbers(table[name], name, where, least=0.0) for name in names[1:]], axis=1
         )
         days = table["date"].str.strip()
+        stamps = wall_clock(table["date"], "date", where)
+        order, notices = order_of((stamps - stamps.min()) / 1e9, where, table.index, strict=strict)
         return Trace(
             None,
             None,
             {
                 "kind": "daily_quota",
                 "rows": len(table),
-                "first": str(days.iloc[0]),
-                "last": str(days.iloc[-1]),
-                "vcs": len(names) - 2,
+                "first": str(days.iloc[int(order[0])]),
+                "last": str(days.iloc[int(order[-1])]),
+                "vcs": len(clusters),
                 "total_min": plain(parts[:, -1].min()),
                 "total_max": plain(parts[:, -1].max()),
                 "rows_sum_not_total": int((parts[:, :-1].sum(axis=1) != parts[:, -1]).sum()),
             },
+            tuple(notices),
         )
 
 

@@ -1,9 +1,15 @@
-"""Standard Workload Format 2.2 (Chapin et al., JSSPP 1999): 18 fields a line, -1 = unknown."""
+"""Standard Workload Format 2.2 (Chapin et al., JSSPP 1999): 18 fields a line, -1 = unknown.
+
+A job that was checkpointed or swapped out may have a line for each part (status 2, 3, 4) beside the
+one of its whole (0, 1, 5), under one number.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -12,11 +18,11 @@ from numpy.typing import NDArray
 
 from computenet.errors import Problem, TraceError
 from computenet.workload.tables import JobTable
-from computenet.workload.traces.columns import MOST, fault, numbers, table_of
+from computenet.workload.traces.columns import MOST, MOST_WHOLE, fault, numbers, table_of
 from computenet.workload.traces.figures import arrival_figures, distribution, order_of, plain
 from computenet.workload.traces.growing import Columns, read_block
 from computenet.workload.traces.opening import Block, Content
-from computenet.workload.traces.trace import Trace
+from computenet.workload.traces.trace import Origin, Trace
 
 __all__ = ["SwfReader"]
 
@@ -81,6 +87,35 @@ def _is_row(line: str) -> bool:
     return True
 
 
+def _origin(header: dict[str, str]) -> Origin | None:
+    """Return the clock at time 0, where the header tells when and in which zone that was."""
+    try:
+        start = int(header["UnixStartTime"])
+    except (KeyError, ValueError):
+        return None
+    if not 0 < start <= MOST_WHOLE:
+        return None
+    try:
+        zone = ZoneInfo(header["TimeZoneString"])
+        offset = datetime.fromtimestamp(start, zone).utcoffset()
+        offset_s = offset.total_seconds() if offset is not None else 0.0
+    except (KeyError, ValueError, OSError):
+        # A zone that is not known here; the field before it told seconds.
+        told = header.get("TimeZone", "")
+        if not told.lstrip("+-").isdecimal():
+            return None
+        offset_s = float(told)
+    return Origin.of(start * 1_000_000_000, offset_s=offset_s)
+
+
+def _parts(job: F8, status: F8) -> B1:
+    """Return which rows are parts (status 2 to 4) of a job that a row sums up (0, 1 or 5)."""
+    part = (status >= 2.0) & (status <= 4.0)
+    if part.any():
+        part &= np.isin(job, job[np.isin(status, (0.0, 1.0, 5.0))])
+    return np.asarray(part, dtype=bool)
+
+
 class SwfReader:
     """Jobs of the Parallel Workloads Archive."""
 
@@ -98,7 +133,7 @@ class SwfReader:
         return _is_row(body[0])
 
     def read(self, content: Content, *, strict: bool) -> Trace:
-        """Return the jobs whose run time and processors are known; the others are counted."""
+        """Return the jobs whose run time and processors are known; other rows are counted."""
         where = content.where
         header, header_lines, data, lines = self._parse(content)
         submit, wait, run = data[:, SUBMIT], data[:, WAIT], data[:, RUN]
@@ -112,7 +147,14 @@ class SwfReader:
                 f"{int((~usable).sum())} rows cannot be replayed: run time unknown "
                 f"({int((~known).sum())}) or processors unknown ({int((cores < 1.0).sum())})"
             )
-        kept = order[usable[order]]
+        parts = _parts(data[:, 0], status)
+        if parts.any():
+            notices.append(
+                f"{int(parts.sum()):,} rows are parts of jobs that have a row of their whole, and "
+                "are not replayed"
+            )
+        kept = order[(usable & ~parts)[order]]
+        told = (data[:, USER] >= 0.0) & (data[:, USER] <= MOST_WHOLE)
         estimate = np.where(data[:, ASKED_S] > 0.0, data[:, ASKED_S], run)
         jobs = JobTable.of(
             submit[kept],
@@ -120,7 +162,7 @@ class SwfReader:
             cores[kept].astype(np.int64),
             job_id=data[kept, 0].astype(np.int64),
             estimate_s=estimate[kept],
-            user=data[kept, USER].astype(np.int32),
+            user=np.where(told, data[:, USER], -1.0)[kept].astype(np.int32),
             recorded_wait_s=np.where(wait >= 0.0, wait, np.nan)[kept],
         )
 
@@ -133,7 +175,7 @@ class SwfReader:
                 },
             }
 
-        return Trace(jobs, None, figures, tuple(notices), rows=kept)
+        return Trace(jobs, None, figures, tuple(notices), rows=kept, origin=_origin(header))
 
     def _parse(self, content: Content) -> tuple[dict[str, str], int, F8, pd.Index]:
         header: dict[str, str] = {}

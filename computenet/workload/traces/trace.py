@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +15,10 @@ from numpy.typing import NDArray
 from computenet.workload.tables import JobTable, RequestTable
 from computenet.workload.traces.opening import Content
 
-__all__ = ["Labels", "NodeGroup", "Trace", "TraceReader"]
+__all__ = ["Labels", "NodeGroup", "Origin", "Trace", "TraceReader"]
+
+#: The offset at the end of a time of day.
+OFFSET = re.compile(r":\d{2}(?:\.\d+)?\s*([+-])(\d{2}):?(\d{2})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,41 @@ class NodeGroup:
     accelerators_per_node: int
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The wall clock at time 0 of a trace, in the zone of its times.
+
+    Attributes
+    ----------
+    second_s
+        Seconds since midnight.
+    weekday
+        0 to 6 = Monday to Sunday; ``None`` = unknown.
+    """
+
+    second_s: float
+    weekday: int | None = None
+
+    @classmethod
+    def of(cls, stamp_ns: int, written: str = "", *, offset_s: float = 0.0) -> Origin:
+        """Return the clock at nanoseconds since 1970, UTC.
+
+        Parameters
+        ----------
+        written
+            A time of the trace as it stands there; where it has a zone, the clock is that zone's.
+        offset_s
+            Of the zone, where `written` has none.
+        """
+        zone = OFFSET.search(written.strip())
+        if zone is not None:
+            sign, hours, minutes = zone.groups()
+            offset_s = float(f"{sign}1") * (3600.0 * int(hours) + 60.0 * int(minutes))
+        local_s = stamp_ns / 1e9 + offset_s
+        # The first day of 1970 was a Thursday.
+        return cls(local_s % 86_400.0, int(local_s // 86_400.0 + 3) % 7)
+
+
 @dataclass(frozen=True)
 class Trace:
     """A trace that was read.
@@ -82,6 +121,8 @@ class Trace:
         ``site``.
     nodes
         What a list of nodes holds, by GPU model.
+    origin
+        The wall clock at time 0, where it is on record.
     format, bytes
         The reader's name and the file's size.
     """
@@ -93,6 +134,7 @@ class Trace:
     rows: NDArray[np.int64] | None = None
     labels: Mapping[str, Labels] = field(default_factory=dict)
     nodes: tuple[NodeGroup, ...] = ()
+    origin: Origin | None = None
     format: str = ""
     bytes: int = 0
 

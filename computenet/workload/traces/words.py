@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow
 import pyarrow.parquet as pq
 
@@ -16,6 +17,9 @@ from computenet.workload.traces.swf import NAMES
 from computenet.workload.traces.trace import Labels, Trace
 
 __all__ = ["words_of"]
+
+#: What stands for no value in SWF, and for no user in the native format.
+UNKNOWN = -1.0
 
 
 def words_of(content: Content, trace: Trace, name: str) -> Labels:
@@ -28,7 +32,12 @@ def words_of(content: Content, trace: Trace, name: str) -> Labels:
     """
     if name in trace.labels:
         return trace.labels[name]
-    values = _values(content, trace.format, name)
+    if trace.format == "pai-tables":
+        # Its rows are jobs of several files joined; no file has a line for each.
+        _require(name, list(trace.labels), content)
+    values = pd.Series(_values(content, trace.format, name), dtype=object)
+    if trace.format == "swf" or (trace.format, name) == ("native", "user"):
+        values = values.where(pd.to_numeric(values, errors="coerce") != UNKNOWN, "")
     return Labels.of(values, trace.rows)
 
 
@@ -37,7 +46,8 @@ def _values(content: Content, format: str, name: str) -> Any:
         try:
             names = list(pq.read_schema(content.path).names)
             _require(name, names, content)
-            return pq.read_table(content.path, columns=[name])[name].to_pandas().to_numpy()
+            found = pq.read_table(content.path, columns=[name])[name].to_pandas()
+            return found[~np.isin(np.arange(1, len(found) + 1), list(content.skip))].to_numpy()
         except (pyarrow.ArrowException, OSError) as error:
             raise TraceError([Problem(content.where, None, "is damaged")]) from error
     if format == "swf":
@@ -48,7 +58,7 @@ def _values(content: Content, format: str, name: str) -> Any:
     if content.head.lstrip().startswith("{"):
         found = [json.loads(line) for _, line in content.lines()]
         _require(name, sorted({key for row in found for key in row}), content)
-        return np.asarray([str(row.get(name, "")) for row in found], dtype=object)
+        return np.asarray([row.get(name) for row in found], dtype=object)
     names = header_of(content.head)
     _require(name, names, content)
     return csv_columns(content, (name,))[name].to_numpy(dtype=object)

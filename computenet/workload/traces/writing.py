@@ -17,11 +17,19 @@ from numpy.typing import NDArray
 from computenet.errors import InputError, Problem, RunError
 from computenet.streams import named_stream
 from computenet.workload.tables import JobTable, RequestTable
-from computenet.workload.traces.native import native_frame
+from computenet.workload.traces.native import LABELS, native_frame
 from computenet.workload.traces.reading import read_trace
 from computenet.workload.traces.trace import Labels
 
-__all__ = ["convert_trace", "scale_trace", "write_frame", "write_table"]
+__all__ = [
+    "SUFFIXES",
+    "convert_trace",
+    "scale_trace",
+    "target_problems",
+    "write_frame",
+    "write_table",
+    "write_whole",
+]
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", ".swf", ".swf.gz")
 
@@ -111,10 +119,7 @@ def scale_trace(
         )
     swf = out.name.endswith((".swf", ".swf.gz"))
     if swf and isinstance(table, RequestTable):
-        raise InputError(
-            [Problem(str(out), None, "SWF holds jobs, not requests", ".parquet, .csv")],
-            "nothing was written",
-        )
+        raise _no_requests(out)
     if swf and regions is not None:
         raise InputError(
             [Problem("--regions", regions, "SWF holds no regions", ".parquet, .csv")],
@@ -130,7 +135,9 @@ def scale_trace(
         raise InputError([Problem(str(source), None, "no row is left")], "nothing was written")
     scaled = _scaled(table, rows, 3600.0 * from_h, load)
     kept = {name: Labels(item.names, item.code[rows]) for name, item in labels.items()}
-    _write(out, _encoded(scaled, out.name, kept))
+    write_whole(out, _encoded(scaled, out.name, kept))
+    if swf and isinstance(scaled, JobTable):
+        notices += _not_in_swf(scaled, kept)
     notices.append(f"{scaled.rows:,} of {trace.figures.get('rows', table.rows):,} rows written")
     return notices
 
@@ -141,7 +148,9 @@ def write_table(
     """Write a table in the format of the target's suffix; see `convert_trace`."""
     out = Path(target)
     _check(out, 0.0, None, 1.0, 1.0, overwrite=overwrite)
-    _write(out, _encoded(table, out.name, {}))
+    if ".swf" in out.name and isinstance(table, RequestTable):
+        raise _no_requests(out)
+    write_whole(out, _encoded(table, out.name, {}))
 
 
 def write_frame(frame: pd.DataFrame, target: str | Path, *, overwrite: bool = False) -> None:
@@ -149,21 +158,35 @@ def write_frame(frame: pd.DataFrame, target: str | Path, *, overwrite: bool = Fa
     out = Path(target)
     _check(out, 0.0, None, 1.0, 1.0, overwrite=overwrite)
     if ".swf" in out.name:
-        raise InputError(
-            [Problem(str(out), None, "SWF holds jobs, not requests", ".parquet, .csv")],
-            "nothing was written",
-        )
-    _write(out, _framed(frame, out.name))
+        raise _no_requests(out)
+    write_whole(out, _framed(frame, out.name))
+
+
+def target_problems(
+    out: Path, suffixes: tuple[str, ...] = (), *, overwrite: bool = False
+) -> list[Problem]:
+    """Return what forbids a file to be written, before there is anything to write.
+
+    Parameters
+    ----------
+    suffixes
+        Ends of its name that tell a format; none = any name.
+    """
+    problems: list[Problem] = []
+    if suffixes and not out.name.endswith(suffixes):
+        problems.append(Problem(str(out), out.suffix, "is no format to write", ", ".join(suffixes)))
+    if out.exists() and not (overwrite and out.is_file()):
+        problems.append(Problem(str(out), None, "exists already", "a new file, or --overwrite"))
+    folder = next(place for place in out.absolute().parents if place.exists())
+    if not folder.is_dir():
+        problems.append(Problem(str(out), str(folder), "is no folder"))
+    return problems
 
 
 def _check(
     out: Path, from_h: float, to_h: float | None, keep: float, load: float, *, overwrite: bool
 ) -> None:
-    problems: list[Problem] = []
-    if not out.name.endswith(SUFFIXES):
-        problems.append(Problem(str(out), out.suffix, "is no format to write", ", ".join(SUFFIXES)))
-    if out.exists() and not (overwrite and out.is_file()):
-        problems.append(Problem(str(out), None, "exists already", "a new file, or --overwrite"))
+    problems = target_problems(out, SUFFIXES, overwrite=overwrite)
     if not 0.0 < keep <= 1.0:
         problems.append(Problem("keep", keep, "is out of range", "over 0 to 1"))
     if not 0.0 < load < float("inf"):
@@ -172,6 +195,11 @@ def _check(
         problems.append(Problem("from_h, to_h", f"{from_h}, {to_h}", "is no window"))
     if problems:
         raise InputError(problems, "nothing was written")
+
+
+def _no_requests(out: Path) -> InputError:
+    problem = Problem(str(out), None, "SWF holds jobs, not requests", ".parquet, .csv")
+    return InputError([problem], "nothing was written")
 
 
 def _chosen(
@@ -216,6 +244,23 @@ def _framed(frame: pd.DataFrame, name: str) -> bytes:
     return gzip.compress(raw, mtime=0) if name.endswith(".gz") else raw
 
 
+def _text(value: float) -> str:
+    """Return a number as SWF has it: whole where it is whole, else with every digit."""
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _not_in_swf(table: JobTable, labels: Mapping[str, Labels]) -> list[str]:
+    """Return what SWF has no field for, where jobs have it."""
+    rows = {
+        "share": table.share < 1.0,
+        "whole_nodes": table.whole_nodes > 0,
+        "data_gb": table.data_gb > 0.0,
+        **{name: item.code >= 0 for name, item in labels.items() if name in LABELS},
+    }
+    lost = [f"{name} ({int(has.sum()):,} jobs)" for name, has in rows.items() if has.any()]
+    return [f"SWF has no field for {', '.join(lost)}: not written"] if lost else []
+
+
 def _swf(table: JobTable) -> str:
     """Return jobs in Standard Workload Format 2.2."""
     wait = np.where(np.isfinite(table.recorded_wait_s), table.recorded_wait_s, -1.0)
@@ -227,8 +272,8 @@ def _swf(table: JobTable) -> str:
         "; Note: written by computenet; estimates stand in field 9",
     ]
     lines += [
-        f"{job} {submit:.10g} {waited:.10g} {run:.10g} {gang} -1 -1 {gang} {estimate:.10g} -1 1 "
-        f"{user} -1 -1 -1 -1 -1 -1"
+        f"{job} {_text(submit)} {_text(waited)} {_text(run)} {gang} -1 -1 {gang} {_text(estimate)} "
+        f"-1 -1 {user} -1 -1 -1 -1 -1 -1"
         for job, submit, waited, run, gang, estimate, user in zip(
             table.job_id.tolist(),
             table.submit_s.tolist(),
@@ -243,7 +288,14 @@ def _swf(table: JobTable) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write(path: Path, raw: bytes) -> None:
+def write_whole(path: Path, raw: bytes) -> None:
+    """Write a file whole or not at all, with the folders above it.
+
+    Raises
+    ------
+    RunError
+        It cannot be written; nothing is left behind.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
