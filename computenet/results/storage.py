@@ -84,7 +84,6 @@ def write_texts(texts: Mapping[Path, str]) -> None:
         if os.path.isdir(path):
             raise RunError(f"cannot write {path}: it is a directory")
     parts = {path: path.with_name(f".{path.name}.part") for path in texts}
-    path = None
     try:
         for path, part in parts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
