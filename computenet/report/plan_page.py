@@ -147,7 +147,7 @@ def _notes(view: PlanView, word: PlanWords) -> str:
     notes = []
     if view.status != "optimal":
         notes.append(word("note_status", status=word.or_own("status_", view.status)))
-    if view.unmet_share > 1e-6:
+    if view.unmet_share >= 5e-5:  # less is 0.00 %
         notes.append(word("note_unmet", share=share(view.unmet_share, 2)))
     if view.scenario.energy.model == "simple":
         notes.append(word("note_simple"))

@@ -18,6 +18,7 @@ from computenet.scenario import Scenario, load_scenario
 from computenet.study import PlanOutcome, load, plan
 from computenet.study.planning.inputs import plan_inputs
 from computenet.study.planning.outcome import TABLES
+from computenet.study.planning.planning import plan_notes
 from computenet.study.planning.tables import links_table
 
 
@@ -377,3 +378,12 @@ def test_a_stage_longer_than_a_life_is_refused() -> None:
     assert problem.allowed.startswith("at most 5, planning.chips.unit.lifetime_years")
     fits = load_scenario("two-hubs", {"planning.stages": [{"year": 2026, "years": 5}]})
     assert plan(fits, days=1, gap=0.05).stages == ("2026",)
+
+
+def test_only_a_share_that_can_be_shown_is_noted_as_not_served(outcome: PlanOutcome) -> None:
+    """What a solver leaves of must-run demand is no 0.00 % to read about."""
+    inputs, found = outcome.inputs, outcome.plan
+    for share, noted in ((2e-6, False), (2e-4, True)):
+        short = replace(found, unmet=np.full_like(found.unmet, share))
+        told = [note for note in plan_notes(inputs, short) if "not served" in note]
+        assert told == (["0.02% of the demand is not served: see the assignment"] if noted else [])

@@ -187,7 +187,7 @@ def plan_notes(inputs: PlanInputs, found: ExpansionPlan) -> tuple[str, ...]:
             f"{found.status}: the plan is within {found.gap:.2%} of the least cost there can be"
         )
     short = float((found.unmet * problem.stream_work).sum() / max(problem.stream_work.sum(), 1e-12))
-    if short > 1e-6:
+    if short >= 5e-5:  # less is 0.00 %
         notes.append(f"{short:.2%} of the demand is not served: see the assignment")
     if inputs.scenario.energy.model == "simple":
         notes.append("electricity is planned with weather and plant (energy.model=full)")
