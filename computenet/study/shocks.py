@@ -16,12 +16,12 @@ from computenet.results import Results
 from computenet.scenario import Scenario, list_shocks
 from computenet.scenario.catalogue import shock_files
 from computenet.scenario.common import Spec
+from computenet.scenario.problems import spec_problems
 from computenet.scenario.scenario import Event
 from computenet.scenario.yaml_text import read_yaml
 from computenet.study.comparing import bounded
 from computenet.study.comparison import Comparison
 from computenet.study.runs import Source, load, simulate
-from computenet.validation import problems_of
 
 if TYPE_CHECKING:
     from computenet.simulation import Progress
@@ -74,7 +74,7 @@ def _events(name: str) -> list[dict[str, Any]]:
     try:
         known = _Events.model_validate({"events": events}).events
     except ValidationError as error:
-        told = problems_of(error, {"events": events}, _Events)
+        told = spec_problems(error, {"events": events}, _Events)
         problems = [replace(one, path=f"{path}: {one.path}") for one in told]
         raise InputError(problems, NOTHING) from error
     return [event.model_dump(mode="json") for event in known]
