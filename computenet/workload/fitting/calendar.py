@@ -103,7 +103,7 @@ def _from_midnight(times: F8, begin_s: float, span_s: float) -> F8:
     at = np.arange(len(hours)) % 24
     seen_s = np.bincount(at, weights=np.diff(edges), minlength=24)
     shape: F8 = np.bincount(at, weights=hours, minlength=24) / seen_s
-    return shape / shape.mean()
+    return np.asarray(shape / shape.mean(), dtype=np.float64)
 
 
 def _quietest(times: F8, span_s: float) -> float:
