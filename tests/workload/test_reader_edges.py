@@ -252,6 +252,10 @@ def test_a_named_format_tells_which_column_is_missing(tmp_path: Path) -> None:
         read_trace(path, format="philly")
     assert "the column is missing" in str(caught.value)
     assert "did you mean: num_gpu" in str(caught.value)
+    path = write(tmp_path / "n.csv", "submit_s,duration_s\n1,2\n")
+    with pytest.raises(TraceError, match="2 problems") as caught:
+        read_trace(path, format="native")
+    assert "accelerators" in str(caught.value)
 
 
 def test_columns_that_only_figures_need_may_be_missing(tmp_path: Path) -> None:

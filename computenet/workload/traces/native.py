@@ -81,7 +81,8 @@ class NativeReader:
     def read(self, content: Content, *, strict: bool) -> Trace:
         """Return the jobs or the requests."""
         names = _names(content)
-        wanted = JOBS if set(JOBS) <= set(names) else REQUEST_COLUMNS
+        # Named by the user, a file may lack some: it is what it has most columns of.
+        wanted = max((JOBS, REQUEST_COLUMNS), key=lambda columns: len(set(columns) & set(names)))
         more = OPTIONAL if wanted is JOBS else (CACHED,)
         present = (*wanted, *(name for name in more if name in names))
         words = {name: [] for name in LABELS if name in names}  # type: dict[str, list[pd.Series]]
