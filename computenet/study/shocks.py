@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from computenet.errors import InputError, Problem, nearest, without_repeats
 from computenet.results import Results
@@ -36,7 +36,7 @@ NOTHING = "nothing was run"
 class _Events(Spec):
     """What the file of a shock holds."""
 
-    events: list[Event]
+    events: list[Event] = Field(description="what happens, as in a scenario")
 
 
 def _name(shock: str) -> str:

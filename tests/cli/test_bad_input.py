@@ -40,7 +40,7 @@ def test_problems_of_all_options_are_told_at_once() -> None:
     )  # fmt: skip
     assert set(found) == {"--lang", "suite", "policies", "workers", "baseline"}
     found = told("plan", "two-hbs", "--verify", "--policy", "neerest", "--lang", "fr", "--gap", "3")
-    assert set(found) == {"--lang", "policy.name", "gap", "scenario"}
+    assert set(found) == {"--lang", "policy.name", "--gap", "scenario"}
     found = told("compare", "two-hbs", "--policies", "neerest", "--lang", "fr")
     assert set(found) == {"--lang", "policy.name", "scenario"}
     found = told("report", "none", "--lang", "fr", "--format", "svg")

@@ -127,7 +127,7 @@ def test_options_and_fields_of_a_plan_at_fault_are_told_at_once() -> None:
     words = ["plan", "two-hubs", "--gap", "-1", "--stages", "0", "--set", "planning.days=-3"]
     with pytest.raises(InputError) as caught:
         CliRunner().invoke(app, words, catch_exceptions=False)
-    assert {one.path for one in caught.value.problems} == {"gap", "stages", "planning.days"}
+    assert {one.path for one in caught.value.problems} == {"--gap", "--stages", "planning.days"}
 
 
 def test_workers_of_a_sweep_may_be_none() -> None:

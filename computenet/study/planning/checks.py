@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from computenet.errors import InputError, Problem
 from computenet.scenario import Scenario
-from computenet.study.planning.horizon import cut, long_stages
+from computenet.study.planning.horizon import cut, cut_problems, long_stages
 from computenet.study.planning.layouts import measured_growth
 from computenet.study.planning.planning import variant_problems
 from computenet.study.planning.verification import Agreement, verification_problems
@@ -42,11 +42,14 @@ def check_plan(
     problems: list[Problem] = []
     if rounds is not None:
         options += verification_problems(Agreement(), "matching", rounds)
-    if scenario is not None:
+    if scenario is None:
+        options += cut_problems(stages, days, None)
+    else:
         try:
             planning = require_planning(scenario)
         except InputError as error:
             problems += error.problems
+            options += cut_problems(stages, days, None)
         else:
             try:
                 planning = cut(planning, stages, days)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from computenet.errors import InputError, Problem
 from computenet.scenario.planning import PlanningSpec
 
-__all__ = ["cut", "long_stages"]
+__all__ = ["cut", "cut_problems", "long_stages"]
 
 
 def long_stages(planning: PlanningSpec) -> list[Problem]:
@@ -30,6 +30,17 @@ def long_stages(planning: PlanningSpec) -> list[Problem]:
     ]  # fmt: skip
 
 
+def cut_problems(stages: int | None, days: int | None, most: int | None) -> list[Problem]:
+    """Return what is out of range; `most` stages there are, ``None`` = that is not known."""
+    problems = []
+    if stages is not None and (stages < 1 or (most is not None and stages > most)):
+        allowed = "at least 1" if most is None else f"1 to {most}"
+        problems.append(Problem("stages", stages, "is out of range", allowed))
+    if days is not None and not 1 <= days <= 365:
+        problems.append(Problem("days", days, "is out of range", "1 to 365"))
+    return problems
+
+
 def cut(planning: PlanningSpec, stages: int | None, days: int | None) -> PlanningSpec:
     """Return planning data with its first `stages` alone, and with so many representative days.
 
@@ -38,13 +49,7 @@ def cut(planning: PlanningSpec, stages: int | None, days: int | None) -> Plannin
     InputError
         There are not so many stages, or days of a year.
     """
-    problems = []
-    if stages is not None and not 1 <= stages <= len(planning.stages):
-        problems.append(
-            Problem("stages", stages, "is out of range", f"1 to {len(planning.stages)}")
-        )
-    if days is not None and not 1 <= days <= 365:
-        problems.append(Problem("days", days, "is out of range", "1 to 365"))
+    problems = cut_problems(stages, days, len(planning.stages))
     if problems:
         raise InputError(problems, "nothing was planned")
     changes: dict[str, object] = {}
