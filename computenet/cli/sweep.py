@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -119,7 +120,7 @@ class _Counter:
             return f"{after}: nothing was kept"
         if self.runs:
             return f"{after}: they are kept in {out}; --resume goes on"
-        left = f"{out} is as it was" if out.exists() else "nothing was written"
+        left = f"{out} is as it was" if os.path.exists(out) else "nothing was written"
         return f"before any of {self.total} runs was done: {left}"
 
 

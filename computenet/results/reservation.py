@@ -74,7 +74,9 @@ def require_free(
     if not overwrite:
         raise _refused(directory, "exists already", allowed, title)
     try:
-        fine = directory.is_dir() and ((directory / mark).is_file() or not any(directory.iterdir()))
+        fine = os.path.isdir(directory) and (
+            os.path.isfile(directory / mark) or not any(directory.iterdir())
+        )
     except OSError as error:
         raise _unwritable(directory, error, title) from error
     if not fine:

@@ -121,7 +121,7 @@ class Suite:
         root = os.environ.get(TRACES)
         if not root:
             return f"{TRACES} is not set"
-        absent = [trace for trace in wanted if not (Path(root) / trace).is_file()]
+        absent = [trace for trace in wanted if not os.path.isfile(Path(root) / trace)]
         return f"{root} does not have {', '.join(dict.fromkeys(absent))}" if absent else None
 
     def prepare(self, case: CaseSpec, seed: int) -> Scenario | Replay:
@@ -267,7 +267,7 @@ def _file(source: str | Path) -> Path:
         problem = Problem("suite", source, "has the wrong form", "a name, a file or a mapping")
         raise InputError([problem], "suite not found")
     path = Path(source)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(
             [Problem("suite", str(source), "is neither built in nor a file",
                      f"{', '.join(files)}, or a file", nearest(str(source), files))],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def write_cluster(
             Problem("--site", chosen, "is no site of the topology", ", ".join(ids),
                     nearest(chosen, ids))
         )  # fmt: skip
-    if out.exists() and not (overwrite and out.is_file()):
+    if os.path.exists(out) and not (overwrite and os.path.isfile(out)):
         problems.append(Problem(str(out), None, "exists already", "a new file, or --overwrite"))
     if out.suffix not in (".yaml", ".yml"):
         problems.append(Problem(str(out), None, "is no YAML file's name", "NAME.yaml"))

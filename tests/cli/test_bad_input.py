@@ -138,6 +138,9 @@ LONG = "a" * 300
         (("compare", LONG, LONG), LONG),
         (("export", "geojson", LONG, "x.json"), "source"),
         (("report", LONG), LONG),
+        (("sweep", LONG), "study"),
+        (("bench", LONG), "suite"),
+        (("study", "query", LONG, "select 1"), LONG),
     ],
 )
 def test_names_longer_than_those_of_files_are_told(words: tuple[str, ...], path: str) -> None:

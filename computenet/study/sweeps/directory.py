@@ -56,7 +56,7 @@ def opened(
     with lock:
         _lock(lock, directory)
 
-        new = overwrite or not (directory / MARK).is_file()
+        new = overwrite or not os.path.isfile(directory / MARK)
 
         def prepared() -> None:
             if new:
@@ -67,7 +67,7 @@ def opened(
         try:
             yield data
         finally:
-            if made and not (directory / MARK).is_file():
+            if made and not os.path.isfile(directory / MARK):
                 (directory / ".lock").unlink(missing_ok=True)
                 with contextlib.suppress(OSError):
                     for place in made:
@@ -103,10 +103,10 @@ def _check(directory: Path, key: str, *, overwrite: bool, resume: bool) -> None:
     if not os.path.exists(directory):
         require_place(directory)
         return
-    if directory.is_dir() and not any(e for e in directory.iterdir() if e.name != ".lock"):
+    if os.path.isdir(directory) and not any(e for e in directory.iterdir() if e.name != ".lock"):
         return
     mark = directory / MARK
-    if not directory.is_dir() or not mark.is_file():
+    if not os.path.isdir(directory) or not os.path.isfile(mark):
         words = "exists already and is not a study"
         raise InputError(
             [Problem("--out", str(directory), words, "a new directory")], "nothing was run"

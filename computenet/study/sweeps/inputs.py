@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Inputs:
 def absolute(name: str) -> str:
     """Return a file's name as it is from any directory; what is no file here stays as it is."""
     path = Path(name)
-    return str(path.absolute()) if path.is_file() else name
+    return str(path.absolute()) if os.path.isfile(path) else name
 
 
 def different(hashes: Mapping[str, str]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -157,7 +158,7 @@ def _bases(study: Study, whole: list[int]) -> dict[str, dict[str, Any]]:
 
 def _found(study: Study, value: Any) -> Any:
     """Return a file beside the study's by its path; anything else as it is."""
-    if isinstance(value, str) and (study.folder / value).is_file():
+    if isinstance(value, str) and os.path.isfile(study.folder / value):
         return str((study.folder / value).resolve())
     return value
 

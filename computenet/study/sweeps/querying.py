@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -108,7 +109,7 @@ def _load_runs(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     InputError
         The directory is not a study's, has no rows yet, or a file is damaged.
     """
-    if not (root / MARK).is_file():
+    if not os.path.isfile(root / MARK):
         raise InputError(
             [Problem(str(root), None, f"is no study: it has no {MARK}",
                      "a directory that sweep --out has written")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -262,7 +263,7 @@ class Study:
         source = self.spec.scenario
         if isinstance(source, str) and source not in scenario_files():
             beside = self.folder / source
-            if beside.is_file():
+            if os.path.isfile(beside):
                 return str(beside)
         return source
 
@@ -310,7 +311,7 @@ def _file(source: str | Path) -> Path:
         problem = Problem("study", source, "has the wrong form", "a name, a file or a mapping")
         raise InputError([problem], "study not found")
     path = Path(source)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(
             [Problem("study", str(source), "is neither built in nor a file",
                      f"{', '.join(files)}, or a file", nearest(str(source), files))],

@@ -336,7 +336,7 @@ def _yaml(prepared: Prepared) -> str:
     spec = prepared.study.spec.model_dump(mode="json", exclude_none=True)
     spec["seeds"] = list(prepared.seeds)
     source = prepared.study.source
-    if isinstance(source, str) and Path(source).is_file():
+    if isinstance(source, str) and os.path.isfile(source):
         spec["scenario"] = str(Path(source).resolve())
     text: str = yaml.safe_dump(spec, allow_unicode=True, sort_keys=False, width=100)
     return text

@@ -116,10 +116,26 @@ def scenario_of(work: Work, task: Task) -> Scenario:
     base = work.bases[task.base]
     raw = changed(base, work.moves[task.base], task.values)
     raw["seed"] = task.seed
-    if not reference_problems(raw):
+    # Numbers given as texts are held to the rules between records only once they are read.
+    if not _number_as_text(task.values) and not reference_problems(raw):
         with contextlib.suppress(ValidationError):
             return Scenario.model_validate(_mixed(_model(work, task.base), base, raw))
     return load_scenario(raw)
+
+
+def _number_as_text(value: Any) -> bool:
+    """Return whether a value is a text that reads as a number, or holds one."""
+    if isinstance(value, Mapping):
+        return any(map(_number_as_text, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_number_as_text, value))
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=8)

@@ -175,9 +175,9 @@ def target_problems(
     problems: list[Problem] = []
     if suffixes and not out.name.endswith(suffixes):
         problems.append(Problem(str(out), out.suffix, "is no format to write", ", ".join(suffixes)))
-    if out.exists() and not (overwrite and out.is_file()):
+    if os.path.exists(out) and not (overwrite and os.path.isfile(out)):
         problems.append(Problem(str(out), None, "exists already", "a new file, or --overwrite"))
-    folder = next(place for place in out.absolute().parents if place.exists())
+    folder = next(place for place in out.absolute().parents if os.path.exists(place))
     if not folder.is_dir():
         problems.append(Problem(str(out), str(folder), "is no folder"))
     return problems

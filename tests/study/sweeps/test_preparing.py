@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,15 @@ def test_a_scenario_is_the_one_that_load_would_give() -> None:
         raw = changed(made.work.bases[0], made.work.moves[0], task.values)
         raw["seed"] = task.seed
         assert scenario_of(made.work, task) == load_scenario(raw)
+
+
+def test_shares_given_as_texts_must_add_up_too() -> None:
+    made = prepare_study(study(axes={"topology.regions.RE.inference_share": [0.75]}))
+    task = made.tasks[0]
+    assert scenario_of(made.work, task).topology.regions[0].inference_share == 0.75
+    for value in (0.7, "0.7"):
+        with pytest.raises(InputError, match="add up"):
+            scenario_of(made.work, replace(task, values=(value,)))
 
 
 def test_the_topology_may_be_an_axis(tmp_path: Path) -> None:
