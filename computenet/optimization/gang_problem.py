@@ -236,7 +236,7 @@ class GangProblem:
         checks.numbers("pools.price_cny_per_mwh", pools.price_cny_per_mwh, (p,), self.pool_names,
                        negative=True, infinite=False)  # fmt: skip
         checks.counts("pools.per_server", pools.per_server, (p,), self.pool_names)
-        checks.sizes("jobs.accelerators", jobs.accelerators, (j,), self.job_names)
+        checks.counts("jobs.accelerators", jobs.accelerators, (j,), self.job_names, whole=False)
         checks.indices("pools.site", pools.site, (p,), sites)
         checks.numbers("speed", self.speed, (classes, p), infinite=False)
         if self.ratio is not None:
@@ -254,7 +254,7 @@ class GangProblem:
     def _check_fragmentation(self, to_come: Fragmentation, checks: ProblemChecks) -> None:
         sizes = len(to_come.accelerators)
         before = checks.count
-        checks.sizes("fragmentation.accelerators", to_come.accelerators, (sizes,))
+        checks.counts("fragmentation.accelerators", to_come.accelerators, (sizes,), whole=False)
         checks.numbers("fragmentation.share", to_come.share, (sizes,), infinite=False)
         checks.numbers(
             "fragmentation.cny_per_accelerator", to_come.cny_per_accelerator, (self.n_pools,),

@@ -92,24 +92,16 @@ class ProblemChecks:
         values: NDArray[np.float64],
         shape: tuple[int, ...],
         names: tuple[str, ...] = (),
+        *,
+        whole: bool = True,
     ) -> None:
-        """Check shape, and that there are whole numbers of at least 1."""
-        if self._shape(path, values, shape):
-            wrong = ~((values >= 1.0) & (values == np.floor(values)) & np.isfinite(values))
-            allowed = "whole numbers of at least 1"
-            self._each(path, values, wrong, names, "is no count", allowed)
-
-    def sizes(
-        self,
-        path: str,
-        values: NDArray[np.float64],
-        shape: tuple[int, ...],
-        names: tuple[str, ...] = (),
-    ) -> None:
-        """Check shape, and that there are finite numbers of at least 1, whole or not."""
+        """Check shape, and that there are finite numbers of at least 1, `whole` ones or any."""
         if self._shape(path, values, shape):
             wrong = ~((values >= 1.0) & np.isfinite(values))
-            self._each(path, values, wrong, names, "is no size", "finite numbers of at least 1")
+            if whole:
+                wrong |= values != np.floor(values)
+            allowed = f"{'whole' if whole else 'finite'} numbers of at least 1"
+            self._each(path, values, wrong, names, f"is no {'count' if whole else 'size'}", allowed)
 
     def indices(
         self,
