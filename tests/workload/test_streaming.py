@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,36 @@ def test_faults_keep_their_line_and_lenient_reading_leaves_them_out(
     notice = trace.notices[-1]
     assert notice.startswith(f"{len(lost)} lines could not be read")
     assert all(str(number) in notice for number in lost)
+
+
+@pytest.mark.parametrize(
+    ("text", "bad"), [(AZURE, "noon,1,1"), (SWF, "1 2 3"), (NATIVE, "90,-5,1,A")]
+)
+def test_lenient_reading_finds_the_faults_of_all_blocks_in_one_go(
+    text: str, bad: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = text.split("\n")
+    wrong = dict.fromkeys(range(6, len(lines) - 2, 5), bad)
+    path = tmp_path / "trace"
+    path.write_text(damaged(text, wrong))
+    whole = read_trace(path, lenient=True)
+    monkeypatch.setattr(opening, "BLOCK", 128)
+    begun = []
+    blocks = opening.Content.blocks
+
+    def counted(content: opening.Content) -> Iterator[opening.Block]:
+        begun.append(content)
+        return blocks(content)
+
+    monkeypatch.setattr(opening.Content, "blocks", counted)
+    trace = read_trace(path, lenient=True)
+    assert len(begun) == 2  # one that finds all faults, one without the lines at fault
+    assert (
+        trace.figures["rows"]
+        == whole.figures["rows"]
+        == text.count("\n") - len(wrong) - (2 if text is SWF else 1)
+    )
+    assert trace.notices == whole.notices
 
 
 def test_a_line_without_end_is_told_not_read(

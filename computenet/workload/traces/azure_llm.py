@@ -45,19 +45,20 @@ class AzureLlmReader:
         columns = Columns(stamp=np.int64, into=np.int32, out=np.int32)
         ends: dict[str, tuple[int, int]] = {}
         for table in csv_blocks(content, COLUMNS, numeric=COLUMNS[1:], times=COLUMNS[:1]):
-            stamp, into, out = read_block(
-                partial(wall_clock, table[COLUMNS[0]], COLUMNS[0], where),
-                *(
-                    partial(numbers, table[name], name, where, least=0.0, whole=True)
-                    for name in COLUMNS[1:]
-                ),
-            )
-            for key, at, better in (
-                ("first", int(stamp.argmin()), min), ("last", int(stamp.argmax()), max)
-            ):  # fmt: skip
-                seen = int(stamp[at]), columns.rows + at
-                ends[key] = better(ends.get(key, seen), seen)
-            columns.append(table.index, stamp=stamp, into=into, out=out)
+            with content.part():
+                stamp, into, out = read_block(
+                    partial(wall_clock, table[COLUMNS[0]], COLUMNS[0], where),
+                    *(
+                        partial(numbers, table[name], name, where, least=0.0, whole=True)
+                        for name in COLUMNS[1:]
+                    ),
+                )
+                for key, at, better in (
+                    ("first", int(stamp.argmin()), min), ("last", int(stamp.argmax()), max)
+                ):  # fmt: skip
+                    seen = int(stamp[at]), columns.rows + at
+                    ends[key] = better(ends.get(key, seen), seen)
+                columns.append(table.index, stamp=stamp, into=into, out=out)
 
         def clock() -> dict[str, Any]:
             raw = csv_columns(content, COLUMNS[:1])[COLUMNS[0]]

@@ -37,16 +37,18 @@ class BurstGptReader:
         columns = Columns(time=np.float64, into=np.int32, out=np.int32)
         models: Counter[str] = Counter()
         for table in csv_blocks(content, COLUMNS, numeric=(COLUMNS[0], *COLUMNS[2:])):
-            time, into, out = read_block(
-                *(
-                    partial(numbers, table[name], name, where, least=0.0, whole=whole)
-                    for name, whole in (
-                        ("Timestamp", False), ("Request tokens", True), ("Response tokens", True)
+            with content.part():
+                time, into, out = read_block(
+                    *(
+                        partial(numbers, table[name], name, where, least=0.0, whole=whole)
+                        for name, whole in (
+                            ("Timestamp", False), ("Request tokens", True),
+                            ("Response tokens", True),
+                        )
                     )
-                )
-            )  # fmt: skip
-            models.update(counts(table["Model"]))
-            columns.append(table.index, time=time, into=into, out=out)
+                )  # fmt: skip
+                models.update(counts(table["Model"]))
+                columns.append(table.index, time=time, into=into, out=out)
         out = columns.take("out")
         return request_trace(
             columns.take("time"), columns.take("into"), out, where, columns.lines,

@@ -97,6 +97,9 @@ def csv_blocks(
 ) -> Iterator[pd.DataFrame]:
     """Return the wanted columns, a block of lines at a time; the index holds the lines.
 
+    What is done with a block stands in ``with content.part()``, so that lenient reading finds the
+    faults of all blocks in one go.
+
     Parameters
     ----------
     numeric, times
@@ -128,13 +131,15 @@ def csv_blocks(
     def tables() -> Iterator[pd.DataFrame]:
         for block in ahead(content.blocks()):
             skip = int(block.first == 1 and names is None)
-            yield table_of(block, content.where, header, wanted, kinds=kinds, skip=skip)
+            with content.part():
+                yield table_of(block, content.where, header, wanted, kinds=kinds, skip=skip)
 
     found = False
     for table in ahead(tables()):
         if len(table):
             found = True
             yield table
+    content.parts_read()
     if not found:
         raise TraceError([Problem(content.where, None, "has a header but no rows")])
 

@@ -88,14 +88,15 @@ class NativeReader:
         words = {name: [] for name in LABELS if name in names}  # type: dict[str, list[pd.Series]]
         columns = Columns(**{name: KINDS.get(name, np.float64) for name in present})
         for table in _tables(content, present, tuple(words)):
-            found = read_block(
-                *(partial(_column, table[name], name, content.where) for name in present)
-            )
-            values = dict(zip(present, found, strict=True))
-            _bounded(values, content.where, table.index)
-            columns.append(table.index, **values)
-            for name, parts in words.items():
-                parts.append(table[name])
+            with content.part():
+                found = read_block(
+                    *(partial(_column, table[name], name, content.where) for name in present)
+                )
+                values = dict(zip(present, found, strict=True))
+                _bounded(values, content.where, table.index)
+                columns.append(table.index, **values)
+                for name, parts in words.items():
+                    parts.append(table[name])
         _refuse_unused(names, (*present, *words), content.where)
         labels = {name: pd.concat(parts) for name, parts in words.items()}
         if wanted is JOBS:
@@ -158,6 +159,7 @@ def _tables(
     except (pyarrow.ArrowException, OSError) as error:
         message = str(error).splitlines()[0]
         raise TraceError([Problem(content.where, None, f"is damaged: {message}")]) from error
+    content.parts_read()
     if not found:
         raise TraceError([Problem(content.where, None, "has columns but no rows")])
 

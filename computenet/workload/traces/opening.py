@@ -6,6 +6,7 @@ memory; only formats that cannot be cut (JSON documents) are read whole.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping
@@ -67,12 +68,16 @@ class Content:
     left_out
         Numbers of lines left out (lenient reading) by the file's name: those of this file, and of
         others that are read with it.
+    faults
+        Takes the faults of blocks that are gone over (lenient reading); without it the first is
+        raised.
     """
 
     path: Path
     where: str
     start: bytes = field(repr=False)
     left_out: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    faults: list[Problem] | None = field(default=None, repr=False)
 
     @property
     def skip(self) -> frozenset[int]:
@@ -85,6 +90,30 @@ class Content:
         if b"\0" in self.start:
             return ""
         return _plain_ends(self.start.decode("utf-8-sig", errors="replace"))
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[None]:
+        """Read a part: where faults are taken and its have lines, it goes on after it.
+
+        What was read is not to be used before `parts_read` has been called.
+        """
+        try:
+            yield
+        except TraceError as error:
+            if self.faults is None or not all(problem.rows for problem in error.problems):
+                raise
+            self.faults.extend(error.problems)
+
+    def parts_read(self) -> None:
+        """Tell the faults of all parts.
+
+        Raises
+        ------
+        TraceError
+            There were any.
+        """
+        if self.faults:
+            raise TraceError(self.faults)
 
     @property
     def is_parquet(self) -> bool:

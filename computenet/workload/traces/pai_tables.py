@@ -84,7 +84,7 @@ def _tables(content: Content) -> dict[str, Content]:
     for kind in TABLES:
         other = Path(content.path.parent, WORD.sub(kind, name))
         if kind not in found and other != content.path and other.is_file():
-            beside = replace(open_content(other), left_out=content.left_out)
+            beside = replace(open_content(other), left_out=content.left_out, faults=content.faults)
             if _kind(beside) == kind:
                 found[kind] = beside
     return found
@@ -151,24 +151,25 @@ def _tasks(content: Content) -> pd.DataFrame:
     for table in csv_blocks(
         content, ("job_name", "gpu_type", *wanted), numeric=wanted, names=_names(content, "task")
     ):
-        value = _read(table, wanted, content.where, empty=wanted)
-        several = np.nan_to_num(value["inst_num"], nan=1.0)
-        asked = np.nan_to_num(value["plan_gpu"]) / 100.0
-        gpu = asked > 0.0
-        parts.append(
-            pd.DataFrame(
-                {
-                    "job": table["job_name"].astype(object).to_numpy(),
-                    "gpus": several * asked,
-                    "held": np.where(gpu, several * np.ceil(asked), 0.0),
-                    "cores": several * np.nan_to_num(value["plan_cpu"]) / 100.0,
-                    "start": value["start_time"],
-                    "end": value["end_time"],
-                    "gpu_type": np.where(gpu, table["gpu_type"].astype(object).to_numpy(), ""),
-                    "open": np.isnan(value["end_time"]) | np.isnan(value["start_time"]),
-                }
+        with content.part():
+            value = _read(table, wanted, content.where, empty=wanted)
+            several = np.nan_to_num(value["inst_num"], nan=1.0)
+            asked = np.nan_to_num(value["plan_gpu"]) / 100.0
+            gpu = asked > 0.0
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "job": table["job_name"].astype(object).to_numpy(),
+                        "gpus": several * asked,
+                        "held": np.where(gpu, several * np.ceil(asked), 0.0),
+                        "cores": several * np.nan_to_num(value["plan_cpu"]) / 100.0,
+                        "start": value["start_time"],
+                        "end": value["end_time"],
+                        "gpu_type": np.where(gpu, table["gpu_type"].astype(object).to_numpy(), ""),
+                        "open": np.isnan(value["end_time"]) | np.isnan(value["start_time"]),
+                    }
+                )
             )
-        )
     rows = pd.concat(parts, ignore_index=True)
     groups = rows.groupby("job", sort=False)
     jobs = groups.agg(
@@ -203,15 +204,16 @@ def _instances(content: Content) -> pd.DataFrame:
     for table in csv_blocks(
         content, ("job_name", *wanted), numeric=wanted, names=_names(content, "instance")
     ):
-        value = _read(table, wanted, content.where, empty=wanted)
-        rows = pd.DataFrame(
-            {
-                "job": table["job_name"].astype(object).to_numpy(),
-                "launched": value["start_time"],
-                "ended": value["end_time"],
-            }
-        )
-        parts.append(rows.groupby("job", sort=False).agg({"launched": "min", "ended": "max"}))
+        with content.part():
+            value = _read(table, wanted, content.where, empty=wanted)
+            rows = pd.DataFrame(
+                {
+                    "job": table["job_name"].astype(object).to_numpy(),
+                    "launched": value["start_time"],
+                    "ended": value["end_time"],
+                }
+            )
+            parts.append(rows.groupby("job", sort=False).agg({"launched": "min", "ended": "max"}))
     return pd.concat(parts).groupby(level=0, sort=False).agg({"launched": "min", "ended": "max"})
 
 

@@ -218,7 +218,7 @@ def _read_leniently(reader: TraceReader, content: Content) -> tuple[Trace, Conte
     """Read, leaving out the lines at fault, until no fault is left that has a line."""
     while True:
         try:
-            return reader.read(content, strict=False), content
+            return reader.read(replace(content, faults=[]), strict=False), content
         except TraceError as error:
             left = dict(content.left_out)
             for problem in error.problems:

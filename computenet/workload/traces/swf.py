@@ -188,33 +188,29 @@ class SwfReader:
                 key, colon, value = note.decode(errors="replace").lstrip("; \t").partition(":")
                 if colon and key.strip() not in header:
                     header[key.strip()] = value.strip()
-            table = table_of(
-                Block(block.first, _single_spaced(raw), block.count),
-                content.where,
-                NAMES,
-                NAMES,
-                kinds=dict.fromkeys(NAMES, pyarrow.float64()),
-                delimiter=" ",
-            )
-            if not len(table):
-                continue
-            found = read_block(
-                *(
-                    partial(
-                        numbers,
-                        table[name],
-                        name,
-                        content.where,
-                        least=-MOST,
-                    )
-                    for name in NAMES
+            with content.part():
+                table = table_of(
+                    Block(block.first, _single_spaced(raw), block.count),
+                    content.where,
+                    NAMES,
+                    NAMES,
+                    kinds=dict.fromkeys(NAMES, pyarrow.float64()),
+                    delimiter=" ",
                 )
-            )
-            unknown = np.flatnonzero(found[SUBMIT] < 0.0)
-            if unknown.size:
-                words = "the time is missing"
-                raise TraceError([fault(content.where, table.index, unknown, None, words)])
-            columns.append(table.index, **dict(zip(NAMES, found, strict=True)))
+                if not len(table):
+                    continue
+                found = read_block(
+                    *(
+                        partial(numbers, table[name], name, content.where, least=-MOST)
+                        for name in NAMES
+                    )
+                )
+                unknown = np.flatnonzero(found[SUBMIT] < 0.0)
+                if unknown.size:
+                    words = "the time is missing"
+                    raise TraceError([fault(content.where, table.index, unknown, None, words)])
+                columns.append(table.index, **dict(zip(NAMES, found, strict=True)))
+        content.parts_read()
         if not columns.rows:
             raise TraceError([Problem(content.where, None, "has a header but no jobs")])
         lines = columns.lines
