@@ -96,6 +96,8 @@ def _option(name: str, kind: Any, info: Any, default: Any) -> str:
     takes = takes or {"Path": "path", "bool": ""}.get(getattr(inner[0], "__name__", ""), "")
     shown_flags = ", ".join(f'<code class="whole">{flag}</code>' for flag in flags)
     shown = "" if default in (None, False, "") or default == [] else f"`{default}`"
+    if default is inspect.Parameter.empty:
+        shown = "*needed*"
     if default is True:
         shown = f"`{flags[0].split('/')[0]}`"
     return f"| {shown_flags} | {cell(takes)} | {shown} | {cell(info.help or '')} |"

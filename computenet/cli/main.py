@@ -287,7 +287,7 @@ def replay(
     lang: LangOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
-    """Replay recorded jobs and requests on a topology; options as of simulate."""
+    """Replay recorded jobs and requests on a topology, on one core; options as of simulate."""
     from computenet import study
     from computenet.cli.show import print_summary, progress
 

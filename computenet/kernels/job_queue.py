@@ -89,7 +89,7 @@ I4 = NDArray[np.int32]
 
 @njit_inline
 def _may_stop(head: int, c: int, inputs: JobInputs) -> bool:
-    """Return whether a job may stop jobs of class `c`: of lower rank, by a reserved one spot."""
+    """Return whether a job may stop class `c`: of lower rank; a reserved job none on demand."""
     mine = inputs.job_class[head]
     if inputs.lane[c] <= inputs.lane[mine]:
         return False

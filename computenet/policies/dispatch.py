@@ -36,9 +36,9 @@ class DispatchPolicy:
     The dispatch (:mod:`computenet.optimization.dispatch`) weighs hours against each other: tariffs
     and demand charges, wind and sun, storage, jobs that may wait for their deadlines, and serving
     accelerators that may be lent to jobs while requests are few. What it decides for the present
-    hour is carried out: set-points of storage, replicas lent, jobs held back or let go, and the
-    most power a site is to draw. Within that, the matching of every epoch
-    (:mod:`computenet.policies.matching`) splits requests and jobs.
+    hour is carried out: set-points of storage, replicas lent, and jobs held back or let go. Within
+    that, the matching of every epoch (:mod:`computenet.policies.matching`) splits requests and
+    jobs.
 
     Parameters
     ----------

@@ -12,4 +12,9 @@ class Replay(Nearest):
 
     Recorded starts and sites are part of the demand (`computenet.workload.replay`); this policy
     places the rest. A job waits longer than on record where its pool is full.
+
+    Parameters
+    ----------
+    headroom
+        As of policy ``nearest``, for what the record does not say.
     """

@@ -30,10 +30,10 @@ LIMITS: tuple[tuple[tuple[str, str], tuple[str, str]], ...] = (
     ),
     (
         ("Spot electricity markets.",
-         "Tariffs are time-of-use; Gansu, Shanxi, Shandong, Guangdong and West Inner Mongolia also "
-         "have spot prices, which are not modelled."),
+         "Tariffs are time-of-use, unless a site is given a measured series; Gansu, Shanxi, "
+         "Shandong, Guangdong and West Inner Mongolia also have spot prices."),
         ("电力现货市场。",
-         "采用分时电价;甘肃、山西、山东、广东与蒙西另有现货价格,未作模拟。"),
+         "采用分时电价，除非为站点给出实测序列；甘肃、山西、山东、广东与蒙西另有现货价格。"),
     ),
     (
         ("Hourly or marginal emissions.",

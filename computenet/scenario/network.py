@@ -81,7 +81,7 @@ class BulkMoveSpec(Spec):
 
 
 class NetworkSpec(Spec):
-    """Settings of the network; none of them concerns requests."""
+    """Settings of the network; none of them moves requests."""
 
     paths: Annotated[int, Field(ge=1, le=8)] = Field(
         default=1,

@@ -83,7 +83,7 @@ class PolicySpec(Spec):
 
 
 class RunSpec(Spec):
-    """How the run is cut and sampled; none of these changes what is modelled."""
+    """How the run is cut and sampled, and the rules by which jobs and replicas go."""
 
     slot_s: Annotated[float, Field(ge=1, le=86400)] = Field(
         default=900.0, description="accounting slot, s"

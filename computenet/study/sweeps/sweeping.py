@@ -71,7 +71,7 @@ class StudyOutcome:
 
     @property
     def distributions(self) -> pd.DataFrame:
-        """Quantiles of every outcome over all runs."""
+        """Mean, deviation and quantiles of every outcome over points."""
         return self.analysis.distributions
 
     @property
