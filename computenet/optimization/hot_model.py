@@ -119,6 +119,7 @@ class HotModel:
         self._limited = time_limit_s is not None
         self.model = model
         self._time_limit_s = time_limit_s
+        self._until_s = np.inf
         self._pass(model)
 
     def _pass(self, model: SparseModel) -> None:
@@ -201,7 +202,7 @@ class HotModel:
         self._option("simplex_strategy", 4 if primal else 1)
 
     def limit(self, time_limit_s: float | None) -> None:
-        """Set the wall time of each solve from now on."""
+        """Set the wall time of each solve from now on, whatever is tried in it."""
         self._time_limit_s = time_limit_s
         if time_limit_s is None:
             self._option("time_limit", float("inf"))
@@ -317,10 +318,11 @@ class HotModel:
         self.model = replace(self.model, **changes)  # type: ignore[arg-type]
 
     def _run(self) -> Any:
-        """Run HiGHS and return the status it ends with."""
+        """Run HiGHS in the time that is left of the solve; return the status it ends with."""
         if self._time_limit_s is not None:
             # The clock of a kept model runs on from solve to solve.
-            self._option("time_limit", self._highs.getRunTime() + self._time_limit_s)
+            left_s = max(self._until_s - time.perf_counter(), 0.0)
+            self._option("time_limit", self._highs.getRunTime() + left_s)
         self._require(self._highs.run(), "failed")
         return self._highs.getModelStatus()
 
@@ -350,6 +352,8 @@ class HotModel:
         """
         began = self._began if self._began else time.perf_counter()
         self._began = 0.0
+        if self._time_limit_s is not None:
+            self._until_s = time.perf_counter() + self._time_limit_s
         try:
             return self._read(self._run(), began)
         except SolverError as error:

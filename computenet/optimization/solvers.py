@@ -35,6 +35,11 @@ __all__ = [
     "solve",
 ]
 
+#: Solvers after which HiGHS decides where they end without a solution: GLOP's presolve says
+#: infeasible of unbounded models too, and far-apart costs make it end abnormally; a first-order
+#: method takes very large or small amounts for a sign that there is no solution.
+UNSURE = ("GLOP", "PDLP")
+
 
 def solve(
     model: SparseModel,
@@ -64,7 +69,7 @@ def solve(
     Raises
     ------
     SolverError
-        The solver is missing or fails, or cannot take whole-number columns.
+        The solver is missing or fails, or cannot take whole-number columns, or (``cp-sat``) others.
     """
     run = SOLVERS.get(solver)
     if run is None:
@@ -103,6 +108,12 @@ def _solve_ortools(
 
     helper: Any = model_builder_helper
     began = time.perf_counter()
+    label = name.lower()
+    if name == "SAT" and not model.integer.all():
+        first = model.column_label(int(np.argmin(model.integer)))
+        raise SolverError(
+            f"cp-sat solves models of whole-number columns only; {first} may be a fraction"
+        )
     if not helper.ModelSolverHelper(name.lower()).solver_is_supported():
         raise SolverError(f"OR-Tools was built without {name}")
     handed = helper.ModelBuilderHelper()
@@ -124,20 +135,21 @@ def _solve_ortools(
     seconds = time.perf_counter() - began
     states = helper.SolveStatus
     status = solver.status()
-    label = name.lower()
     bound = -np.inf
     if solver.has_response() and model.integer.any():
         bound = float(solver.best_objective_bound()) + model.offset
     if status == states.OPTIMAL or (status == states.FEASIBLE and solver.has_solution()):
         x = np.asarray(solver.variable_values(), dtype=np.float64)
         duals, reduced = np.full(model.m, np.nan), np.full(model.n, np.nan)
-        if not model.integer.any() and len(duals) and name != "SAT":
-            duals = np.asarray(solver.dual_values(), dtype=np.float64)
-            reduced = np.asarray(solver.reduced_costs(), dtype=np.float64)
+        if not model.integer.any() and name != "SAT":
+            # SCIP hands back none.
+            told = np.asarray(solver.dual_values(), dtype=np.float64)
+            told_reduced = np.asarray(solver.reduced_costs(), dtype=np.float64)
+            if len(told) == model.m and len(told_reduced) == model.n:
+                duals, reduced = told, told_reduced
         ended = Status.OPTIMAL if status == states.OPTIMAL else Status.FEASIBLE
         return checked(model, ended, x, duals, reduced, bound, seconds, -1, label)
-    if status == states.INFEASIBLE and name == "GLOP":
-        # GLOP's presolve says so of unbounded models too; HiGHS tells which.
+    if name in UNSURE and status in (states.INFEASIBLE, states.UNBOUNDED, states.ABNORMAL):
         left_s = None if time_limit_s is None else max(time_limit_s - seconds, 0.0)
         return HotModel(model, time_limit_s=left_s).solve()
     if status == states.INFEASIBLE:
@@ -178,7 +190,7 @@ def _highs(
     return run
 
 
-#: Solvers by name. ``cp-sat``, ``scip`` and ``highs`` take whole-number columns.
+#: Solvers by name. ``cp-sat``, ``scip`` and ``highs`` take whole-number columns, ``cp-sat`` no other.
 SOLVERS: dict[str, Callable[[SparseModel, float | None, float, int], Solution]] = {
     "glop": _ortools("GLOP", integer=False),
     "pdlp": _ortools("PDLP", integer=False),

@@ -34,7 +34,7 @@ class Block:
     shape
         Axes; the last one runs fastest.
     axes
-        Names of the items along each axis, or nothing.
+        Names of the items along each axis, or nothing; numbers stand in where they are missing.
     """
 
     name: str
@@ -72,7 +72,9 @@ class Block:
         """Return the name of one column or row, e.g. ``site power [zhongwei]``."""
         places = np.unravel_index(number - self.first, self.shape) if self.shape else ()
         items = [
-            self.axes[axis][int(place)] if axis < len(self.axes) else str(int(place))
+            self.axes[axis][int(place)]
+            if axis < len(self.axes) and place < len(self.axes[axis])
+            else str(int(place))
             for axis, place in enumerate(places)
         ]
         return f"{self.name} [{', '.join(items)}]" if items else self.name

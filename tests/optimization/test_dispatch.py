@@ -226,6 +226,14 @@ def test_a_time_limit_is_told() -> None:
     assert np.isnan(plan.training).all()
 
 
+def test_a_solver_without_prices_gives_the_plan_alone() -> None:
+    given = problem([100.0, 500.0], requests=requests([50.0, 50.0]))
+    plan = solve_dispatch(given, "scip")
+    assert plan.status is Status.OPTIMAL
+    assert plan.objective_cny == pytest.approx(solve_dispatch(given).objective_cny, rel=1e-9)
+    assert np.isnan(plan.serving_cny).all()
+
+
 def test_prices_are_what_one_more_unit_changes() -> None:
     fleet = {"serving_accelerators": 9.0, "switch_cny": 0.01}
     power = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from computenet.optimization import solvers
 from computenet.optimization.conflicts import conflicts, explain
 from computenet.optimization.dispatch_layout import layout_of
 from computenet.optimization.dispatch_model import build_model
+from computenet.optimization.matching import MatchingProblem, solve_matching
 from computenet.optimization.solvers import SOLVERS, HotModel, SolverError, Status, solve
 from computenet.optimization.sparse import ModelBuilder, SparseModel
 
@@ -39,6 +41,8 @@ def test_every_solver_finds_the_optimum_and_its_dual(solver: str) -> None:
     assert answer.objective == pytest.approx(16.0, rel=1e-6)  # five of the second food
     assert answer.bound == pytest.approx(16.0, rel=1e-6)
     assert answer.violation <= 1e-6
+    assert answer.row_duals.shape == (2,)
+    assert answer.reduced_costs.shape == (2,)
     if solver != "scip":
         assert answer.row_duals[0] == pytest.approx(1.5, rel=1e-5)
         assert answer.reduced_costs[0] == pytest.approx(0.5, rel=1e-4)
@@ -72,6 +76,52 @@ def test_what_decides_after_glop_has_the_time_that_is_left(
     assert 0.0 < given[1] < 60.0
 
 
+def test_highs_decides_where_glop_ends_abnormally() -> None:
+    """Unmet demand a million times as dear as what is met."""
+    rng = np.random.default_rng(0)
+    n = 20
+    demands, pools = np.indices((n, n)).reshape(2, -1)
+    problem = MatchingProblem(
+        arc_demand=demands, arc_pool=pools, arc_use=np.ones(n * n), unmet_cny=np.full(n, 1e6),
+        arc_cny=rng.uniform(0.5, 1.0, n * n), capacity=0.9 * rng.uniform(1.0, 5.0, n),
+        demand=rng.uniform(1.0, 5.0, n),
+    )  # fmt: skip
+    answer = solve_matching(problem)
+    assert answer.status is Status.OPTIMAL
+    assert answer.objective == pytest.approx(solve_matching(problem, "highs").objective, rel=1e-9)
+
+
+def test_highs_decides_where_pdlp_finds_nothing() -> None:
+    size = 1e8
+    builder = ModelBuilder()
+    flow = builder.add_columns("flow", (4,), cost=[1.0, 2.0, 1.0, 5.0])
+    unmet = builder.add_columns("unmet", (2,), cost=100.0)
+    demand = builder.add_rows("demand", (2,), lower=[size, 2 * size], upper=[size, 2 * size])
+    pool = builder.add_rows("capacity", (2,), upper=[1.5 * size, 5 * size])
+    builder.add_terms(demand.index([0, 0, 1, 1]), flow.index(), 1.0)
+    builder.add_terms(demand.index(), unmet.index(), 1.0)
+    builder.add_terms(pool.index([0, 1, 0, 1]), flow.index(), 1.0)
+    assert solve(builder.build(), "pdlp").status is Status.OPTIMAL
+
+
+def test_further_tries_have_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    hot, limits = HotModel(diet(), time_limit_s=0.2), []
+    run = HotModel._run
+
+    def slow(self: HotModel) -> object:
+        status = run(self)
+        limits.append(self._highs.getOptionValue("time_limit")[1] - self._highs.getRunTime())
+        time.sleep(0.15)
+        raise SolverError(f"lost after {status}")
+
+    monkeypatch.setattr(HotModel, "_run", slow)
+    with pytest.raises(SolverError, match="found no answer"):
+        hot.solve()
+    assert limits[0] > 0.1
+    assert limits[1] < 0.1
+    assert limits[2] <= 0.0
+
+
 @pytest.mark.parametrize("solver", ["cp-sat", "scip", "highs"])
 def test_whole_numbers(solver: str) -> None:
     builder = ModelBuilder()
@@ -93,6 +143,10 @@ def test_a_solver_that_is_not_there_is_an_error() -> None:
     builder.add_columns("x", (1,), upper=1.0, integer=True)
     with pytest.raises(SolverError, match="whole-number"):
         solve(builder.build(), "glop")
+    builder.add_columns("share", (2,), upper=1.0, axes=(("east", "west"),))
+    for effort in (None, 1.0):
+        with pytest.raises(SolverError, match=r"share \[east\] may be a fraction"):
+            solve(builder.build(), "cp-sat", effort=effort)
 
 
 @pytest.mark.parametrize("solver", sorted(SOLVERS))
@@ -173,6 +227,14 @@ def test_conflicts_are_named() -> None:
     assert all(item.constraint in ("protein [everyone]", "shelf") for item in found)
     assert "give way" in explain(model)
     assert conflicts(diet()) == []
+
+
+def test_numbers_stand_in_for_names_that_are_missing() -> None:
+    builder = ModelBuilder()
+    row = builder.add_rows("demand", (2, 2), axes=(("east",), ()))
+    model = builder.build()
+    labels = [model.row_label(int(i)) for i in row.index().ravel()]
+    assert labels == ["demand [east, 0]", "demand [east, 1]", "demand [1, 0]", "demand [1, 1]"]
 
 
 def test_bad_numbers_are_named() -> None:
