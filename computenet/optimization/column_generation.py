@@ -288,7 +288,7 @@ class ColumnGeneration:
         p = self._pricing.problem
         rows = np.flatnonzero(short)
         rows = rows[np.argsort(-unmet[rows])]
-        shown = "; ".join(f"demand [{p.name('demand', d)}] by {unmet[d]:.6g}" for d in rows[:5])
+        shown = "; ".join(f"{p.bracketed('demand', d)} by {unmet[d]:.6g}" for d in rows[:5])
         more = f"; and {len(rows) - 5} more" if len(rows) > 5 else ""
         done = status is Status.OPTIMAL
         why = f"these would have to give way: {shown}{more}"

@@ -16,6 +16,7 @@ from computenet.optimization.matching_model import (
     unmet_bounds,
 )
 from computenet.optimization.sifting import SiftedModel
+from computenet.optimization.solvers import Status
 
 __all__ = ["Matcher"]
 
@@ -93,6 +94,8 @@ class Matcher:
         assert self._hot is not None
         answer = self._hot.solve()
         whole = replace(self._whole, model=self._hot.model)
+        if answer.status is Status.INFEASIBLE:
+            whole = matching_model(problem)  # the kept one has the names of an earlier epoch
         return read_matching(problem, whole, answer, "highs", time.perf_counter() - began)
 
     def _change(self, problem: MatchingProblem) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from computenet.optimization.problem_checks import ProblemChecks
+from computenet.optimization.problem_checks import ProblemChecks, as_indices, as_numbers
 
 __all__ = ["Congestion", "LinkTraffic", "MatchingProblem", "SitePower"]
 
@@ -22,11 +22,11 @@ I4 = NDArray[np.int32]
 
 def _store(instance: object, *, numbers: tuple[str, ...], indices: tuple[str, ...]) -> None:
     """Keep arrays contiguous and of one type each, without a copy where they are so already."""
-    for names, kind in ((numbers, np.float64), (indices, np.int32)):
+    for names, keep in ((numbers, as_numbers), (indices, as_indices)):
         for name in names:
             values = getattr(instance, name)
             if values is not None:
-                object.__setattr__(instance, name, np.ascontiguousarray(values, dtype=kind))
+                object.__setattr__(instance, name, keep(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +245,11 @@ class MatchingProblem:
         names: tuple[str, ...] = getattr(self, f"{kind}_names")
         return f"{kind} {names[number] if number < len(names) else number}"
 
+    def bracketed(self, kind: str, number: int) -> str:
+        """Return kind and name as rows of a model are told, e.g. ``demand [chat]``."""
+        names: tuple[str, ...] = getattr(self, f"{kind}_names")
+        return f"{kind} [{names[number] if number < len(names) else number}]"
+
     def in_units(self, unit: float) -> MatchingProblem:
         """Return the problem with every amount in units of so many: flows are too, prices are not.
 
@@ -321,7 +326,9 @@ class MatchingProblem:
 
     def _check_traffic(self, traffic: LinkTraffic, checks: ProblemChecks) -> None:
         paths, links = len(traffic.path_pair), len(traffic.link_gb_s)
-        pairs = traffic.n_pairs
+        of_pairs = (traffic.arc_pair, traffic.path_pair)
+        whole = all(values.dtype == np.int32 for values in of_pairs)
+        pairs = traffic.n_pairs if whole else np.iinfo(np.int32).max
         checks.indices("traffic.arc_pair", traffic.arc_pair, (self.n_arcs,), pairs, least=-1)
         checks.numbers("traffic.arc_gb_s", traffic.arc_gb_s, (self.n_arcs,), infinite=False)
         checks.indices("traffic.path_pair", traffic.path_pair, (paths,), pairs)
@@ -334,7 +341,10 @@ class MatchingProblem:
         start = traffic.path_start
         if start.shape != (paths + 1,):
             checks.add("traffic.path_start", start.shape, "has the wrong shape", f"({paths + 1},)")
-        elif start[0] != 0 or start[-1] != len(traffic.path_link) or (np.diff(start) < 0).any():
+        elif (
+            start.dtype != np.int32 or start[0] != 0 or start[-1] != len(traffic.path_link)
+            or (np.diff(start) < 0).any()
+        ):  # fmt: skip
             checks.add(
                 "traffic.path_start", None, "does not cut `path_link` into paths",
                 "0, then never falling, then the number of links in all paths",

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from computenet.errors import InputError, Problem
 
-__all__ = ["ProblemChecks"]
+__all__ = ["ProblemChecks", "as_indices", "as_numbers"]
+
+
+def as_numbers(values: ArrayLike) -> NDArray[np.float64]:
+    """Return contiguous numbers, without a copy where they are so already."""
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def as_indices(values: ArrayLike) -> NDArray[np.generic]:
+    """Return contiguous int32 where all are whole and fit; else as they are, for the checks."""
+    given = np.ascontiguousarray(values)
+    if given.dtype == np.int32:
+        return given
+    if given.dtype.kind not in "iuf":
+        given = given.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        whole = given.astype(np.int32)
+    return whole if np.array_equal(whole, given) else given
 
 
 class ProblemChecks:
@@ -112,10 +129,15 @@ class ProblemChecks:
         *,
         least: int = 0,
     ) -> None:
-        """Check that numbers point at one of `count` things."""
-        if self._shape(path, values, shape):
-            wrong = (values < least) | (values >= count)
-            self._each(path, values, wrong, (), "points at nothing", f"{least} … {count - 1}")
+        """Check that whole numbers point at one of `count` things."""
+        if not self._shape(path, values, shape):
+            return
+        allowed = f"{least} … {count - 1}"
+        wrong = (values < least) | (values >= count)
+        self._each(path, values, wrong, (), "points at nothing", allowed)
+        if values.dtype.kind == "f":
+            broken = ~wrong & (values != np.floor(values))
+            self._each(path, values, broken, (), "is no whole number", allowed)
 
     def done(self) -> None:
         """Raise what was found.

@@ -190,7 +190,8 @@ def _highs(
     return run
 
 
-#: Solvers by name. ``cp-sat``, ``scip`` and ``highs`` take whole-number columns, ``cp-sat`` no other.
+#: Solvers by name. ``cp-sat``, ``scip`` and ``highs`` take whole-number columns, ``cp-sat`` only
+#: such.
 SOLVERS: dict[str, Callable[[SparseModel, float | None, float, int], Solution]] = {
     "glop": _ortools("GLOP", integer=False),
     "pdlp": _ortools("PDLP", integer=False),

@@ -174,7 +174,7 @@ def _read(
         worst = int(np.argmax(np.where(short, unmet, 0.0)))
         others = int(short.sum()) - 1
         why = (
-            f"these would have to give way: demand [{p.name('demand', worst)}] by "
+            f"these would have to give way: {p.bracketed('demand', worst)} by "
             f"{unmet[worst]:.6g}" + (f", and {others} more" if others else "")
         )
         status = Status.INFEASIBLE

@@ -299,6 +299,40 @@ def test_faults_of_power_steps_are_told() -> None:
             solve_matching(small(power=power))
 
 
+def traffic_of(**changes: object) -> LinkTraffic:
+    """Return traffic of four arcs over one link."""
+    values: dict[str, object] = {
+        "arc_pair": np.zeros(4), "arc_gb_s": np.ones(4), "path_pair": [0], "path_start": [0, 1],
+        "path_link": [0], "path_cny": [0.0], "link_gb_s": [1.0],
+    }  # fmt: skip
+    return LinkTraffic(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"arc_demand": [0.9, 0, 1, 1]}, r"arc_demand\[0\].*0\.9.*is no whole number"),
+        ({"arc_demand": [np.nan, 0, 1, 1]}, r"arc_demand\[0\].*nan.*is no whole number"),
+        ({"arc_pool": np.asarray([0, 2**32, 0, 1])}, r"arc_pool\[1\].*4294967296.*at nothing"),
+        ({"traffic": traffic_of(arc_pair=[0.5, 0, 0, 0])}, r"traffic\.arc_pair\[0\]"),
+        ({"traffic": traffic_of(arc_pair=[2**32, 0, 0, 0])}, r"traffic\.arc_pair\[0\]"),
+        ({"traffic": traffic_of(path_pair=[np.nan])}, r"traffic\.path_pair\[0\]"),
+        ({"traffic": traffic_of(path_start=[0, 1.5])}, r"traffic\.path_start"),
+        ({"traffic": traffic_of(path_link=[0.5])}, r"traffic\.path_link\[0\]"),
+    ],
+)
+def test_indices_are_never_rounded(change: dict[str, object], place: str) -> None:
+    with pytest.raises(InputError, match=f"(?s){place}"):
+        small(**change).check()
+
+
+def test_whole_numbers_of_any_kind_are_indices() -> None:
+    same = small(arc_demand=[0.0, 0.0, 1.0, 1.0], arc_pool=np.asarray([0, 1, 0, 1], np.uint64))
+    same.check()
+    np.testing.assert_array_equal(same.arc_demand, small().arc_demand)
+    assert same.arc_pool.dtype == np.int32
+
+
 def test_paths_that_point_nowhere_are_told() -> None:
     short = LinkTraffic(np.zeros(4), np.ones(4), [0], [0, 3], [0], [0.0], [1.0])
     with pytest.raises(InputError, match="does not cut"):
@@ -476,3 +510,15 @@ def test_an_epoch_that_cannot_be_met_does_not_spoil_the_next(whole: int) -> None
     closed = replace(must, arc_upper=[0.0, 0.0, np.inf, np.inf])
     assert matcher.solve(closed).status is Status.INFEASIBLE
     assert matcher.solve(must).objective == pytest.approx(22.0)
+
+
+@pytest.mark.parametrize("whole", [10_000, 0])
+def test_an_epoch_that_cannot_be_met_is_told_in_its_own_names(whole: int) -> None:
+    matcher = Matcher(whole=whole)
+    for names in (("monday", "b"), ("tuesday", "b"), ()):
+        short = small(
+            unmet_cny=[np.inf, 20.0], arc_upper=[3.0, 4.0, np.inf, np.inf], demand_names=names
+        )
+        told = f"demand [{names[0] if names else 0}] by 3"
+        assert told in matcher.solve(short).explanation
+    assert matcher.rebuilt == 1
