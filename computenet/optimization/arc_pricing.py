@@ -27,6 +27,7 @@ from computenet.kernels.pricing import PricedArcs, cheap_arcs, lowest_costs, sof
 from computenet.optimization.descent import minimise_within
 from computenet.optimization.matching_model import path_of_hop, segment_limits
 from computenet.optimization.matching_problem import MatchingProblem
+from computenet.optimization.must_demand import must_price
 
 __all__ = ["ArcPricing"]
 
@@ -52,12 +53,11 @@ class ArcPricing:
     Parameters
     ----------
     problem
-        A checked problem.
-    must_cny
-        Stands in for the price of unmet demand where that is infinite.
+        A checked problem. Where the price of unmet demand is infinite a high one stands in for it
+        (`must_price`); any gives a bound.
     """
 
-    def __init__(self, problem: MatchingProblem, must_cny: float | None = None) -> None:
+    def __init__(self, problem: MatchingProblem) -> None:
         p = problem
         #: Numbers in the problem of the sorted arcs; nothing where they lie sorted already.
         self.order: I8 | None = None
@@ -76,7 +76,6 @@ class ArcPricing:
                 (p.traffic.hop_share, (hop, p.traffic.path_link)),
                 shape=(len(p.traffic.path_pair), self._links),
             )
-        self.must_cny = must_cny
         self.update(problem)
 
     def _sorted(self, values: NDArray[N]) -> NDArray[N]:
@@ -97,10 +96,9 @@ class ArcPricing:
             pair=np.zeros(0, np.int32) if p.traffic is None else self._sorted(p.traffic.arc_pair),
             gb_s=nothing if p.traffic is None else self._sorted(p.traffic.arc_gb_s),
         )
-        must = np.isinf(p.unmet_cny)
-        if self.must_cny is None:
-            self.must_cny = 1e4 * float(np.abs(p.arc_cny).max(initial=1.0))
-        self.unmet = np.where(must, self.must_cny, p.unmet_cny)
+        self.unmet = p.unmet_cny
+        if np.isinf(p.unmet_cny).any():
+            self.unmet = np.where(np.isinf(p.unmet_cny), must_price(p), p.unmet_cny)
         self.limits = np.concatenate([
             p.capacity,
             nothing if p.power is None else p.power.site_mw,
@@ -117,6 +115,11 @@ class ArcPricing:
             most = np.where(np.isinf(width), price, np.inf).min(axis=1, initial=np.inf)
             self.most_price[of_sites] = np.minimum(self.most_price[of_sites], most)
         self._scale_rows()
+
+    def raise_must(self, cny: float) -> None:
+        """Let a price, where it is higher, stand in for that of demand that must be met."""
+        must = np.isinf(self.problem.unmet_cny)
+        self.unmet = np.where(must, np.maximum(self.unmet, cny), self.unmet)
 
     def _scale_rows(self) -> None:
         """Find a typical cost of a unit, and the price of each limit that comes to as much."""

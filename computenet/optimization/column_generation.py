@@ -8,6 +8,10 @@ An optimum uses little more than one arc a demand, out of hundreds. So
 3. its prices and the best prices so far give a certified lower bound; arcs that are cheap at
    either are added, and 2 is repeated until bound and objective meet.
 
+Where the restricted model leaves unmet what must be met, at whatever price stands in for that, the
+least such amount is found by the same means with all costs 0. A bound above 0 on it proves that
+there is no solution; else its arcs are added, and nothing that must be met may be left from there.
+
 The prices that are tried for the bound lie between the best so far and the model's (Wentges, *Int.
 Trans. Oper. Res.* 4, 1997): a restricted model's own prices are wild at first.
 """
@@ -29,6 +33,7 @@ from computenet.optimization.matching_model import (
     segment_limits,
 )
 from computenet.optimization.matching_problem import MatchingProblem
+from computenet.optimization.must_demand import OVER_UNMET, is_short, shortage_problem, told_short
 from computenet.optimization.solvers import HotModel, Solution, Status, relative_gap
 
 __all__ = ["ColumnGeneration"]
@@ -43,6 +48,10 @@ FIRST, WIDTH = 12, 0.15
 NEAR, NEGATIVE = 3, 2
 #: Steps from the best prices to the model's at which the bound is tried.
 STEPS = (1.0, 0.6, 0.3, 0.1, 0.02)
+#: Least shortage, over all that must be met, that is no rounding of its bound.
+PROOF = 1e-12
+LATE = "the time limit was reached before all that must be met was"
+UNPROVED = "it was neither found how to meet all that must be met nor proved that it cannot be"
 #: Columns a demand has in the mean before those that have become dear are left out.
 CROWDED = 50
 
@@ -133,11 +142,13 @@ class ColumnGeneration:
         """
         self._began = time.perf_counter()
         until_s = np.inf if time_limit_s is None else self._began + time_limit_s
+        self._until_s = until_s
         pricing = self._pricing
         if problem is not None:
             pricing.update(problem)
         self._bound, self._left_over = -np.inf, -1
         self._incumbent: Solution | None = None
+        self._closed = False
         if self._hot is None or self._crowded():
             known = self._hot is not None
             self._best_prices = pricing.approximate(
@@ -151,6 +162,12 @@ class ColumnGeneration:
             self._follow()
             self._try(self._best_prices)
         rounds = self._rounds(until_s)
+        if self._ended and self._short():
+            least = self._least_shortage(until_s)
+            if is_short(pricing.problem, least.unmet).any() or not least.solved:
+                return self._infeasible(least, rounds)
+            self._close(least)
+            rounds += self._rounds(until_s)
         return self._result(rounds)
 
     def _crowded(self) -> bool:
@@ -171,7 +188,7 @@ class ColumnGeneration:
         low, high = hot.model.row_lower.copy(), hot.model.row_upper.copy()
         cost[self._at] = pricing.arcs.cny[self._arcs]
         upper[self._at] = np.inf if p.arc_upper is None else pricing.arcs.upper[self._arcs]
-        cost[model.unmet.slice] = pricing.unmet
+        cost[model.unmet.slice], upper[model.unmet.slice] = pricing.unmet, np.inf
         low[model.demand.slice] = high[model.demand.slice] = p.demand
         high[self._rows] = pricing.limits
         if p.congestion is not None:
@@ -205,6 +222,9 @@ class ColumnGeneration:
             if answer.status is not Status.OPTIMAL:
                 return rounds
             demand_prices = self._model.demand.of(answer.row_duals)
+            if self._closed:
+                must = np.isinf(self._pricing.problem.unmet_cny)
+                self._pricing.raise_must(OVER_UNMET * float(demand_prices[must].max()))
             prices = self._prices(answer)
             before = self._best_prices
             for step in STEPS:
@@ -215,6 +235,49 @@ class ColumnGeneration:
             if not self._left_over:
                 return rounds
             hot.use_primal(True)
+
+    def _least_shortage(self, until_s: float) -> Matching:
+        """Return the matching that leaves the least of what must be met, whatever it costs."""
+        p = self._pricing.problem
+        least = shortage_problem(p)
+        unit = float(least.demand.max())
+        left_s = None if np.isinf(until_s) else max(until_s - time.perf_counter(), 0.0)
+        found = ColumnGeneration(least.in_units(unit), gap=1e-9).solve(time_limit_s=left_s)
+        flow, unmet = found.flow * unit, found.unmet * unit
+        return replace(found, flow=flow, unmet=unmet, bound=found.bound * unit)
+
+    def _close(self, least: Matching) -> None:
+        """Let no more of what must be met be left than in a matching, whose arcs are added."""
+        hot, order = self._hot, self._pricing.order
+        assert hot is not None
+        used = least.flow if order is None else least.flow[order]
+        more = np.flatnonzero((used > 0.0) & ~self._taken)
+        self._taken[more] = True
+        self._append(more)
+        must = np.flatnonzero(np.isinf(self._pricing.problem.unmet_cny))
+        columns = self._model.unmet.index(must)
+        hot.set_column_bounds(columns, np.zeros(len(must)), least.unmet[must])
+        hot.set_costs(columns, np.zeros(len(must)))
+        hot.use_primal(False)
+        self._closed, self._incumbent, self._left_over = True, None, -1
+
+    def _short(self) -> bool:
+        """Return whether the best solution so far leaves what must be met."""
+        unmet = self._model.unmet.of(self._found.x)
+        return not self._closed and bool(is_short(self._pricing.problem, unmet).any())
+
+    @property
+    def _found(self) -> Solution:
+        assert self._incumbent is not None
+        return self._incumbent
+
+    @property
+    def _ended(self) -> bool:
+        """Whether there is a solution of the restricted model that is the best of the whole."""
+        if self._incumbent is None:
+            return False
+        exact = self._incumbent.status is Status.OPTIMAL and self._left_over == 0
+        return exact or relative_gap(self._objective, self._bound) <= max(self._gap, 1e-9)
 
     @property
     def _objective(self) -> float:
@@ -247,12 +310,11 @@ class ColumnGeneration:
         if p.arc_upper is not None:
             arc[arcs] = np.maximum(-answer.reduced_costs[at], 0.0)
         unmet = model.unmet.of(x)
-        exact = answer.status is Status.OPTIMAL and self._left_over == 0
-        gap = relative_gap(answer.objective, self._bound)
-        status = Status.OPTIMAL if exact or gap <= max(self._gap, 1e-9) else Status.FEASIBLE
-        short = np.isinf(p.unmet_cny) & (unmet > 1e-6 * np.maximum(p.demand, 1.0))
-        if short.any():
-            return self._infeasible(unmet, short, status, rounds)
+        if self._short():
+            return self._without(Status.NO_SOLUTION, rounds, LATE)
+        must = np.isinf(p.unmet_cny)
+        paid = float(self._cost_of_unmet[must] @ unmet[must])  # of rounding, at no real price
+        objective = answer.objective - paid
         pool, site, link = np.split(
             self._prices(answer), np.cumsum([model.pool.size, model.site.size])
         )
@@ -261,10 +323,18 @@ class ColumnGeneration:
             arc,
         )  # fmt: skip
         return Matching(
-            status, "columns", flow, unmet, model.path.of(x), model.segment.of(x),
-            answer.objective, min(self._bound, answer.objective), self._seconds(), prices,
-            rounds=rounds, columns=len(self._arcs),
+            Status.OPTIMAL if self._ended else Status.FEASIBLE, "columns", flow, unmet,
+            model.path.of(x), model.segment.of(x), objective, min(self._bound, objective),
+            self._seconds(), prices, rounds=rounds, columns=len(self._arcs),
         )  # fmt: skip
+
+    @property
+    def _cost_of_unmet(self) -> F8:
+        assert self._hot is not None
+        return self._model.unmet.of(self._hot.model.cost)
+
+    def _late(self) -> bool:
+        return time.perf_counter() >= self._until_s
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._began
@@ -275,6 +345,8 @@ class ColumnGeneration:
         demanded = p.demand > 0.0
         if (np.isinf(p.unmet_cny) & demanded).any():
             why = "the time limit was reached before a solution was found"
+            if self._closed and not self._late():
+                why = UNPROVED
             return self._without(Status.NO_SOLUTION, rounds, why)
         objective = float(p.demand[demanded] @ p.unmet_cny[demanded])
         return Matching(
@@ -284,17 +356,12 @@ class ColumnGeneration:
             rounds=rounds, columns=len(self._arcs),
         )  # fmt: skip
 
-    def _infeasible(self, unmet: F8, short: B1, status: Status, rounds: int) -> Matching:
+    def _infeasible(self, least: Matching, rounds: int) -> Matching:
+        """Return that what must be met cannot be, where the least shortage proves it."""
         p = self._pricing.problem
-        rows = np.flatnonzero(short)
-        rows = rows[np.argsort(-unmet[rows])]
-        shown = "; ".join(f"{p.bracketed('demand', d)} by {unmet[d]:.6g}" for d in rows[:5])
-        more = f"; and {len(rows) - 5} more" if len(rows) > 5 else ""
-        done = status is Status.OPTIMAL
-        why = f"these would have to give way: {shown}{more}"
-        if not done:
-            why = "the time limit was reached before all that must be met was"
-        return self._without(Status.INFEASIBLE if done else Status.NO_SOLUTION, rounds, why)
+        if not least.solved or least.bound <= PROOF * float(p.demand[np.isinf(p.unmet_cny)].sum()):
+            return self._without(Status.NO_SOLUTION, rounds, LATE if self._late() else UNPROVED)
+        return self._without(Status.INFEASIBLE, rounds, told_short(p, least.unmet))
 
     def _without(self, status: Status, rounds: int, why: str) -> Matching:
         p, model = self._pricing.problem, self._model

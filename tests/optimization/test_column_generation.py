@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 
 from computenet.optimization.arc_pricing import ArcPricing
 from computenet.optimization.column_generation import ColumnGeneration
-from computenet.optimization.matching import solve_matching
+from computenet.optimization.matcher import Matcher
+from computenet.optimization.matching import (
+    Congestion,
+    LinkTraffic,
+    MatchingProblem,
+    SitePower,
+    solve_matching,
+)
 from computenet.optimization.prices import shared_prices
 from computenet.optimization.solvers import Status
 from tests.optimization.matching_cases import PARTS, drawn, optimum, small
@@ -137,3 +145,103 @@ def test_crowded_columns_are_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = ColumnGeneration(problem, gap=1e-9)
     for _ in range(3):
         assert kept.solve(problem).objective == pytest.approx(optimum(problem), rel=1e-7)
+
+
+# ---- what must be met ------------------------------------------------------------------------
+
+
+def one_way(**changes: object) -> MatchingProblem:
+    """Return one unit that must be met by one arc."""
+    values: dict[str, object] = {
+        "demand": [1.0], "unmet_cny": [np.inf], "arc_demand": [0], "arc_pool": [0],
+        "arc_use": [1.0], "arc_cny": [1.0], "capacity": [1.0],
+    }  # fmt: skip
+    return MatchingProblem(**(values | changes))  # type: ignore[arg-type]
+
+
+#: Ways to meet a unit that are dear by something else than the cost of the arc, and their cost.
+DEAR = {
+    "displaced": (
+        one_way(demand=[1.0, 1.0], unmet_cny=[np.inf, 1e6], arc_demand=[0, 1], arc_pool=[0, 0],
+                arc_use=[1.0, 1.0], arc_cny=[1.0, 1.0]),
+        1e6 + 1,
+    ),
+    "path": (one_way(traffic=LinkTraffic([0], [2.0], [0], [0, 1], [0], [1e5], [10.0])), 2e5 + 1),
+    "fullness": (one_way(congestion=Congestion([[0.5, 0.5]], [[0.0, 2e4]])), 1e4 + 1),
+    "power": (one_way(power=SitePower([0], [2.0], [0.0], [1e5])), 2e5 + 1),
+    "many for one": (
+        one_way(demand=[1.0, 50.0], unmet_cny=[np.inf, 1e6], arc_demand=[0, 1], arc_pool=[0, 0],
+                arc_use=[50.0, 1.0], arc_cny=[1.0, 1.0], capacity=[50.0]),
+        50e6 + 1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DEAR)
+def test_what_must_be_met_is_at_any_cost(kind: str) -> None:
+    problem, cost = DEAR[kind]
+    answer = solve_matching(problem, "columns")
+    assert answer.status is Status.OPTIMAL, answer.explanation
+    assert answer.objective == pytest.approx(cost, rel=1e-9)
+    assert answer.gap <= 1e-9
+    assert answer.unmet[0] == 0.0
+
+
+def test_what_must_be_met_is_priced_anew_each_epoch() -> None:
+    matcher = Matcher(whole=0)
+    for cost in (1.0, 2e4, 1e9, 1.0):
+        answer = matcher.solve(one_way(arc_cny=[cost]))
+        assert answer.status is Status.OPTIMAL, answer.explanation
+        assert answer.objective == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("price", [1e-3, 1.0, 1e4])
+@pytest.mark.parametrize("seed", range(6))
+def test_no_price_makes_what_can_be_met_infeasible(
+    seed: int, price: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stands in for the price of demand that must be met, HiGHS says the same."""
+    monkeypatch.setattr("computenet.optimization.arc_pricing.must_price", lambda _: price)
+    problem = drawn(seed, demands=20)
+    must = np.random.default_rng(seed).uniform(size=20) < 0.3
+    kept = ColumnGeneration(problem, gap=1e-9)
+    for less in (1.0, 0.2, 1.0, 5.0, 0.3):
+        problem = replace(
+            problem, unmet_cny=np.where(must, np.inf, problem.unmet_cny),
+            demand=np.where(must, less * problem.demand, problem.demand),
+        )  # fmt: skip
+        answer, whole = kept.solve(problem), solve_matching(problem, "highs")
+        assert answer.status is whole.status
+        if whole.solved:
+            assert answer.objective == pytest.approx(whole.objective, rel=1e-7)
+            assert answer.gap <= 1e-7
+            assert answer.unmet[must].max(initial=0.0) <= 1e-7
+
+
+def test_a_row_that_is_small_must_be_met_too() -> None:
+    short = one_way(
+        demand=[1e-7, 10.0], unmet_cny=[np.inf, 5.0], arc_demand=[0, 1], arc_pool=[0, 0],
+        arc_use=[1.0, 1.0], arc_cny=[1.0, 1.0], capacity=[0.0],
+    )  # fmt: skip
+    answer = solve_matching(short, "columns")
+    assert answer.status is Status.INFEASIBLE
+    assert answer.explanation.endswith("demand [0] by 1e-07")
+
+
+def test_without_time_for_a_proof_nothing_is_said_to_be_infeasible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = ColumnGeneration(one_way(capacity=[0.5]))
+    rounds = kept._rounds
+
+    def slow(until_s: float) -> int:
+        done = rounds(until_s)
+        time.sleep(max(until_s - time.perf_counter(), 0.0))
+        return done
+
+    monkeypatch.setattr(kept, "_rounds", slow)
+    late = kept.solve(time_limit_s=0.5)
+    assert late.status is Status.NO_SOLUTION
+    assert "time limit" in late.explanation
+    monkeypatch.undo()
+    assert kept.solve().explanation.endswith("demand [0] by 0.5")
