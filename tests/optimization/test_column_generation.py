@@ -195,8 +195,8 @@ def test_what_must_be_met_is_priced_anew_each_epoch() -> None:
         assert answer.objective == pytest.approx(cost)
 
 
-@pytest.mark.parametrize("price", [1e-3, 1.0, 1e4])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("price", [1e-3, 1e4])
+@pytest.mark.parametrize("seed", range(3))
 def test_no_price_makes_what_can_be_met_infeasible(
     seed: int, price: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,12 +218,13 @@ def test_no_price_makes_what_can_be_met_infeasible(
             assert answer.unmet[must].max(initial=0.0) <= 1e-7
 
 
-def test_a_row_that_is_small_must_be_met_too() -> None:
+@pytest.mark.parametrize("method", ["columns", "transport"])
+def test_a_row_that_is_small_must_be_met_too(method: str) -> None:
     short = one_way(
         demand=[1e-7, 10.0], unmet_cny=[np.inf, 5.0], arc_demand=[0, 1], arc_pool=[0, 0],
         arc_use=[1.0, 1.0], arc_cny=[1.0, 1.0], capacity=[0.0],
     )  # fmt: skip
-    answer = solve_matching(short, "columns")
+    answer = solve_matching(short, method)
     assert answer.status is Status.INFEASIBLE
     assert answer.explanation.endswith("demand [0] by 1e-07")
 
