@@ -88,7 +88,7 @@ def compile_scenario(scenario: Scenario) -> CompiledScenario:
                 )
             ]
         )  # fmt: skip
-    n_slots = math.ceil(scenario.horizon_s / scenario.run.slot_s - 1e-9)
+    n_slots = scenario.n_slots
     month_of_slot, month_share = month_index(
         scenario.start, scenario.run.slot_s, n_slots, scenario.horizon_s,
         scenario.topology.utc_offset_h,

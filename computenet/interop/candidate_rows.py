@@ -7,8 +7,9 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -39,11 +40,20 @@ class Row:
     values: dict[str, Any]
 
 
+def _left_out(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _float(value: Any) -> float:
+    """Return a number; 1_000 is one in Python only."""
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise ValueError
+    return float(value)
+
+
 def _number(low: float, high: float, above: bool = False) -> tuple[Parse, str]:
     def parse(value: Any) -> float:
-        if isinstance(value, bool):
-            raise ValueError
-        number = float(value)
+        number = _float(value)
         if not math.isfinite(number) or not low <= number <= high or (above and number == low):
             raise ValueError
         return number
@@ -53,8 +63,8 @@ def _number(low: float, high: float, above: bool = False) -> tuple[Parse, str]:
 
 
 def _whole(value: Any) -> int:
-    number = float(value)
-    if isinstance(value, bool) or number != int(number) or number < 1:
+    number = _float(value)
+    if number != int(number) or number < 1:
         raise ValueError
     return int(number)
 
@@ -145,19 +155,37 @@ def read_rows(path: Path, problems: list[Problem]) -> list[Row]:
     return [_row(where, values, problems) for where, values in raw]
 
 
+def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a CSV and the line each begins at, without blank lines and comments.
+
+    A field in quotes may hold blank lines, ``#`` and ends of lines of its own.
+    """
+    lines = enumerate(io.StringIO(text), 1)
+    for number, line in lines:
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            yield number, next(csv.reader(chain([line], (more for _, more in lines))))
+        except csv.Error as error:
+            problem = Problem(f"{path}: line {number}", None, f"is not valid CSV: {error}")
+            raise InputError([problem], "file cannot be read") from error
+
+
 def _lines(path: Path, text: str, problems: list[Problem]) -> list[tuple[str, dict[str, Any]]]:
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1)
-             if line.strip() and not line.lstrip().startswith("#")]  # fmt: skip
-    if not lines:
+    records = list(_records(path, text))
+    if not records:
         return []
-    reader = csv.reader(io.StringIO("\n".join(line for _, line in lines)))
-    head = [name.strip() for name in next(reader)]
+    first, titles = records[0]
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
-        if len(head) == 1 and mark in head[0]:
-            problem = Problem(f"{path}: line {lines[0][0]}", head[0][:60],
+        if len(titles) == 1 and mark in titles[0]:
+            problem = Problem(f"{path}: line {first}", titles[0].strip()[:60],
                               f"is separated by {word}, not by commas",
                               "CSV with commas; decimals with a point")  # fmt: skip
             raise InputError([problem], "file cannot be read")
+    # A comma at the end of every line makes a column without a name and without values.
+    used = [at for at in range(len(titles))
+            if any(cells[at].strip() for _, cells in records if at < len(cells))]  # fmt: skip
+    head = [titles[at].strip() or f"column {at + 1}" for at in used]
     problems += [
         Problem(f"{path}: {name}", None, "is no column", ", ".join(COLUMNS),
                 nearest(name, COLUMNS))
@@ -172,15 +200,14 @@ def _lines(path: Path, text: str, problems: list[Problem]) -> list[tuple[str, di
         for name, column in COLUMNS.items() if column.needed and name not in head
     ]  # fmt: skip
     out = []
-    for cells in reader:
-        number = lines[min(reader.line_num, len(lines)) - 1][0]
+    for number, cells in records[1:]:
         where = f"{path}: line {number}"
-        if len(cells) != len(head):
-            words = f"has {len(cells)} fields, the first line {len(head)}"
+        if len(cells) != len(titles):
+            words = f"has {len(cells)} fields, the first line {len(titles)}"
             problems.append(Problem(where, None, words, rows=(number,)))
             continue
-        out.append((where, {k: v for k, v in zip(head, cells, strict=True)
-                            if k in COLUMNS and v.strip()}))  # fmt: skip
+        out.append((where, {name: cells[at] for name, at in zip(head, used, strict=True)
+                            if name in COLUMNS and not _left_out(cells[at])}))  # fmt: skip
     return out
 
 
@@ -230,11 +257,14 @@ def _features(path: Path, text: str, problems: list[Problem]) -> list[tuple[str,
         if values.get("kind") in ("region", "link"):
             continue  # of an exported topology; any other kind is the file's own word for a site
         point = geometry.get("coordinates")
-        if geometry.get("type") == "Point" and isinstance(point, list) and len(point) >= 2:
+        kind = geometry.get("type")
+        if kind == "MultiPoint" and isinstance(point, list) and len(point) == 1:
+            kind, point = "Point", point[0]
+        if kind == "Point" and isinstance(point, list) and len(point) >= 2:
             values |= {"longitude": point[0], "latitude": point[1]}
-        if "id" not in values and feature.get("id") is not None:
+        if _left_out(values.get("id")) and feature.get("id") is not None:
             values["id"] = str(feature["id"])
-        known = {k: v for k, v in values.items() if k in COLUMNS and v is not None}
+        known = {k: v for k, v in values.items() if k in COLUMNS and not _left_out(v)}
         out.append((where, known))
     return out
 

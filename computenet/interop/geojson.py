@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +116,12 @@ def _links(topology: TopologySpec) -> list[Any]:
 
 def _add_figures(features: list[Any], run: Results) -> None:
     sites, regions = run.summary["by_site"], run.summary["by_region"]
-    slots = math.ceil(run.scenario.horizon_s / run.scenario.run.slot_s - 1e-9)
     table = run.links
     links = {
         str(name): {
             "carried_gb": float(rows["carried_gb"].sum()),
             # Slots that carried nothing have no row.
-            "utilisation_mean": float(rows["utilisation"].sum()) / slots,
+            "utilisation_mean": float(rows["utilisation"].sum()) / run.scenario.n_slots,
             "utilisation_max": float(rows["utilisation"].max()),
         }
         for name, rows in table.groupby("link", observed=True)

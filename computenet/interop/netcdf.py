@@ -103,8 +103,7 @@ def to_xarray(run: Results) -> xarray.Dataset:
     scenario = run.scenario
     topology = scenario.topology
     slot = scenario.run.slot_s
-    slots = int(np.ceil(scenario.horizon_s / slot))
-    starts = np.arange(slots) * slot
+    starts = np.arange(scenario.n_slots) * slot
     ends = np.minimum(starts + slot, scenario.horizon_s)
     names = {
         "site": [site.id for site in topology.sites],

@@ -67,12 +67,12 @@ def complete_directory(
         held.release()
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` whole or not at all."""
+def write_text(path: Path, text: str | bytes) -> None:
+    """Write `text`, perhaps encoded already, to `path` whole or not at all."""
     write_texts({path: text})
 
 
-def write_texts(texts: Mapping[Path, str]) -> None:
+def write_texts(texts: Mapping[Path, str | bytes]) -> None:
     """Write texts to paths: each whole or not at all, and none before there is room for all.
 
     Raises
@@ -87,7 +87,11 @@ def write_texts(texts: Mapping[Path, str]) -> None:
     try:
         for path, part in parts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(texts[path], encoding="utf-8")
+            text = texts[path]
+            if isinstance(text, bytes):
+                part.write_bytes(text)
+            else:
+                part.write_text(text, encoding="utf-8")
         for path, part in parts.items():
             os.replace(part, path)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -298,3 +299,8 @@ class Scenario(Spec):
     def horizon_s(self) -> float:
         """Length of the run in seconds."""
         return self.days * 86_400.0
+
+    @property
+    def n_slots(self) -> int:
+        """Accounting slots of the run; the last may be short, but not by rounding alone."""
+        return math.ceil(self.horizon_s / self.run.slot_s - 1e-9)

@@ -85,7 +85,8 @@ class Child:
             self._process.wait(timeout=5.0)
         code = self._process.returncode
         if code is not None and code < 0:
-            return f"signal {signal.Signals(-code).name}"
+            named = -code in set(signal.Signals)  # those of real time have none
+            return f"signal {signal.Signals(-code).name if named else -code}"
         return f"exit status {code}"
 
     def end(self, patience_s: float = 0.0) -> None:

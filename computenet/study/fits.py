@@ -11,6 +11,7 @@ from computenet.errors import InputError, Problem
 from computenet.workload.fitting import draw_servegen, fit_trace, goodness
 from computenet.workload.traces import (
     SUFFIXES,
+    SWF_SUFFIXES,
     read_trace,
     target_problems,
     write_frame,
@@ -64,7 +65,7 @@ def fit(
     if problems:
         raise InputError(problems, "nothing was written")
     source = read_trace(path, format=format, lenient=lenient)
-    if drawn is not None and ".swf" in Path(drawn).name and source.jobs is None:
+    if drawn is not None and Path(drawn).name.endswith(SWF_SUFFIXES) and source.jobs is None:
         raise InputError(
             [Problem(str(drawn), None, "SWF holds jobs, not requests", ".parquet, .csv")],
             "nothing was written",

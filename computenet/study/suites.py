@@ -232,11 +232,17 @@ def _twice(raw: Mapping[str, Any]) -> list[Problem]:
             item.get("name") if isinstance(item, Mapping) else item
             for item in (items if isinstance(items, list) else [])
         ]
-        for name in dict.fromkeys(str(one) for one in names if isinstance(one, str | int)):
-            if [str(one) for one in names].count(name) > 1:
+        told = [_as_text(one) for one in names if isinstance(one, str | int | float)]
+        for name in dict.fromkeys(told):
+            if told.count(name) > 1:
                 value = int(name) if field == "seeds" and name.isdigit() else name
                 problems.append(Problem(field, value, "stands there twice"))
     return problems
+
+
+def _as_text(item: str | float) -> str:
+    """Return a name or number as text, 1.0 as the 1 it is taken for."""
+    return str(int(item) if isinstance(item, float) and item.is_integer() else item)
 
 
 def _what_is_left(raw: Mapping[str, Any], error: ValidationError) -> SuiteSpec | None:

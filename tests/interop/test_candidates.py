@@ -228,6 +228,66 @@ def test_features_that_are_none_are_told_and_any_kind_is_a_site(tmp_path: Path) 
     assert made(path, "two-hubs").sites[-1].id == "new"
 
 
+HEAD = "id,latitude,longitude,it_capacity_mw,name_en"
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (f'{HEAD}\na,35,100,1,"one\n\n# three"\nb,35,101,1,x\n', ["one\n\n# three", "x"]),
+        (f"{HEAD}\na,35,100,1,one\u2028two\n", ["one\u2028two"]),
+        (f"{HEAD}\na,35,100,1,one\x85two\n", ["one\x85two"]),
+        (f'{HEAD}\na,35,100,1,"one\x0btwo\x0cthree"\n', ["one\x0btwo\x0cthree"]),
+        (f"# list\r\n\r\n{HEAD}\r\na,35,100,1,x\r\n", ["x"]),
+        (f"{HEAD},,\na,35,100,1,x,,\nb,35,101,1,y, ,\n", ["x", "y"]),
+    ],
+)
+def test_fields_may_hold_what_ends_a_line_elsewhere(
+    tmp_path: Path, rows: str, names: list[str]
+) -> None:
+    path = tmp_path / "sites.csv"
+    path.write_bytes(rows.encode())
+    sites = layout_from_sites(path, topology="two-hubs").add.sites
+    assert [site["name"]["en"] for site in sites] == names
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (f'{HEAD}\na,35,100,1,"one\n\ntwo"\n# a comment\nb,95,1,1,x\n', "line 6: latitude = '95'"),
+        (f"{HEAD},\na,35,100,1,x,more\n", "column 6\n      is no column"),
+        (f'{HEAD}\na,35,100,1,"{"x" * 200_000}\n', "line 2\n      is not valid CSV"),
+        (f"{HEAD}\na,3_5,100,1,x\n", "latitude = '3_5'"),
+        (f"{HEAD},accelerator,count\na,35,100,1,x,unit,1_000\n", "count = '1_000'"),
+    ],
+)
+def test_rows_are_named_by_the_line_they_begin_at(tmp_path: Path, rows: str, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        layout_from_sites(write(tmp_path / "sites.csv", rows), topology="two-hubs")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("properties", "geometry", "name"),
+    [
+        ({"id": None}, {}, "7"),
+        ({"id": " "}, {}, "7"),
+        ({"id": "a", "accelerator": "", "count": "", "tariff": " ", "pue": None}, {}, "a"),
+        ({"id": "a"}, {"type": "MultiPoint", "coordinates": [[100.0, 35.0]]}, "a"),
+    ],
+)
+def test_features_as_other_software_writes_them(
+    tmp_path: Path, properties: dict[str, object], geometry: dict[str, object], name: str
+) -> None:
+    one = {
+        "type": "Feature", "id": 7, "properties": {"it_capacity_mw": 1} | properties,
+        "geometry": {"type": "Point", "coordinates": [100.0, 35.0]} | geometry,
+    }  # fmt: skip
+    path = write(tmp_path / "x.json", json.dumps({"type": "FeatureCollection", "features": [one]}))
+    (site,) = layout_from_sites(path, topology="two-hubs").add.sites
+    assert (site["id"], site["latitude"], site["longitude"]) == (name, 35.0, 100.0)
+
+
 def test_the_template_can_be_used_as_it_is(tmp_path: Path) -> None:
     template = candidate_template("two-hubs")
     path = write(tmp_path / "sites.csv", template.text)

@@ -160,6 +160,16 @@ def test_what_is_stored_stands_at_the_end_of_its_slot(results: cn.Results, tmp_p
         assert netcdf.num2date(file["time"][0], file["time"].units).isoformat().endswith("16:00:00")
 
 
+def test_a_horizon_off_by_rounding_has_no_slot_more() -> None:
+    """0.55 days are a little above 47,520 s: 792 slots of a minute, and no 793rd of nothing."""
+    pytest.importorskip("xarray")
+    results = cn.simulate(load_scenario("two-hubs", {"days": 0.55, "run.slot_s": 60.0}))
+    assert results.scenario.horizon_s > 792 * 60.0
+    data = results.to_xarray()
+    assert data.sizes["time"] == results.sites["slot_start_s"].nunique() == 792
+    assert not data["site_facility_mw"].isnull().any()
+
+
 def test_netcdf_without_xarray_says_what_is_missing(
     results: cn.Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import signal
 
 import pytest
 
 from computenet.errors import RunError
-from computenet.sharding.child import answer_orders
+from computenet.sharding.child import Child, Gone, answer_orders
 
 
 def act(number: int) -> int:
@@ -43,3 +45,14 @@ def test_an_order_that_breaks_off_ends_it_quietly(size: int) -> None:
     long = pickle.dumps((5, b"x" * size), protocol=pickle.HIGHEST_PROTOCOL)
     for length in sorted({*range(1, min(len(long), 200)), len(long) // 2, len(long) - 1}):
         assert answers_to(whole + long[:length]) == [(True, 2)]
+
+
+@pytest.mark.parametrize(("number", "words"), [(signal.SIGKILL, "SIGKILL"), (35, "signal 35")])
+def test_the_signal_that_ended_it_is_told(number: int, words: str) -> None:
+    child = Child("timeit", ["-n", "1", "-r", "1", "import time; time.sleep(60)"])
+    try:
+        os.kill(child._process.pid, number)
+        with pytest.raises(Gone, match=words):
+            child.answer()
+    finally:
+        child.end()

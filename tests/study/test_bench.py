@@ -212,6 +212,7 @@ def test_recorded_demand_is_left_out_saying_so(monkeypatch: pytest.MonkeyPatch) 
     [
         ({"seeds": []}, "seeds"),
         ({"seeds": [1, 1]}, "twice"),
+        ({"seeds": [1, 1.0]}, "twice"),
         ({"policies": ["nearst"]}, "did you mean"),
         ({"policies": ["replay"]}, "nothing to compare"),
         ({"dayz": 1}, "is not a known field"),

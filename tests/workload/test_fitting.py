@@ -217,8 +217,10 @@ def test_files_that_cannot_be_written_are_refused_before_the_fit(tmp_path: Path)
     with pytest.raises(InputError, match="SWF holds jobs"):
         study.fit(tmp_path / "r.csv", out=tmp_path / "w.yaml", drawn=tmp_path / "d.swf")
     assert not (tmp_path / "w.yaml").exists()
-    study.fit(tmp_path / "r.csv", out=tmp_path / "new" / "w.yaml")
+    drawn = tmp_path / "not.swf.parquet"
+    study.fit(tmp_path / "r.csv", out=tmp_path / "new" / "w.yaml", drawn=drawn)
     assert (tmp_path / "new" / "w.yaml").is_file()
+    assert read_trace(drawn).requests is not None
 
 
 def test_hours_and_weekdays_are_those_of_the_clock() -> None:

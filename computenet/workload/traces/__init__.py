@@ -9,6 +9,7 @@ from computenet.workload.traces.reading import (
 from computenet.workload.traces.trace import Labels, NodeGroup, Origin, Trace, TraceReader
 from computenet.workload.traces.writing import (
     SUFFIXES,
+    SWF_SUFFIXES,
     convert_trace,
     scale_trace,
     target_problems,
@@ -19,6 +20,7 @@ from computenet.workload.traces.writing import (
 
 __all__ = [
     "SUFFIXES",
+    "SWF_SUFFIXES",
     "Labels",
     "NodeGroup",
     "Origin",

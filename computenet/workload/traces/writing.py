@@ -23,6 +23,7 @@ from computenet.workload.traces.trace import Labels
 
 __all__ = [
     "SUFFIXES",
+    "SWF_SUFFIXES",
     "convert_trace",
     "scale_trace",
     "target_problems",
@@ -31,7 +32,8 @@ __all__ = [
     "write_whole",
 ]
 
-SUFFIXES = (".parquet", ".csv", ".csv.gz", ".swf", ".swf.gz")
+SWF_SUFFIXES = (".swf", ".swf.gz")
+SUFFIXES = (".parquet", ".csv", ".csv.gz", *SWF_SUFFIXES)
 
 
 def convert_trace(
@@ -117,7 +119,7 @@ def scale_trace(
             [Problem(str(source), trace.figures["kind"], "holds no jobs and no requests")],
             "nothing was written",
         )
-    swf = out.name.endswith((".swf", ".swf.gz"))
+    swf = out.name.endswith(SWF_SUFFIXES)
     if swf and isinstance(table, RequestTable):
         raise _no_requests(out)
     if swf and regions is not None:
@@ -148,7 +150,7 @@ def write_table(
     """Write a table in the format of the target's suffix; see `convert_trace`."""
     out = Path(target)
     _check(out, 0.0, None, 1.0, 1.0, overwrite=overwrite)
-    if ".swf" in out.name and isinstance(table, RequestTable):
+    if out.name.endswith(SWF_SUFFIXES) and isinstance(table, RequestTable):
         raise _no_requests(out)
     write_whole(out, _encoded(table, out.name, {}))
 
@@ -157,7 +159,7 @@ def write_frame(frame: pd.DataFrame, target: str | Path, *, overwrite: bool = Fa
     """Write a data frame of native columns, and any others, as parquet or CSV."""
     out = Path(target)
     _check(out, 0.0, None, 1.0, 1.0, overwrite=overwrite)
-    if ".swf" in out.name:
+    if out.name.endswith(SWF_SUFFIXES):
         raise _no_requests(out)
     write_whole(out, _framed(frame, out.name))
 
@@ -229,7 +231,7 @@ def _scaled(
 
 
 def _encoded(table: JobTable | RequestTable, name: str, labels: Mapping[str, Labels]) -> bytes:
-    if isinstance(table, JobTable) and ".swf" in name:
+    if isinstance(table, JobTable) and name.endswith(SWF_SUFFIXES):
         raw = _swf(table).encode()
         return gzip.compress(raw, mtime=0) if name.endswith(".gz") else raw
     return _framed(native_frame(table, labels), name)
