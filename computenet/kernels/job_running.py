@@ -44,7 +44,7 @@ def account(p: int, now_s: float, state: JobState, inputs: JobInputs, out: JobOu
     s = min(int(last / slot_s), slots - 1)
     while last < now_s:
         edge = (s + 1) * slot_s
-        if edge <= last:
+        if edge <= last and s < slots - 1:
             s += 1
             continue
         until = min(edge, now_s)

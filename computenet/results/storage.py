@@ -187,7 +187,7 @@ def load_run(directory: str | Path) -> Results:
                 root / f"{name}.parquet",
                 ORDERS.get(name) if name in manifest.get("streamed", ()) else None,
             )
-            if table.rows > KEPT_ROWS:
+            if name in ORDERS and table.rows > KEPT_ROWS:
                 streamed[name] = table
             else:
                 tables[name] = table.read()

@@ -292,8 +292,10 @@ class RequestPlane:
         )
         edges = np.arange(self._compiled.n_slots + 1) * self._compiled.slot_s
         lengths = np.diff(np.minimum(edges, self._compiled.horizon_s))
-        busy = np.minimum(busy, self._compiled.groups.replicas[:, None] * lengths)
-        return busy, np.minimum(prefill, busy), tokens_in, tokens_out
+        # What would be at work beyond what there is waits: its tokens are not made in the slot.
+        most = self._compiled.groups.replicas[:, None] * lengths
+        done = np.minimum(1.0, np.divide(most, busy, out=np.ones(busy.shape), where=busy > 0.0))
+        return busy * done, prefill * done, tokens_in * done, tokens_out * done
 
 
 def _engine(compiled: CompiledScenario) -> EngineFacts | None:

@@ -26,6 +26,24 @@ for name in ("jobs", "requests", "pools", "sites", "links"):
 """
 
 
+OUTAGE_AT_THE_END = """
+import computenet as cn
+scenario = cn.load("two-hubs", overrides={
+    "days": 0.55, "run.slot_s": 60, "run.epoch_s": 3600, "workload.request_rate_per_day": 0,
+    "workload.job_classes.short.rate_per_day": 400, "workload.job_classes.long.rate_per_day": 40,
+    "events": [{"kind": "site-outage", "site": "east", "at_h": 13.2, "duration_h": 1}],
+})
+assert scenario.horizon_s > 47520.0 and cn.simulate(scenario).summary["jobs"]["submitted"] > 0
+"""
+
+
+def test_a_run_that_ends_a_rounding_after_its_last_slot_stays_within_its_arrays() -> None:
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", OUTAGE_AT_THE_END], check=True,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+    )  # fmt: skip
+
+
 def test_interpreted_kernels_give_the_same_tables(tmp_path: Path) -> None:
     for mode in ("0", "1"):
         (tmp_path / mode).mkdir()

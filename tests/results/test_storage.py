@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import computenet as cn
 from computenet.errors import InputError, RunError
+from computenet.results import storage
 from computenet.results.audit import Audit, relative_residual
 from computenet.results.reservation import require_free, reserve
 from computenet.results.storage import complete_directory, write_text
@@ -123,6 +126,19 @@ def test_failed_overwrite_keeps_the_old_run(tmp_path: Path) -> None:
     with pytest.raises(ValueError), complete_directory(run, overwrite=True):
         raise ValueError
     assert (run / "summary.json").read_text() == "old"
+
+
+def test_of_a_run_that_is_read_back_only_jobs_stay_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = cn.simulate(cn.load("two-hubs", days=0.05))
+    whole.save(tmp_path / "run")
+    monkeypatch.setattr(storage, "KEPT_ROWS", 3)
+    run = storage.load_run(tmp_path / "run")
+    assert set(run.streamed) == {"jobs"}
+    for name in ("sites", "pools", "groups"):
+        pd.testing.assert_frame_equal(run.tables[name], whole.tables[name])
+    assert run.report(tmp_path / "page.html").stat().st_size > 0
 
 
 def test_text_is_written_whole(tmp_path: Path) -> None:

@@ -234,6 +234,26 @@ def test_runs_from_disk_have_the_same_bound(tmp_path: Path) -> None:
     assert 'id="bound"' not in render_report(cn.simulate("two-hubs", policy="nearest"), "en")
 
 
+def test_windows_over_crowded_replicas_have_a_bound() -> None:
+    """What slots without requests would take beyond their replicas is not made in them."""
+    scenario = cn.load(
+        "two-hubs",
+        overrides={
+            "days": 0.45, "seed": 11, "run.request_window_h": 0.5, "run.request_period_h": 1.5,
+            "run.request_warmup_h": 0.25, "workload.job_classes.short.rate_per_day": 0.0,
+            "workload.job_classes.long.rate_per_day": 0.0,
+            "topology.pools.east/unit.serving_share": 0.1,
+            "topology.pools.west/unit.serving_share": 0.0,
+            "workload.request_rate_per_day": 5e6,
+        },
+    )  # fmt: skip
+    run = run_scenario(scenario, make_policy("nearest", {}))
+    found = bound_runs({"run": run})
+    assert found.status == "optimal"
+    assert found.cost_cny is not None
+    assert 0.0 < found.cost_cny <= run.summary["cost"]["total_cny"]
+
+
 def test_a_scenario_that_cannot_be_compiled_again_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
