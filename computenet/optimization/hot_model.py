@@ -85,6 +85,8 @@ class HotModel:
         HiGHS' ``simplex_scale_strategy``; ``None`` = its own choice.
     nodes
         Most nodes of branch and bound; ``None`` = no limit.
+    tolerance
+        To which rows and bounds are kept; ``None`` = HiGHS' own, 1e-7. Its least is 1e-10.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class HotModel:
         gap: float = 0.0,
         seed: int = 0,
         nodes: int | None = None,
+        tolerance: float | None = None,
     ) -> None:
         try:
             import highspy
@@ -116,6 +119,8 @@ class HotModel:
         self._option("mip_rel_gap", gap)
         if nodes is not None:
             self._option("mip_max_nodes", nodes)
+        if tolerance is not None:
+            self._option("primal_feasibility_tolerance", tolerance)
         if scaled:
             self._option("user_bound_scale", _exponent(model))
         if scaling is not None:
