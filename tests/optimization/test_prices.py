@@ -249,3 +249,9 @@ def test_marginal_carbon_of_cheap_and_free_arcs(cny: float) -> None:
     if cny:
         found = marginal_carbon(dear, solve_matching(dear, "glop"), np.array([9.0, 1.0])).iloc[0]
         assert found.kg_per_unit == pytest.approx(9.0)
+
+
+def test_payers_without_a_label_still_pay() -> None:
+    books = settle_matching(small(), solve_matching(small()), tenant=[None, "a"])  # type: ignore[list-item]
+    assert books.payers.pays_cny.sum() == pytest.approx(books.paid_cny)
+    assert len(books.payers) == 2
