@@ -128,6 +128,7 @@ def layout_of(problem: DispatchProblem, before: Layout | None = None) -> Layout:
         told_apart = np.flatnonzero(
             np.isin(green.zone, targets)
             | (green.market_based & ((green.carbon_cny_per_t > 0.0) | np.isin(green.zone, caps)))
+            | (green.premium_cny_per_mwh < 0.0).any(axis=0)
         )
     return Layout(
         slots=problem.slots,

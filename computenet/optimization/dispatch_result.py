@@ -182,6 +182,12 @@ def read_dispatch(
     green_cny, carbon_cny = np.zeros(zones), np.zeros(zones)
     green_cny[layout.targets] = dual("green", len(layout.targets))
     carbon_cny[layout.caps] = -1000.0 * dual("carbon", len(layout.caps))
+    # An accelerator more for serving is one for requests, and beyond the reserve one to lend.
+    serving_cny = -dual("serving", *by_pool) * fleet.serving_utilisation
+    if layout.tidal.size and answer.solved:
+        lendable = np.maximum(-built.columns["lent"].of(answer.reduced_costs), 0.0)
+        spare = (fleet.serving_accelerators > fleet.serving_reserve)[:, layout.tidal]
+        serving_cny[:, layout.tidal] += np.where(spare, lendable, 0.0)
     battery = (layout.battery,)
     relaxed = _relaxed(problem, built, answer)
     if relaxed:
@@ -212,7 +218,7 @@ def read_dispatch(
         stored_mwh=column("stored", *by_site, at=battery),
         lent=column("lent", *by_pool, at=(layout.tidal,)),
         compute_cny=-dual("jobs", *by_pool) / h,
-        serving_cny=-dual("serving", *by_pool) * fleet.serving_utilisation / h,
+        serving_cny=serving_cny / h,
         power_cny_per_mwh=dual("power", *by_site) / (problem.power.pue * h),
         link_cny_per_gb=-dual("link", slots, len(data.links) if data else 0),
         green_cny_per_mwh=green_cny,

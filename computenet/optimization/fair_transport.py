@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from computenet.errors import InputError, Problem
+from computenet.optimization.fairness import max_min
 from computenet.optimization.solvers import HotModel, SolverError
 from computenet.optimization.sparse import Block, ModelBuilder
 
@@ -20,8 +21,17 @@ __all__ = ["PoolShares", "max_min_transport"]
 F8 = NDArray[np.float64]
 B1 = NDArray[np.bool_]
 
-#: A tenant has stopped where its dual, which sum to 1 over tenants, is over this part of the mean.
+#: A tenant has stopped where its dual times its weight, which sum to 1 over tenants, is over this
+#: part of the mean, or its dual over this part of the largest.
 STOPPED = 1e-6
+#: Where a tenant gets less than this part of the largest demand, each has a unit of its own,
+ALIKE = 1e-3
+#: the level in a round goes up to this many times the least demand per weight,
+SPAN = 1e3
+#: costs are so many times as large, against the solver's tolerance of duals,
+FINE = 1e6
+#: and rows are kept to HiGHS' least tolerance.
+TOLERANCE = 1e-10
 #: Relative rounding of levels.
 ROUNDING = 1e-9
 #: Room left to tenants that have stopped, relative, against the solver's tolerance.
@@ -109,7 +119,7 @@ def max_min_transport(
         np.broadcast_to(np.asarray(values, dtype=np.float64), shape) for values in (use, cost)
     )
     weights = np.broadcast_to(np.asarray(weight, dtype=np.float64), shape[0])
-    _check(demands, capacities, weights, uses[arcs], costs[arcs])
+    _check(arcs, demands, capacities, weights, uses, costs)
     row, column = np.nonzero(arcs & (demands > 0.0)[:, None] & (capacities > 0.0))
     amount, level = np.zeros(shape), np.zeros(shape[0])
     tenants = np.unique(row)
@@ -129,18 +139,19 @@ def max_min_transport(
     return PoolShares(amount, served, level, rounds)
 
 
-def _check(demand: F8, capacity: F8, weight: F8, use: F8, cost: F8) -> None:
+def _check(arcs: B1, demand: F8, capacity: F8, weight: F8, use: F8, cost: F8) -> None:
     problems = []
-    for name, bad, words in (
-        ("demand", ~((demand >= 0.0) & np.isfinite(demand)), "0 or more, finite"),
-        ("capacity", ~(capacity >= 0.0), "0 or more"),
-        ("weight", ~((weight > 0.0) & np.isfinite(weight)), "over 0, finite"),
-        ("use", ~((use > 0.0) & np.isfinite(use)), "over 0, finite"),
-        ("cost", ~np.isfinite(cost), "finite"),
+    for name, values, bad, words in (
+        ("demand", demand, ~((demand >= 0.0) & np.isfinite(demand)), "0 or more, finite"),
+        ("capacity", capacity, ~(capacity >= 0.0), "0 or more"),
+        ("weight", weight, ~((weight > 0.0) & np.isfinite(weight)), "over 0, finite"),
+        ("use", use, arcs & ~((use > 0.0) & np.isfinite(use)), "over 0, finite"),
+        ("cost", cost, arcs & ~np.isfinite(cost), "finite"),
     ):
         if bad.any():
-            at = int(np.flatnonzero(bad)[0])
-            problems.append(Problem(f"{name}[{at}]", None, "cannot be used", words))
+            at = tuple(int(i) for i in np.argwhere(bad)[0])
+            where = f"{name}[{','.join(map(str, at))}]"
+            problems.append(Problem(where, float(values[at]), "cannot be used", words))
     if problems:
         raise InputError(problems, "pools cannot be divided")
 
@@ -158,35 +169,84 @@ class _Transport:
         weight: F8,
         cost: F8,
     ) -> None:
-        n = len(demand)
+        self._row, self._column, self._use, self._capacity = row, column, use, capacity
+        self._demand, self._weight, self._cost = demand, weight, cost
+        self.level = np.zeros(len(demand))
+        # About what each can get: its demand, what its pools have, less where all run short.
+        used = np.bincount(column, minlength=len(capacity)) > 0
+        self._reach = np.bincount(row, capacity[column] / use, minlength=len(demand))
+        total = float(capacity[used].sum()) / float(use.min())
+        self._shared = max_min(total, demand, weight).level
+        size = np.minimum(np.minimum(demand, weight * self._shared), self._reach)
+        self._unlike = bool(size.min() < ALIKE)
+        if not self._unlike:
+            most = float((demand / weight).max())
+            every = np.ones(len(demand), dtype=np.bool_)
+            self._build(every, np.ones(len(demand)), np.ones(len(capacity)), 1.0, most)
+
+    def _build(self, rising: B1, unit: F8, pool_unit: F8, level_unit: float, most: float) -> None:
+        """Make the program in units of tenants' demand, of pools and of the level."""
+        row, column, n = self._row, self._column, len(unit)
+        self._unit, self._level_unit = unit, level_unit
+        self._worth = FINE if self._unlike else 1.0
         builder = ModelBuilder()
         x = builder.add_columns("served demand", (len(row),))
-        most = float((demand / weight).max())
-        t = builder.add_columns("level", (), cost=-1.0, upper=most)
+        t = builder.add_columns("level", (), cost=-self._worth, upper=most / level_unit)
         self._rising = builder.add_rows("tenant rises with the level", (n,), lower=0.0)
         self._served = builder.add_rows("demand", (n,), lower=0.0)
-        pools = builder.add_rows("pool", (len(capacity),), upper=capacity)
+        limit = self._capacity / pool_unit
+        pools = builder.add_rows("pool", (len(limit),), upper=limit)
         arcs = x.index(np.arange(len(row)))
         builder.add_terms(self._rising.index(row), arcs, 1.0)
-        builder.add_terms(self._rising.index(np.arange(n)), t.index(), -weight)
+        builder.add_terms(
+            self._rising.index(np.arange(n)),
+            t.index(),
+            -np.where(rising, self._weight, 0.0) * level_unit / unit,
+        )
         builder.add_terms(self._served.index(row), arcs, 1.0)
-        builder.add_terms(pools.index(column), arcs, use)
+        builder.add_terms(pools.index(column), arcs, self._use * unit[row] / pool_unit[column])
         self._x: Block = x
         self._t: Block = t
-        self._demand, self._weight, self._cost = demand, weight, cost
-        self._hot = HotModel(builder.build(), method="simplex")
-        self.level = np.zeros(n)
+        tolerance = TOLERANCE if self._unlike else None
+        self._hot = HotModel(builder.build(), method="simplex", tolerance=tolerance)
+
+    def _build_unlike(self, rising: B1) -> None:
+        """Make the program of a round anew, each tenant and pool in about what it comes to.
+
+        The level is kept below the demand of those with least per weight times `SPAN`, so that
+        nobody is lifted far beyond its demand.
+        """
+        most = level = 1.0
+        unit = np.maximum(np.minimum(self._weight * self.level, self._demand), np.finfo(float).tiny)
+        if rising.any():
+            ratio = self._demand / self._weight
+            most = min(SPAN * float(ratio[rising].min()), float(ratio.max()))
+            level = min(most, self._shared, float((self._reach / self._weight)[rising].min()))
+            unit = np.where(rising, np.minimum(self._demand, self._weight * level), unit)
+        # A pool's unit lies between what the least and the largest of its tenants take of it.
+        takes = self._use * unit[self._row]
+        least = np.full(len(self._capacity), np.inf)
+        largest = np.zeros(len(self._capacity))
+        np.minimum.at(least, self._column, takes)
+        np.maximum.at(largest, self._column, takes)
+        used = largest > 0.0
+        pool_unit = np.ones(len(used))
+        pool_unit[used] = np.sqrt(least[used]) * np.sqrt(largest[used])
+        self._build(rising, unit, pool_unit, level, most)
+        self._hold(np.flatnonzero(~rising))
 
     def find_levels(self) -> int:
         """Raise the level until every tenant has stopped; return the rounds."""
         rising = np.ones(len(self._demand), dtype=np.bool_)
         rounds = 0
         while rising.any():
+            if self._unlike:
+                self._build_unlike(rising)
             answer = self._hot.solve()
             if not answer.solved:
                 raise SolverError(f"the level of max-min fairness was not found: {answer.status}")
             rounds += 1
-            level = max(float(answer.x[self._t.first]), 0.0)
+            level = max(float(answer.x[self._t.first]) * self._level_unit, 0.0)
             # Whose demand lies below the level has all of it, whatever the others get.
             content = rising & (self._demand <= self._weight * level * (1.0 + ROUNDING))
             if content.any():
@@ -194,8 +254,10 @@ class _Transport:
                 rising &= ~content
                 continue
             # Minimisation of -t: a lower bound that binds has a dual >= 0.
-            dual = self._rising.of(answer.row_duals) * self._weight
-            stopped = rising & (dual > STOPPED / rising.sum())
+            dual = self._rising.of(answer.row_duals) * self._level_unit / self._unit / self._worth
+            dual = np.where(rising, dual, 0.0)
+            stopped = dual * self._weight > STOPPED / rising.sum()
+            stopped |= dual > STOPPED * dual.max()
             if not stopped.any():
                 raise SolverError("a round of max-min fairness stopped no tenant")
             self._stop(stopped, np.full(len(rising), level))
@@ -205,7 +267,11 @@ class _Transport:
     def _stop(self, who: B1, level: F8) -> None:
         at = np.flatnonzero(who)
         self.level[at] = level[at]
-        got = self._weight[at] * level[at]
+        self._hold(at)
+
+    def _hold(self, at: NDArray[np.int64]) -> None:
+        """Hold tenants at their levels."""
+        got = self._weight[at] * self.level[at] / self._unit[at]
         free = np.full(len(at), np.inf)
         self._hot.set_row_bounds(self._rising.index(at), -free, free)
         self._hot.set_row_bounds(self._served.index(at), got * (1.0 - SLACK), got)
@@ -213,12 +279,16 @@ class _Transport:
     def place(self) -> F8:
         """Return the demand on each arc at least cost, ``(arcs,)``."""
         scale = max(float(np.abs(self._cost).max(initial=0.0)), 1e-300)
-        most = np.minimum(self._weight * self.level, self._demand)
-        n = len(most)
+        got = np.minimum(self._weight * self.level, self._demand)
+        n = len(got)
+        if self._unlike:
+            self._build_unlike(np.zeros(n, dtype=np.bool_))
+        most = got / self._unit
         self._hot.set_row_bounds(self._served.index(np.arange(n)), most * (1.0 - SLACK), most)
-        self._hot.set_costs(self._x.index().ravel(), self._cost / scale)
+        worth = self._worth * self._unit[self._row]
+        self._hot.set_costs(self._x.index().ravel(), self._cost / scale * worth)
         self._hot.set_costs(np.asarray([self._t.first]), np.zeros(1))
         answer = self._hot.solve()
         if not answer.solved:
             raise SolverError(f"fair shares could not be placed: {answer.status}")
-        return self._x.of(answer.x)
+        return self._x.of(answer.x) * self._unit[self._row]

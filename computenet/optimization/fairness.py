@@ -60,7 +60,8 @@ class AlphaAllocation:
     amount
         ``(n,)`` service of each user.
     price
-        Multiplier of the resource; 0 where it is not scarce. With infinite alpha, 0.
+        Multiplier of the resource; 0 where it is not scarce, infinite where there is none of it.
+        With infinite alpha, 0.
     residual
         Largest relative violation of the Karush-Kuhn-Tucker conditions (see `alpha_fair`).
     """
@@ -191,7 +192,10 @@ def alpha_fair(
     if np.isinf(level):
         return AlphaAllocation(caps.copy(), 0.0, 0.0)
     amount = np.minimum(caps, scaled * level)
-    log_price = alpha * (top - np.log(level)) if np.isfinite(alpha) and level > 0.0 else -np.inf
+    log_price = -np.inf
+    if np.isfinite(alpha):
+        # Of a resource of which there is nothing, the first bit is worth more than any price.
+        log_price = alpha * (top - np.log(level)) if level > 0.0 else np.inf
     residual = _residual(capacity, caps, weights, uses, alpha, amount, level, log_price)
     return AlphaAllocation(amount, float(np.exp(log_price)), residual)
 
@@ -284,7 +288,8 @@ def dominant_resource_fair(
         some_tasks, some_level,
     )  # fmt: skip
     tasks[some], level[some] = some_tasks, some_level
-    return DominantShares(tasks, tasks * share, level, full == 1, int(steps))
+    nothing = ~positive & (demands[caps > 0.0] > 0.0).any(axis=0)
+    return DominantShares(tasks, tasks * share, level, (full == 1) | nothing, int(steps))
 
 
 # ---- checks -------------------------------------------------------------------------------

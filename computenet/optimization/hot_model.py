@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.optimization.model_units import units_of
 from computenet.optimization.solution import Solution, SolverError, Status, checked, no_solution
 from computenet.optimization.sparse import SparseModel
 
@@ -26,6 +27,8 @@ TRIES: tuple[dict[str, object], ...] = (
 )
 
 
+#: HiGHS' tolerance of reduced costs, in the units it is told costs in.
+DUAL_TOLERANCE = 1e-7
 #: Largest bound of a model whose bounds are scaled.
 LARGEST = 1000.0
 
@@ -61,6 +64,9 @@ class HotModel:
     After a change of row or column bounds the dual simplex goes on from the last basis, which is
     tens of times faster than from nothing; a change of costs gains little.
 
+    Where all costs, or all amounts of a continuous model, are tiny, HiGHS is told them in smaller
+    units (:mod:`computenet.optimization.model_units`); `self.model` and solutions are in its own.
+
     Parameters
     ----------
     model
@@ -79,6 +85,8 @@ class HotModel:
         HiGHS' ``simplex_scale_strategy``; ``None`` = its own choice.
     nodes
         Most nodes of branch and bound; ``None`` = no limit.
+    tolerance
+        To which rows and bounds are kept; ``None`` = HiGHS' own, 1e-7. Its least is 1e-10.
     """
 
     def __init__(
@@ -94,6 +102,7 @@ class HotModel:
         gap: float = 0.0,
         seed: int = 0,
         nodes: int | None = None,
+        tolerance: float | None = None,
     ) -> None:
         try:
             import highspy
@@ -110,6 +119,8 @@ class HotModel:
         self._option("mip_rel_gap", gap)
         if nodes is not None:
             self._option("mip_max_nodes", nodes)
+        if tolerance is not None:
+            self._option("primal_feasibility_tolerance", tolerance)
         if scaled:
             self._option("user_bound_scale", _exponent(model))
         if scaling is not None:
@@ -124,16 +135,37 @@ class HotModel:
 
     def _pass(self, model: SparseModel) -> None:
         matrix, highspy = model.matrix, self._highspy
+        self._units = units_of(model)
+        cost, amount = self._units
         self._require(
             self._highs.passModel(
                 model.n, model.m, matrix.nnz, int(highspy.MatrixFormat.kColwise),
-                int(highspy.ObjSense.kMinimize), model.offset, model.cost, model.lower,
-                model.upper, model.row_lower, model.row_upper,
+                int(highspy.ObjSense.kMinimize), model.offset * cost * amount, model.cost * cost,
+                model.lower * amount, model.upper * amount, model.row_lower * amount,
+                model.row_upper * amount,
                 matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data,
                 model.integer.astype(np.int32),
             ),
             "takes no such model",
         )  # fmt: skip
+
+    def _change_units(self) -> None:
+        """Tell costs and bounds anew where they have come to call for other units."""
+        model, before = self.model, self._units
+        self._units = units_of(model)
+        if self._units == before:
+            return
+        self._highs.changeObjectiveOffset(model.offset * self._units.cost * self._units.amount)
+        if model.n:
+            self.set_costs(np.arange(model.n), model.cost)
+            self.set_column_bounds(np.arange(model.n), model.lower, model.upper)
+        if model.m:
+            self.set_row_bounds(np.arange(model.m), model.row_lower, model.row_upper)
+
+    @property
+    def dual_tolerance(self) -> float:
+        """Reduced cost below 0 that counts as 0."""
+        return DUAL_TOLERANCE / self._units.cost
 
     def _option(self, name: str, value: object) -> None:
         # A solver that is not there is answered with an error here and by simplex later.
@@ -227,10 +259,11 @@ class HotModel:
         low[rows], high[rows] = lower, upper
         self._require(
             self._highs.changeRowsBounds(
-                len(rows), np.asarray(rows, dtype=np.int32), low[rows], high[rows]
+                len(rows), np.asarray(rows, dtype=np.int32),
+                low[rows] * self._units.amount, high[rows] * self._units.amount,
             ),
             "takes no such row bounds",
-        )
+        )  # fmt: skip
         self._replace(row_lower=low, row_upper=high)
 
     def set_column_bounds(self, columns: I8, lower: F8, upper: F8) -> None:
@@ -239,10 +272,11 @@ class HotModel:
         low[columns], high[columns] = lower, upper
         self._require(
             self._highs.changeColsBounds(
-                len(columns), np.asarray(columns, dtype=np.int32), low[columns], high[columns]
+                len(columns), np.asarray(columns, dtype=np.int32),
+                low[columns] * self._units.amount, high[columns] * self._units.amount,
             ),
             "takes no such column bounds",
-        )
+        )  # fmt: skip
         self._replace(lower=low, upper=high)
 
     def set_costs(self, columns: I8, cost: F8) -> None:
@@ -251,10 +285,11 @@ class HotModel:
         costs[columns] = cost
         self._require(
             self._highs.changeColsCost(
-                len(columns), np.asarray(columns, dtype=np.int32), costs[columns]
+                len(columns), np.asarray(columns, dtype=np.int32),
+                costs[columns] * self._units.cost,
             ),
             "takes no such costs",
-        )
+        )  # fmt: skip
         self._replace(cost=costs)
 
     def add_columns(self, cost: F8, lower: F8, upper: F8, first: I8, rows: I8, values: F8) -> None:
@@ -264,8 +299,9 @@ class HotModel:
         count = len(cost)
         self._require(
             self._highs.addCols(
-                count, cost, lower, upper, len(rows), np.asarray(first[:-1], dtype=np.int32),
-                np.asarray(rows, dtype=np.int32), values,
+                count, np.asarray(cost) * self._units.cost, np.asarray(lower) * self._units.amount,
+                np.asarray(upper) * self._units.amount, len(rows),
+                np.asarray(first[:-1], dtype=np.int32), np.asarray(rows, dtype=np.int32), values,
             ),
             "takes no such columns",
         )  # fmt: skip
@@ -300,8 +336,9 @@ class HotModel:
         count = len(lower)
         self._require(
             self._highs.addRows(
-                count, lower, upper, len(columns), np.asarray(first[:-1], dtype=np.int32),
-                np.asarray(columns, dtype=np.int32), values,
+                count, np.asarray(lower) * self._units.amount,
+                np.asarray(upper) * self._units.amount, len(columns),
+                np.asarray(first[:-1], dtype=np.int32), np.asarray(columns, dtype=np.int32), values,
             ),
             "takes no such rows",
         )  # fmt: skip
@@ -354,6 +391,7 @@ class HotModel:
         self._began = 0.0
         if self._time_limit_s is not None:
             self._until_s = time.perf_counter() + self._time_limit_s
+        self._change_units()
         try:
             return self._read(self._run(), began)
         except SolverError as error:
@@ -386,7 +424,8 @@ class HotModel:
         info = highs.getInfo()
         mixed = bool(model.integer.any())
         iterations = int(max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0))
-        bound = float(info.mip_dual_bound) if mixed else -np.inf
+        cost, amount = self._units
+        bound = float(info.mip_dual_bound) / cost if mixed else -np.inf
         if status == states.kInfeasible:
             return no_solution(model, Status.INFEASIBLE, seconds, np.inf, "highs")
         if status in (states.kUnbounded, states.kUnboundedOrInfeasible):
@@ -397,10 +436,10 @@ class HotModel:
         feasible = info.primal_solution_status == 2 or status == states.kModelEmpty
         if status in stopped and not feasible:
             return no_solution(model, Status.NO_SOLUTION, seconds, bound, "highs")
-        x = np.asarray(answer.col_value, dtype=np.float64)
+        x = np.asarray(answer.col_value, dtype=np.float64) / amount
         duals, reduced = np.full(model.m, np.nan), np.full(model.n, np.nan)
         if not mixed and answer.dual_valid:
-            duals = np.asarray(answer.row_dual, dtype=np.float64)
-            reduced = np.asarray(answer.col_dual, dtype=np.float64)
+            duals = np.asarray(answer.row_dual, dtype=np.float64) / cost
+            reduced = np.asarray(answer.col_dual, dtype=np.float64) / cost
         ended = Status.FEASIBLE if status in stopped else Status.OPTIMAL
         return checked(model, ended, x, duals, reduced, bound, seconds, iterations, "highs")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.matching_model import Matching, path_of_hop
-from computenet.optimization.matching_problem import MatchingProblem
+from computenet.optimization.matching_model import Matching, path_of_hop, segment_limits
+from computenet.optimization.matching_problem import LinkTraffic, MatchingProblem
 
 __all__ = ["Binding", "Loads", "Unmet", "binding_limits", "matching_loads", "why_unmet"]
 
@@ -17,6 +17,10 @@ F8 = NDArray[np.float64]
 
 #: A limit is full when this share of it or less is free.
 FULL = 1e-7
+#: Relative rounding of costs.
+ROUNDING = 1e-9
+#: Why demand stays unmet where every way costs too much.
+TOO_DEAR = "what is in reach costs more than leaving it unmet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ def why_unmet(problem: MatchingProblem, matching: Matching, *, most: int = 5) ->
 
     Every arc of such a demand is either dearer than leaving the demand unmet, or goes over a limit
     that is full; the limits are counted over the demand's arcs. (In an optimum no third case is
-    possible: the arc would be used.)
+    possible: the arc would be used.) An arc costs its own price, its traffic on the cheapest path
+    with room, and the next unit of its pool's congestion and of power beyond its site's limit.
 
     Parameters
     ----------
@@ -145,48 +150,87 @@ def why_unmet(problem: MatchingProblem, matching: Matching, *, most: int = 5) ->
     rows = rows[np.argsort(-unmet[rows], kind="stable")]
     if not rows.size:
         return []
-    full = {
-        kind: load >= limit * (1.0 - FULL) for kind, load, limit, _ in _limits(problem, matching)
-    }
+    state = _State(problem, matching)
     order = np.argsort(p.arc_demand, kind="stable")
     first = np.searchsorted(p.arc_demand[order], np.arange(p.n_demands + 1))
     found = []
     for d in rows:
         counted: Counter[str] = Counter()
         for a in order[first[d] : first[d + 1]]:
-            counted.update(_obstacles(p, matching, full, int(a)))
-        reasons = tuple(reason for reason, _ in counted.most_common(most))
-        found.append(
-            Unmet(p.name("demand", int(d)), float(unmet[d]), reasons or ("no pool is in reach",))
-        )
+            counted.update(state.obstacles(int(a)))
+        # With ways and nothing in theirs, a solution to a tolerance took the dearer of two.
+        rest = TOO_DEAR if first[d] < first[d + 1] else "no pool is in reach"
+        reasons = tuple(reason for reason, _ in counted.most_common(most)) or (rest,)
+        found.append(Unmet(p.name("demand", int(d)), float(unmet[d]), reasons))
     return found
 
 
-def _obstacles(
-    p: MatchingProblem, matching: Matching, full: dict[str, NDArray[np.bool_]], arc: int
-) -> list[str]:
-    """Return what keeps an arc from carrying more."""
-    pool = int(p.arc_pool[arc])
-    found = []
-    if p.arc_cny[arc] >= p.unmet_cny[p.arc_demand[arc]]:
-        found.append("what is in reach costs more than leaving it unmet")
-    if p.arc_upper is not None and matching.flow[arc] >= p.arc_upper[arc] * (1.0 - FULL):
-        closed = p.arc_upper[arc] <= 0.0
-        found.append(f"the way to {p.label('pool', pool)} is {'closed' if closed else 'full'}")
-    if full["pool"][pool] and p.arc_use[arc] > 0.0:
-        found.append(f"{p.label('pool', pool)} is full")
-    if p.power is not None and p.power.arc_mw[arc] > 0.0:
-        site = int(p.power.pool_site[pool])
-        if full["site"][site]:
-            found.append(f"{p.label('site', site)} is short of power")
-    if p.traffic is not None and p.traffic.arc_pair[arc] >= 0 and p.traffic.arc_gb_s[arc] > 0.0:
-        start = p.traffic.path_start
-        paths = np.flatnonzero(p.traffic.path_pair == p.traffic.arc_pair[arc])
-        blocked = []
-        for h in paths:
-            links = p.traffic.path_link[start[h] : start[h + 1]]
-            over = links[full["link"][links]]
-            blocked += [f"{p.label('link', int(over[0]))} is full"] if over.size else []
-        if len(blocked) == len(paths):
-            found += blocked or [f"no path leads to {p.label('pool', pool)}"]
-    return found
+class _State:
+    """Which limits are full, and what the next unit of each costs."""
+
+    def __init__(self, problem: MatchingProblem, matching: Matching) -> None:
+        p = self._problem = problem
+        self._flow = matching.flow
+        loads = matching_loads(p, matching)
+        self._full_pool = _full(loads.pool_use, p.capacity)
+        self._pool_cny = np.zeros(p.n_pools)
+        if p.congestion is not None:
+            limits = np.cumsum(segment_limits(p.congestion, p.capacity), axis=1)
+            self._pool_cny = _next_step(loads.pool_use, limits, p.congestion.extra_cny)
+        if p.power is not None:
+            price, width = p.power.excess_bounds()
+            steps = np.cumsum(np.column_stack([p.power.site_mw, width]), axis=1)
+            self._full_site = _full(loads.site_mw, steps[:, -1])
+            price = np.column_stack([np.zeros(len(steps)), price])
+            self._site_cny = _next_step(loads.site_mw, steps, price)
+        if p.traffic is not None:
+            self._full_link = _full(loads.link_gb_s, p.traffic.link_gb_s)
+
+    def obstacles(self, arc: int) -> list[str]:
+        """Return what keeps an arc from carrying more."""
+        p = self._problem
+        pool = int(p.arc_pool[arc])
+        cost = float(p.arc_cny[arc] + p.arc_use[arc] * self._pool_cny[pool])
+        found = []
+        if p.arc_upper is not None and self._flow[arc] >= p.arc_upper[arc] * (1.0 - FULL):
+            closed = p.arc_upper[arc] <= 0.0
+            found.append(f"the way to {p.label('pool', pool)} is {'closed' if closed else 'full'}")
+        if self._full_pool[pool] and p.arc_use[arc] > 0.0:
+            found.append(f"{p.label('pool', pool)} is full")
+        if p.power is not None and p.power.arc_mw[arc] > 0.0:
+            site = int(p.power.pool_site[pool])
+            cost += float(p.power.arc_mw[arc] * self._site_cny[site])
+            if self._full_site[site]:
+                found.append(f"{p.label('site', site)} is short of power")
+        if p.traffic is not None and p.traffic.arc_pair[arc] >= 0 and p.traffic.arc_gb_s[arc] > 0.0:
+            blocked, path_cny = self._paths(p.traffic, int(p.traffic.arc_pair[arc]))
+            if path_cny is None:
+                found += blocked or [f"no path leads to {p.label('pool', pool)}"]
+            else:
+                cost += float(p.traffic.arc_gb_s[arc]) * path_cny
+        worth = float(p.unmet_cny[p.arc_demand[arc]])
+        if cost >= worth - ROUNDING * abs(worth):
+            found.insert(0, TOO_DEAR)
+        return found
+
+    def _paths(self, traffic: LinkTraffic, pair: int) -> tuple[list[str], float | None]:
+        """Return the full links of paths, and the least cost of those with room, if any."""
+        start, blocked, least = traffic.path_start, [], None
+        for h in np.flatnonzero(traffic.path_pair == pair):
+            links = traffic.path_link[start[h] : start[h + 1]]
+            over = links[self._full_link[links]]
+            if over.size:
+                blocked.append(f"{self._problem.label('link', int(over[0]))} is full")
+            elif least is None or traffic.path_cny[h] < least:
+                least = float(traffic.path_cny[h])
+        return blocked, least
+
+
+def _full(load: F8, limit: F8) -> NDArray[np.bool_]:
+    return np.asarray(load >= limit * (1.0 - FULL))
+
+
+def _next_step(load: F8, limits: F8, price: F8) -> F8:
+    """Return the price of a unit more of loads ``(n,)`` in steps ``(n, K)`` that end at limits."""
+    step = np.minimum((load[:, None] >= limits * (1.0 - FULL)).sum(axis=1), limits.shape[1] - 1)
+    return np.asarray(price[np.arange(len(load)), step], dtype=np.float64)

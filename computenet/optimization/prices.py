@@ -18,6 +18,13 @@ from computenet.optimization.arc_pricing import ArcPricing
 from computenet.optimization.matching_limits import matching_loads
 from computenet.optimization.matching_model import Matching, MatchingPrices, matching_model
 from computenet.optimization.matching_problem import MatchingProblem
+from computenet.optimization.probe_units import (
+    amount_unit,
+    in_amounts,
+    in_money,
+    least_limit,
+    money_unit,
+)
 from computenet.optimization.solvers import HotModel, Solution, SolverError, Status
 
 __all__ = ["PriceProbe", "marginal_carbon", "pool_power_mw"]
@@ -27,6 +34,10 @@ I8 = NDArray[np.int64]
 
 #: Step of a limit or a demand, over its size.
 STEP = 1e-4
+#: Steps below this, in units of the problem, are taken at HiGHS' least tolerance of rows,
+FINE = 1e-6
+#: which is this; no step is below ten times as much.
+TOLERANCE = 1e-10
 #: Ends of a range that differ by more than this, relative, make a price that is not unique.
 UNIQUE = 1e-6
 #: Arcs up to which prices are probed on all of them.
@@ -76,9 +87,14 @@ class PriceProbe:
         if not matching.solved or np.isnan(matching.prices.pool_cny).any():
             raise SolverError("there are no prices without a solved matching")
         self.problem, self.matching, self._step = problem, matching, step
+        # What follows is in units of amounts in which a typical one is not tiny.
+        self._unit = amount_unit(problem)
+        problem, matching = in_amounts(problem, matching, self._unit)
+        self._p, self._matching = problem, matching
         arcs = None if problem.n_arcs <= WHOLE else _near(problem, matching)
         self._whole = matching_model(problem, arcs)
-        self._hot = HotModel(self._whole.model, presolve=False)
+        fine = TOLERANCE if step * least_limit(problem) < FINE else None
+        self._hot = HotModel(self._whole.model, presolve=False, tolerance=fine)
         if not self._hot.solve().solved:
             raise SolverError("the matching's problem has no solution")
         # From here on only limits move, so the basis stays dual feasible.
@@ -102,22 +118,27 @@ class PriceProbe:
             raise SolverError(f"a price could not be probed: {answer.status}")
         return float(answer.row_duals[rows] @ weights)
 
+    def _size(self, amount: float) -> float:
+        """Return the step of an amount; rows must be able to feel it."""
+        return max(self._step * amount, 10.0 * TOLERANCE)
+
     def _range(
         self, row: int, limit: float, load: float, beyond: bool = False
     ) -> tuple[float, float]:
         """Return the least and the most a unit of a limit is worth; `beyond` it there is more."""
-        step = self._step * limit
+        step = self._size(limit)
         if not np.isfinite(limit) or load < limit - step:
             return 0.0, 0.0
         rows, one = np.asarray([row]), np.ones(1)
         if limit <= 0.0 and beyond:
-            step = self._step * max(load, 1.0)
+            step = self._size(max(load, 1.0))
         elif limit <= 0.0:
             # There is nothing to take away, so no price is too high.
             return max(-self._slope(rows, one, self._step), 0.0), np.inf
         return (
-            max(-self._slope(rows, one, step), 0.0), max(-self._slope(rows, one, -step), 0.0)
-        )  # fmt: skip
+            max(-self._slope(rows, one, step), 0.0),
+            max(-self._slope(rows, one, -(min(step, limit) or step)), 0.0),
+        )
 
     def pools(self) -> pd.DataFrame:
         """Return nodal compute prices, one row a pool.
@@ -132,9 +153,9 @@ class PriceProbe:
             ``pool``, ``price_cny``, ``low_cny``, ``high_cny``, ``unique``, ``pool_cny`` and
             ``power_cny`` (the parts of the price), ``use``, ``capacity``.
         """
-        p, prices = self.problem, self.matching.prices
-        loads = matching_loads(p, self.matching)
-        mw = pool_power_mw(p, self.matching.flow)
+        p, prices = self._p, self._matching.prices
+        loads = matching_loads(p, self._matching)
+        mw = pool_power_mw(p, self._matching.flow)
         power = np.zeros(p.n_pools)
         if p.power is not None:
             power = mw * prices.site_cny_per_mw[p.power.pool_site]
@@ -144,11 +165,12 @@ class PriceProbe:
             ends[pool] = self._nodal_range(pool, float(mw[pool]), float(loads.pool_use[pool]))
         return _table(
             "pool", [p.name("pool", i) for i in range(p.n_pools)], price, ends,
-            pool_cny=prices.pool_cny, power_cny=power, use=loads.pool_use, capacity=p.capacity,
+            pool_cny=prices.pool_cny, power_cny=power,
+            use=loads.pool_use * self._unit, capacity=p.capacity * self._unit,
         )  # fmt: skip
 
     def _nodal_range(self, pool: int, mw: float, load: float) -> tuple[float, float]:
-        p = self.problem
+        p = self._p
         rows, weights = [self._whole.pool.first + pool], [1.0]
         limit = float(p.capacity[pool])
         if p.power is not None and mw > 0.0:
@@ -162,18 +184,18 @@ class PriceProbe:
         if not rows:
             return 0.0, 0.0
         numbers, by = np.asarray(rows), np.asarray(weights)
-        step = self._step * size
+        step = self._size(size)
         low = max(-self._slope(numbers, by, step), 0.0)
         if limit <= 0.0:
             return low, np.inf
-        return low, max(-self._slope(numbers, by, -step), 0.0)
+        return low, max(-self._slope(numbers, by, -min(step, limit)), 0.0)
 
     def sites(self) -> pd.DataFrame:
         """Return prices of power by site: ``site``, prices as for pools, ``mw``, ``limit_mw``."""
-        p = self.problem
+        p = self._p
         if p.power is None:
             return _table("site", [], np.zeros(0), np.zeros((0, 2)))
-        load = matching_loads(p, self.matching).site_mw
+        load = matching_loads(p, self._matching).site_mw
         first = self._whole.site.first
         beyond = p.power.excess_bounds()[1].sum(axis=1) > 0.0
         ends = [
@@ -182,25 +204,25 @@ class PriceProbe:
         ]
         return _table(
             "site", [p.name("site", i) for i in range(len(load))],
-            self.matching.prices.site_cny_per_mw, np.reshape(ends, (-1, 2)),
-            mw=load, limit_mw=p.power.site_mw,
+            self._matching.prices.site_cny_per_mw, np.reshape(ends, (-1, 2)),
+            mw=load * self._unit, limit_mw=p.power.site_mw * self._unit,
         )  # fmt: skip
 
     def links(self) -> pd.DataFrame:
         """Return congestion rents: ``link``, prices, ``gb_s``, ``limit_gb_s``, ``rent_cny``."""
-        p = self.problem
+        p = self._p
         if p.traffic is None:
             return _table("link", [], np.zeros(0), np.zeros((0, 2)))
-        load = matching_loads(p, self.matching).link_gb_s
-        first, price = self._whole.link.first, self.matching.prices.link_cny_per_gb_s
+        load = matching_loads(p, self._matching).link_gb_s
+        first, price = self._whole.link.first, self._matching.prices.link_cny_per_gb_s
         ends = [
             self._range(first + i, float(p.traffic.link_gb_s[i]), float(load[i]))
             for i in range(len(load))
         ]
         return _table(
             "link", [p.name("link", i) for i in range(len(load))], price,
-            np.reshape(ends, (-1, 2)), gb_s=load, limit_gb_s=p.traffic.link_gb_s,
-            rent_cny=price * load,
+            np.reshape(ends, (-1, 2)), gb_s=load * self._unit,
+            limit_gb_s=p.traffic.link_gb_s * self._unit, rent_cny=price * load * self._unit,
         )  # fmt: skip
 
     def demands(self, rows: I8 | None = None) -> pd.DataFrame:
@@ -211,7 +233,7 @@ class PriceProbe:
         rows
             Demands to look at; all of them without.
         """
-        p, at = self.problem, _rows(self.problem, rows)
+        p, at = self._p, _rows(self._p, rows)
         ends = np.zeros((len(at), 2))
         for i, d in enumerate(at):
             row, one = np.asarray([self._whole.demand.first + d]), np.ones(1)
@@ -221,13 +243,14 @@ class PriceProbe:
             ends[i, 0] = self._slope(row, one, -taken) if taken > 0.0 else ends[i, 1]
         return _table(
             "demand", [p.name("demand", int(d)) for d in at],
-            self.matching.prices.demand_cny[at], ends,
-            units=p.demand[at], unmet=self.matching.unmet[at],
+            self._matching.prices.demand_cny[at], ends,
+            units=p.demand[at] * self._unit, unmet=self._matching.unmet[at] * self._unit,
         )  # fmt: skip
 
     def _demand_step(self, d: int) -> float:
-        demand = self.problem.demand
-        return self._step * max(float(demand[d]), float(demand.mean()), 1e-9)
+        demand = self._p.demand
+        mean = float(demand.mean())
+        return self._size(max(float(demand[d]), mean if mean > 0.0 else 1.0))
 
     def changes(self, values: F8, rows: I8 | None = None, excess: F8 | None = None) -> F8:
         """Return how ``values @ flow`` changes with a unit less and a unit more of each demand.
@@ -245,9 +268,9 @@ class PriceProbe:
         -------
         ``(rows, 2)``; NaN where the demand cannot be moved that way.
         """
-        p, at = self.problem, _rows(self.problem, rows)
+        p, at = self._p, _rows(self._p, rows)
         whole = self._whole
-        kept = np.arange(p.n_arcs) if p.n_arcs <= WHOLE else _near(p, self.matching)
+        kept = np.arange(p.n_arcs) if p.n_arcs <= WHOLE else _near(p, self._matching)
 
         def total(x: F8) -> float:
             amount = float(whole.flow.of(x) @ values[kept])
@@ -291,11 +314,12 @@ def marginal_carbon(
         ``demand``, ``kg_per_unit`` (of a unit more), ``low_kg``, ``high_kg`` (of a unit less and a
         unit more, in order), ``unique``.
     """
+    unit, typical = money_unit(problem)
+    problem, matching = in_money(problem, matching, unit)
     size = float(np.abs(arc_kg).max(initial=0.0))
     power = problem.power
     if power is not None and excess_kg is not None:
         size = max(size, float(excess_kg.max(initial=0.0) * power.arc_mw.max(initial=0.0)))
-    typical = float(np.median(np.abs(problem.arc_cny))) if problem.n_arcs else 0.0
     tie = TIE * typical / size if size > 0.0 else 0.0
     tied = replace(problem, arc_cny=problem.arc_cny + tie * arc_kg)
     if power is not None and power.excess_cny is not None and excess_kg is not None:

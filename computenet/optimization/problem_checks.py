@@ -84,7 +84,10 @@ class ProblemChecks:
         negative: bool = False,
         infinite: bool = True,
     ) -> None:
-        """Check shape and range: at least 0 unless `negative`, finite unless `infinite`."""
+        """Check shape and range: at least 0 unless `negative`, finite unless `infinite`.
+
+        Minus infinity never passes.
+        """
         if not self._shape(path, values, shape):
             return
         least = float(values.min(initial=0.0))  # NaN where there is one
@@ -100,8 +103,9 @@ class ProblemChecks:
         if not negative:
             self._each(path, values, np.isfinite(values) & (values < 0.0), names,
                        "is negative", allowed)  # fmt: skip
-            if infinite:
-                self._each(path, values, np.isneginf(values), names, "is negative", allowed)
+        if infinite:
+            what = "is minus infinity" if negative else "is negative"
+            self._each(path, values, np.isneginf(values), names, what, allowed)
 
     def counts(
         self,

@@ -69,7 +69,8 @@ def settle_matching(
     Parameters
     ----------
     tenant, region
-        ``(D,)`` labels of the demands; without them the demands' names, and nothing.
+        ``(D,)`` labels of the demands; without them the demands' names, and nothing. Demands
+        whose label is missing (``None``, NaN) stand together.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def settle_matching(
         "pays_cny": prices.demand_cny * met,
         **{name: _by_demand(p, x * each) for name, each in parts.items()},
     })  # fmt: skip
-    payers = rows.groupby(["tenant", "region"], sort=True).sum().reset_index()
+    payers = rows.groupby(["tenant", "region"], sort=True, dropna=False).sum().reset_index()
     payers["mean_cny"] = payers["pays_cny"] / payers["met"].where(payers["met"] > 0.0)
     receivers = _receivers(p, matching)
     return Settlement(

@@ -26,8 +26,6 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 B1 = NDArray[np.bool_]
 
-#: Reduced cost below which a column would pay: HiGHS' own tolerance.
-PAYS = 1e-7
 #: Columns of a group that are added at a time.
 ADDED = 5
 
@@ -108,7 +106,7 @@ class SiftedModel:
         if not answer.solved or not np.isfinite(answer.row_duals).all():
             return np.flatnonzero(~self._taken)
         reduced = self._reduced(answer)
-        pay = np.flatnonzero(out & (reduced < -PAYS))
+        pay = np.flatnonzero(out & (reduced < -self._hot.dual_tolerance))
         return pay[self._least(reduced[pay], self._group[pay], ADDED)] if pay.size else pay
 
     def _reduced(self, answer: Solution) -> F8:
@@ -140,7 +138,7 @@ class SiftedModel:
         if (group >= 0).sum() <= 2 * self._keep * self._groups:
             return
         reduced = last.reduced_costs[self._at]
-        stay = (group < 0) | ~(reduced > PAYS) | (last.x[self._at] != 0.0)
+        stay = (group < 0) | ~(reduced > self._hot.dual_tolerance) | (last.x[self._at] != 0.0)
         rest = np.flatnonzero(group >= 0)
         stay[rest[self._least(reduced[rest], group[rest], self._keep)]] = True
         self._hot.delete_columns(np.flatnonzero(~stay))

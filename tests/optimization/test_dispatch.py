@@ -257,3 +257,26 @@ def test_prices_are_what_one_more_unit_changes() -> None:
     more, less = (solve_dispatch(case(fixed=1.0 + d)).objective_cny for d in (1e-4, -1e-4))
     low, high = sorted([(more - plan.objective_cny) / 1.3e-4, (plan.objective_cny - less) / 1.3e-4])
     assert low - 1e-3 <= plan.power_cny_per_mwh[1, 1] <= high + 1e-3
+
+
+@pytest.mark.parametrize("serving", [1.5, 2.0, 2.5, 5.0])
+def test_an_accelerator_for_serving_is_worth_what_it_is_when_lent(serving: float) -> None:
+    def case(more: float = 0.0, slot: int = 0) -> DispatchProblem:
+        size = np.full((2, 1), serving)
+        size[slot] += more
+        return problem(
+            [10.0, 10.0], requests=requests([0.5, 0.5]),
+            fleet={
+                "job_accelerators": 1.0, "serving_accelerators": size, "serving_reserve": 2.0,
+                "switch_cny": 0.1,
+            },
+            work=work(2, 100.0, late_cny=[7.0], unfinished_cny=[30.0]),
+        )  # fmt: skip
+
+    plan = solved(case())
+    for slot in range(2):
+        more = plan.objective_cny - solve_dispatch(case(0.01, slot)).objective_cny
+        less = solve_dispatch(case(-0.01, slot)).objective_cny - plan.objective_cny
+        low, high = sorted([more / 0.01, less / 0.01])
+        assert low - 1e-6 <= plan.serving_cny[slot, 0] <= high + 1e-6
+    assert plan.serving_cny.sum() == pytest.approx(73.88 if serving > 2.0 else 0.0)

@@ -185,3 +185,11 @@ def test_a_hard_deadline_out_of_reach_gives_way() -> None:
     never = problem([100.0], work=jobs, deadline_cny=np.inf)
     assert solve_dispatch(never).status is Status.INFEASIBLE
     assert solved(problem([100.0], work=work(1, 9.0, late_cny=[np.inf]))).why == ""
+
+
+@pytest.mark.parametrize("market", [False, True])
+def test_green_import_below_the_tariff_is_taken_without_a_target(market: bool) -> None:
+    rules = GreenRules(premium_cny_per_mwh=[[-3.0], [2.0]], market_based=market)
+    plan = solved(problem([10.0, 10.0], power={"fixed_mw": 1.0}, green=rules))
+    assert plan.objective_cny == pytest.approx(17.0)
+    np.testing.assert_allclose(plan.green_import_mw[:, 0], [1.0, 0.0], atol=1e-9)

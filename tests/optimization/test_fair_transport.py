@@ -118,6 +118,33 @@ def test_more_capacity_never_lowers_the_least() -> None:
     np.testing.assert_allclose(again.served, before.served[p], rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_the_small_get_their_part_beside_the_large(seed: int) -> None:
+    """Demands and pools over eight powers of ten, each tenant to the same relative accuracy."""
+    rng = np.random.default_rng(seed)
+    demand, capacity = ([int(10.0**x) for x in rng.uniform(0, 8, size)] for size in (4, 3))
+    allowed = (rng.random((4, 3)) < 0.6).tolist()
+    found = max_min_transport(demand, capacity, allowed, cost=rng.uniform(0.0, 1.0, (4, 3)))
+    exact = [float(value) for value in served_exactly(demand, capacity, allowed)]
+    np.testing.assert_allclose(found.served, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("part", [1e-5, 1e-7, 1e-10])
+def test_small_demands_and_weights_by_hand(part: float) -> None:
+    plenty = max_min_transport([1.0, part], [0.5, 10.0], np.ones((2, 2)))
+    np.testing.assert_allclose(plenty.served, [1.0, part], rtol=1e-8)
+    scarce = max_min_transport([5.0, 5.0], [1.0], [[1], [1]])
+    np.testing.assert_allclose(scarce.served, 0.5, rtol=1e-8)
+    light = max_min_transport([10.0, 10.0], [8.0], [[1], [1]], weight=[1.0, part])
+    np.testing.assert_allclose(light.served, [8.0, 8.0 * part], rtol=2.0 * part + 1e-8)
+
+
+def test_cheap_places_are_found_for_small_tenants() -> None:
+    cost = [[1.0, 5.0], [5.0, 1.0]]
+    found = max_min_transport([1.0, 1e-8], [3.0, 3.0], np.ones((2, 2)), cost=cost)
+    np.testing.assert_allclose(found.amount, [[1.0, 0.0], [0.0, 1e-8]], rtol=1e-8, atol=1e-15)
+
+
 def test_nothing_to_divide() -> None:
     nothing = max_min_transport([0.0, 3.0], [0.0, 5.0], [[True, True], [True, False]])
     assert nothing.served.tolist() == [0.0, 0.0]
@@ -132,8 +159,9 @@ def test_nothing_to_divide() -> None:
         ({"demand": [np.nan, 1.0]}, "demand"),
         ({"capacity": [-1.0]}, "capacity"),
         ({"weight": [0.0, 1.0]}, "weight"),
-        ({"use": np.nan}, "use"),
-        ({"cost": np.nan}, "cost"),
+        ({"use": np.nan}, r"use\[0,0\]"),
+        ({"use": [[1.0], [0.0]]}, r"use\[1,0\] = 0.0"),
+        ({"cost": np.nan}, r"cost\[0,0\]"),
         ({"allowed": [[True]]}, "wrong shape"),
     ],
 )

@@ -338,3 +338,16 @@ def test_nothing_to_divide_and_nobody_to_get_it() -> None:
 def test_bad_input_is_named(call: object, words: str) -> None:
     with pytest.raises(InputError, match=words):
         call()  # type: ignore[operator]
+
+
+def test_what_there_is_nothing_of() -> None:
+    shares = dominant_resource_fair([[1.0, 1.0], [1.0, 0.0]], [1.0, 0.0])
+    assert shares.tasks.tolist() == [0.0, 1.0]
+    assert shares.full.tolist() == [True, True]
+    assert dominant_resource_fair([[1.0, 1.0]], [1.0, 0.0]).full.tolist() == [False, True]
+    # Who wants nothing of it, or nothing at all, is not stopped by it.
+    assert not dominant_resource_fair([[1.0, 0.0]], [9.0, 0.0], cap=2.0).full.any()
+    assert not dominant_resource_fair([[1.0, 1.0]], [9.0, 0.0], cap=0.0).full.any()
+    for alpha in (0.5, 1.0, 2.0):
+        assert alpha_fair(0.0, [1.0, 2.0], alpha=alpha).price == np.inf
+    assert alpha_fair(0.0, [0.0, 0.0], alpha=1.0).price == 0.0

@@ -230,3 +230,9 @@ def test_all_faults_are_told_at_once() -> None:
 def test_an_unknown_method_is_an_error() -> None:
     with pytest.raises(SolverError, match="no method"):
         place_gangs(GangProblem(gang_jobs([]), gang_pools([]), np.ones((1, 0))), "simplex")
+
+
+def test_a_job_late_without_end_is_refused() -> None:
+    jobs = gang_jobs([8.0, 8.0], slack_s=[-np.inf, np.inf], late_cny_per_s=[0.0, 0.0])
+    with pytest.raises(InputError, match=r"slack_s\[0\] = -inf\s+is minus infinity"):
+        place_gangs(GangProblem(jobs, gang_pools([16.0]), np.ones((1, 1))))

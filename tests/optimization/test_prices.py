@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from computenet.optimization.matching import LinkTraffic, SitePower, solve_matching
+from computenet.optimization.matching import LinkTraffic, MatchingProblem, SitePower, solve_matching
 from computenet.optimization.prices import PriceProbe, marginal_carbon, pool_power_mw
 from computenet.optimization.settlement import settle_matching
 from computenet.optimization.solvers import SolverError
@@ -201,3 +201,57 @@ def test_a_settlement_by_hand() -> None:
     assert rent["x"] == pytest.approx(8.0)
     assert rent["y"] == pytest.approx(0.0)
     assert rent["link 0"] == pytest.approx(0.0)
+
+
+# ---- sizes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "other"),
+    [(size, None) for size in (1e3, 1e-2, 1e-3, 1e-6, 1e-9)]
+    + [(size, 100.0) for size in (1e3, 1e-2, 1e-3, 1e-6)],
+)
+def test_degenerate_prices_are_ranges_at_any_size(size: float, other: float | None) -> None:
+    """A cheap pool that is just as large as demand is worth nothing or 9."""
+    demand = [size] if other is None else [size, other]
+    problem = MatchingProblem(
+        demand=demand, unmet_cny=[100.0] * len(demand), arc_demand=[0, 0], arc_pool=[0, 1],
+        arc_use=[1.0, 1.0], arc_cny=[1.0, 10.0], capacity=[size, 5.0 * size],
+    )  # fmt: skip
+    probe = PriceProbe(problem, solve_matching(problem, "highs"))
+    pool, row = probe.pools().iloc[0], probe.demands().iloc[0]
+    assert (pool.low_cny, pool.high_cny) == pytest.approx((0.0, 9.0))
+    assert not pool["unique"]
+    assert pool.capacity == size
+    assert pool.use == pytest.approx(size)
+    assert row.units == size
+    if other is None:
+        assert (row.low_cny, row.high_cny) == pytest.approx((1.0, 10.0))
+
+
+def test_prices_without_demand() -> None:
+    problem = small(demand=[0.0, 0.0], capacity=[0.0, 5.0])
+    demands = PriceProbe(problem, solve_matching(problem)).demands()
+    dear = problem.arc_cny[problem.arc_pool == 1]
+    np.testing.assert_allclose(demands.high_cny, dear)
+
+
+@pytest.mark.parametrize("cny", [1.0, 1e-2, 1e-4, 1e-9, 0.0])
+def test_marginal_carbon_of_cheap_and_free_arcs(cny: float) -> None:
+    problem = MatchingProblem(
+        demand=[10.0], unmet_cny=[20.0], arc_demand=[0, 0], arc_pool=[0, 1], arc_use=[1.0, 1.0],
+        arc_cny=[cny, cny], capacity=[50.0, 50.0],
+    )  # fmt: skip
+    answer = solve_matching(problem, "glop")
+    found = marginal_carbon(problem, answer, np.array([9.0, 1.0])).iloc[0]
+    assert (found.low_kg, found.high_kg) == pytest.approx((1.0, 1.0))
+    dear = replace(problem, arc_cny=np.array([cny, 1.5 * cny]))
+    if cny:
+        found = marginal_carbon(dear, solve_matching(dear, "glop"), np.array([9.0, 1.0])).iloc[0]
+        assert found.kg_per_unit == pytest.approx(9.0)
+
+
+def test_payers_without_a_label_still_pay() -> None:
+    books = settle_matching(small(), solve_matching(small()), tenant=[None, "a"])  # type: ignore[list-item]
+    assert books.payers.pays_cny.sum() == pytest.approx(books.paid_cny)
+    assert len(books.payers) == 2
