@@ -127,7 +127,6 @@ class HotModel:
             self._option("simplex_scale_strategy", scaling)
         self._presolve = "choose" if presolve else "off"
         self._option("presolve", self._presolve)
-        self._limited = time_limit_s is not None
         self.model = model
         self._time_limit_s = time_limit_s
         self._until_s = np.inf
