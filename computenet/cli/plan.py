@@ -212,6 +212,7 @@ def _gaps(last: Round) -> str:
     return (
         f"cost {last.cost_gap:+.1%}, energy {last.energy_gap:+.1%}, service {service}, "
         f"green {green}, jobs wait {last.delay:.2f} of their run time"
+        f"{'' if last.targets_met else ', a target missed'}"
     )
 
 
