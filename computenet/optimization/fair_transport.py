@@ -32,6 +32,8 @@ SPAN = 1e3
 FINE = 1e6
 #: and rows are kept to HiGHS' least tolerance.
 TOLERANCE = 1e-10
+#: A pool's unit is what the largest of its tenants takes of it, by this at most.
+UNLIKE = 1e6
 #: Relative rounding of levels.
 ROUNDING = 1e-9
 #: Room left to tenants that have stopped, relative, against the solver's tolerance.
@@ -223,7 +225,8 @@ class _Transport:
             most = min(SPAN * float(ratio[rising].min()), float(ratio.max()))
             level = min(most, self._shared, float((self._reach / self._weight)[rising].min()))
             unit = np.where(rising, np.minimum(self._demand, self._weight * level), unit)
-        # A pool's unit lies between what the least and the largest of its tenants take of it.
+        # A pool's unit lies between what the least and the largest of its tenants take of it. What
+        # is far less than the unit HiGHS leaves out: it is no part of what the pool has.
         takes = self._use * unit[self._row]
         least = np.full(len(self._capacity), np.inf)
         largest = np.zeros(len(self._capacity))
@@ -231,7 +234,8 @@ class _Transport:
         np.maximum.at(largest, self._column, takes)
         used = largest > 0.0
         pool_unit = np.ones(len(used))
-        pool_unit[used] = np.sqrt(least[used]) * np.sqrt(largest[used])
+        between = np.sqrt(least[used]) * np.sqrt(largest[used])
+        pool_unit[used] = np.maximum(between, largest[used] / UNLIKE)
         self._build(rising, unit, pool_unit, level, most)
         self._hold(np.flatnonzero(~rising))
 
