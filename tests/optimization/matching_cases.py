@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.optimize import linprog
 
 from computenet.optimization.matching import (
     Congestion,
     LinkTraffic,
+    Matching,
     MatchingProblem,
     SitePower,
 )
+from computenet.optimization.matching_limits import matching_loads
 
 #: Parts that a problem may have besides demand and capacity.
 PARTS = ("upper", "power", "excess", "steps", "traffic", "split", "congestion")
@@ -167,3 +170,41 @@ def optimum(problem: MatchingProblem) -> float:
     )  # fmt: skip
     assert answer.status == 0, answer.message
     return float(answer.fun)
+
+
+def follows(problem: MatchingProblem, answer: Matching) -> None:
+    """Check a solution against the problem's own words."""
+    p, x = problem, answer.flow
+    size = 1e-7 * max(float(p.demand.sum()), 1.0)
+    assert (x >= 0.0).all()
+    assert (answer.unmet >= 0.0).all()
+    met = np.bincount(p.arc_demand, x, minlength=p.n_demands)
+    np.testing.assert_allclose(met + answer.unmet, p.demand, atol=size)
+    loads = matching_loads(p, answer)
+    assert (loads.pool_use <= p.capacity + size).all()
+    cost = p.arc_cny @ x + p.unmet_cny @ answer.unmet
+    if p.arc_upper is not None:
+        assert (x <= p.arc_upper + size).all()
+    if p.power is not None:
+        over = np.maximum(loads.site_mw - p.power.site_mw, 0.0)
+        if p.power.excess_cny is None:
+            assert (over <= size).all()
+        else:
+            cost += p.power.excess_paid_cny(loads.site_mw).sum()
+            room = np.where(np.isinf(p.power.excess_cny), 0.0, p.power.excess_bounds()[1])
+            assert (over <= room.sum(axis=1) + size).all()
+    if p.traffic is not None:
+        assert (loads.link_gb_s <= p.traffic.link_gb_s + size).all()
+        cost += p.traffic.path_cny @ answer.path_gb_s
+        over_pair = p.traffic.arc_pair >= 0
+        carried = np.bincount(
+            p.traffic.arc_pair[over_pair], (x * p.traffic.arc_gb_s)[over_pair],
+            minlength=p.traffic.n_pairs,
+        )  # fmt: skip
+        ways = np.bincount(p.traffic.path_pair, answer.path_gb_s, minlength=p.traffic.n_pairs)
+        np.testing.assert_allclose(carried, ways, atol=size)
+    if p.congestion is not None:
+        np.testing.assert_allclose(answer.segment_use.sum(axis=1), loads.pool_use, atol=size)
+        cost += (p.congestion.extra_cny * answer.segment_use).sum()
+    assert answer.objective == pytest.approx(cost, rel=1e-7, abs=1e-7)
+    assert answer.bound <= answer.objective

@@ -24,19 +24,6 @@ def scenario() -> Scenario:
     return load("two-hubs")
 
 
-@pytest.fixture(scope="module")
-def outcome() -> PlanOutcome:
-    return plan("four-hubs", stages=1, days=2, gap=1e-3)
-
-
-@pytest.fixture(scope="module")
-def tasks(outcome: PlanOutcome) -> list[DayTask]:
-    return day_tasks(
-        outcome.inputs, 0, outcome.scenario(), policy="nearest", parameters={}, seed=1,
-        warmup_h=2.0,
-    )  # fmt: skip
-
-
 def test_layouts_hold_whole_replicas_and_the_simulator_has_them(outcome: PlanOutcome) -> None:
     """Every model that a pool should hold is there, in as many accelerators as the layout says."""
     scenario = outcome.scenario()

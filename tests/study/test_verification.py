@@ -18,7 +18,7 @@ from computenet.optimization.solvers import SolverError
 from computenet.policies import make_policy
 from computenet.scenario.energy import BatterySpec, GeneratorSpec
 from computenet.simulation import run_scenario
-from computenet.study import PlanOutcome, page_of, plan
+from computenet.study import PlanOutcome, page_of
 from computenet.study.planning import Agreement, Verification, VerificationProgress, verify
 from computenet.study.planning.correction import corrected
 from computenet.study.planning.day_energy import closed_day
@@ -27,19 +27,6 @@ from computenet.study.planning.rounds import Round, round_of
 from computenet.study.planning.simulated import PARTS, run_day, year_of
 from computenet.study.planning.stage_days import DayTask, day_tasks
 from computenet.study.planning.tables import green_share
-
-
-@pytest.fixture(scope="module")
-def outcome() -> PlanOutcome:
-    return plan("four-hubs", stages=1, days=2, gap=1e-3)
-
-
-@pytest.fixture(scope="module")
-def tasks(outcome: PlanOutcome) -> list[DayTask]:
-    return day_tasks(
-        outcome.inputs, 0, outcome.scenario(), policy="nearest", parameters={}, seed=1,
-        warmup_h=2.0,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
