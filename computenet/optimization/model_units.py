@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from computenet.optimization.sizes import largest_size
 from computenet.optimization.sparse import SparseModel
 
 __all__ = ["ModelUnits", "units_of"]
@@ -34,21 +35,15 @@ class ModelUnits(NamedTuple):
 
 def units_of(model: SparseModel) -> ModelUnits:
     """Return the units of a model: 1 where costs and amounts are of ordinary size."""
-    cost = _factor(_largest(model.cost), 0.0)
+    cost = _factor(largest_size(model.cost), 0.0)
     if model.integer.any():
         return ModelUnits(cost)
     largest = 0.0
     for side in (model.row_upper, model.row_lower, model.upper, model.lower):
-        largest = max(largest, _largest(side))
+        largest = max(largest, largest_size(side))
         if largest >= ORDINARY:
             return ModelUnits(cost)
     return ModelUnits(cost, _factor(largest, ROUNDING))
-
-
-def _largest(values: F8) -> float:
-    size = np.abs(values)
-    largest = float(size.max(initial=0.0))
-    return largest if np.isfinite(largest) else float(size[np.isfinite(size)].max(initial=0.0))
 
 
 def _factor(largest: float, least: float) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.optimization.matching_problem import MatchingProblem
+from computenet.optimization.sizes import largest_size
 
 __all__ = ["is_short", "must_price", "shortage_problem", "told_short"]
 
@@ -20,10 +21,6 @@ OVER_WAY, OVER_UNMET = 1e4, 10.0
 SHORT = 1e-6
 
 
-def _largest(values: F8) -> float:
-    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
-
-
 def must_price(problem: MatchingProblem) -> float:
     """Return a price of unmet demand far above what a unit costs by the dearest way, CNY.
 
@@ -31,14 +28,14 @@ def must_price(problem: MatchingProblem) -> float:
     many, leaving one unmet may still be cheaper.
     """
     p = problem
-    way = _largest(p.arc_cny)
+    way = largest_size(p.arc_cny)
     if p.traffic is not None:
-        way += _largest(p.traffic.path_cny) * _largest(p.traffic.arc_gb_s)
+        way += largest_size(p.traffic.path_cny) * largest_size(p.traffic.arc_gb_s)
     if p.congestion is not None:
-        way += _largest(p.congestion.extra_cny) * _largest(p.arc_use)
+        way += largest_size(p.congestion.extra_cny) * largest_size(p.arc_use)
     if p.power is not None and p.power.excess_cny is not None:
-        way += _largest(p.power.excess_cny) * _largest(p.power.arc_mw)
-    return max(OVER_WAY * max(way, 1.0), OVER_UNMET * _largest(p.unmet_cny))
+        way += largest_size(p.power.excess_cny) * largest_size(p.power.arc_mw)
+    return max(OVER_WAY * max(way, 1.0), OVER_UNMET * largest_size(p.unmet_cny))
 
 
 def is_short(problem: MatchingProblem, unmet: F8) -> B1:

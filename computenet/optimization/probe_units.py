@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from computenet.optimization.matching_model import Matching, MatchingPrices
 from computenet.optimization.matching_problem import MatchingProblem
+from computenet.optimization.sizes import largest_size
 
 __all__ = ["amount_unit", "in_amounts", "in_money", "least_limit", "money_unit"]
 
@@ -53,7 +54,7 @@ def money_unit(problem: MatchingProblem) -> tuple[float, float]:
     typical = float(np.median(np.abs(problem.arc_cny))) if problem.n_arcs else 0.0
     if typical >= ORDINARY_CNY:
         return 1.0, typical
-    largest = max((_largest(costs) for costs in _costs(problem)), default=0.0)
+    largest = max((largest_size(costs) for costs in _costs(problem)), default=0.0)
     typical = max(typical, LEAST * largest)
     if typical <= 0.0:
         return 1.0, 1.0
@@ -103,7 +104,3 @@ def _costs(problem: MatchingProblem) -> list[F8]:
     if problem.congestion is not None:
         found.append(problem.congestion.extra_cny)
     return found
-
-
-def _largest(costs: F8) -> float:
-    return float(np.abs(costs[np.isfinite(costs)]).max(initial=0.0))

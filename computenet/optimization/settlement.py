@@ -61,7 +61,7 @@ def settle_matching(
     problem: MatchingProblem,
     matching: Matching,
     *,
-    tenant: Sequence[str] | None = None,
+    tenant: Sequence[str | None] | None = None,
     region: Sequence[str] | None = None,
 ) -> Settlement:
     """Return the settlement of a matching at its own prices.

@@ -27,6 +27,7 @@ from computenet.optimization.arc_pricing import ArcPricing
 from computenet.optimization.matching_model import Matching, MatchingPrices
 from computenet.optimization.matching_problem import MatchingProblem
 from computenet.optimization.must_demand import is_short
+from computenet.optimization.sizes import largest_size
 from computenet.optimization.solvers import SolverError, Status, relative_gap
 
 __all__ = ["solve_transport", "why_no_transport"]
@@ -67,7 +68,7 @@ def _range_of_use(p: MatchingProblem) -> tuple[F8, F8]:
 
 def _largest(*values: F8) -> float:
     """Return the largest finite size, or 1 where all are 0."""
-    largest = max(float(np.abs(v[np.isfinite(v)]).max(initial=0.0)) for v in values)
+    largest = max(map(largest_size, values))
     return max(largest, 1e-290) if largest > 0.0 else 1.0
 
 

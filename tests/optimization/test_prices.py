@@ -252,6 +252,6 @@ def test_marginal_carbon_of_cheap_and_free_arcs(cny: float) -> None:
 
 
 def test_payers_without_a_label_still_pay() -> None:
-    books = settle_matching(small(), solve_matching(small()), tenant=[None, "a"])  # type: ignore[list-item]
+    books = settle_matching(small(), solve_matching(small()), tenant=[None, "a"])
     assert books.payers.pays_cny.sum() == pytest.approx(books.paid_cny)
     assert len(books.payers) == 2
