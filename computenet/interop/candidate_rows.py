@@ -126,8 +126,15 @@ def template_lines(topology: TopologySpec) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_rows(path: Path, problems: list[Problem]) -> list[Row]:
+def read_rows(path: Path, problems: list[Problem], notes: list[str]) -> list[Row]:
     """Return the rows with the fields that can be used; what is wrong with the others is noted.
+
+    Parameters
+    ----------
+    path
+        CSV or GeoJSON.
+    problems, notes
+        Take what cannot be used, and what is left out though nothing is wrong with it.
 
     Raises
     ------
@@ -146,7 +153,7 @@ def read_rows(path: Path, problems: list[Problem]) -> list[Row]:
             [Problem(str(path), None, error.strerror or str(error))], "file cannot be read"
         ) from error
     raw = (
-        _features(path, text, problems)
+        _features(path, text, problems, notes)
         if text.lstrip().startswith(("{", "["))
         else _lines(path, text, problems)
     )
@@ -211,7 +218,9 @@ def _lines(path: Path, text: str, problems: list[Problem]) -> list[tuple[str, di
     return out
 
 
-def _features(path: Path, text: str, problems: list[Problem]) -> list[tuple[str, dict[str, Any]]]:
+def _features(
+    path: Path, text: str, problems: list[Problem], notes: list[str]
+) -> list[tuple[str, dict[str, Any]]]:
     try:
         content = json.loads(text)
     except ValueError as error:
@@ -239,7 +248,7 @@ def _features(path: Path, text: str, problems: list[Problem]) -> list[tuple[str,
             ],
             "file cannot be read",
         )  # fmt: skip
-    out = []
+    out, others = [], 0
     for number, feature in enumerate(features, 1):
         where = f"{path}: feature {number}"
         if not isinstance(feature, dict):
@@ -255,7 +264,9 @@ def _features(path: Path, text: str, problems: list[Problem]) -> list[tuple[str,
             continue
         values, geometry = dict(one["properties"]), one["geometry"]
         if values.get("kind") in ("region", "link"):
-            continue  # of an exported topology; any other kind is the file's own word for a site
+            # Of an exported topology; any other kind is the file's own word for a site.
+            others += 1
+            continue
         point = geometry.get("coordinates")
         kind = geometry.get("type")
         if kind == "MultiPoint" and isinstance(point, list) and len(point) == 1:
@@ -266,6 +277,11 @@ def _features(path: Path, text: str, problems: list[Problem]) -> list[tuple[str,
             values["id"] = str(feature["id"])
         known = {k: v for k, v in values.items() if k in COLUMNS and not _left_out(v)}
         out.append((where, known))
+    if others:
+        notes.append(
+            f"{path.name}: {others} {'feature' if others == 1 else 'features'} of the kind region "
+            "or link, as in an exported topology, left out: candidates are sites"
+        )
     return out
 
 

@@ -74,8 +74,8 @@ def layout_from_sites(
     source
         Behind the layout's numbers; the file's name.
     notes
-        Takes what is odd about the rows and still used: sites far from all others, and two sites
-        at one point.
+        Takes what is odd and still used, sites far from all others and two sites at one point,
+        and how many features of an exported topology are no sites.
 
     Raises
     ------
@@ -87,9 +87,10 @@ def layout_from_sites(
     problems: list[Problem] = []
     if links < 0:
         problems.append(Problem("links", links, "is out of range", "0 or more"))
-    rows = read_rows(file, problems)
+    odd: list[str] = []
+    rows = read_rows(file, problems, odd)
     _check(rows, base, problems)
-    odd = odd_places(rows, base, problems)
+    odd += odd_places(rows, base, problems)
     if problems:
         raise InputError(problems, TITLE)
     if notes is not None:

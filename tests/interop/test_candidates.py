@@ -224,8 +224,12 @@ def test_features_that_are_none_are_told_and_any_kind_is_a_site(tmp_path: Path) 
     for number, name in enumerate((": properties", ": properties", ": geometry", ": geometry", "",
                                    "", ": longitude"), 1):  # fmt: skip
         assert f"feature {number}{name}" in told
-    write(path, json.dumps({"type": "FeatureCollection", "features": [feature()]}))
+    region = feature(properties={"id": "R", "kind": "region"})
+    write(path, json.dumps({"type": "FeatureCollection", "features": [region, feature()]}))
     assert made(path, "two-hubs").sites[-1].id == "new"
+    notes: list[str] = []
+    layout_from_sites(path, topology="two-hubs", notes=notes)
+    assert notes[0].startswith("sites.geojson: 1 feature of the kind region or link")
 
 
 HEAD = "id,latitude,longitude,it_capacity_mw,name_en"
