@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from computenet.compiled import B1, F8, I8, CompiledScenario
+from computenet.compiled import F8, I8, CompiledScenario
 from computenet.errors import InputError, Problem
 from computenet.policies.check import check_plan
 from computenet.policies.protocol import Plan, Policy, SystemView
@@ -26,7 +26,10 @@ from computenet.simulation.load_meter import LoadMeter
 from computenet.simulation.plan_log import PlanLog
 from computenet.simulation.power_states import PowerStates
 from computenet.simulation.progress import Progress
+from computenet.simulation.reach import Reach
 from computenet.simulation.request_plane import RequestPlane, queue_facts
+from computenet.simulation.site_states import SiteStates
+from computenet.simulation.tariff_log import schedule_tariffs
 from computenet.simulation.tides import Tides
 from computenet.simulation.totals import (
     FaultTotals,
@@ -135,18 +138,13 @@ class Engine:
         self._plan: Plan | None = None
         self._leaving: list[int] = []
         self._planned_s = -1.0
-        self._site_up = np.ones(len(compiled.sites.ids), dtype=np.bool_)
-        self._down: list[tuple[int, float, float]] = []
-        self._down_count = np.zeros(len(compiled.sites.ids), dtype=np.int64)
+        self._sites = SiteStates(compiled)
         self._cut_count = np.zeros(len(compiled.network.link_ids), dtype=np.int64)
         self._rate = compiled.requests.mean_rate_per_s.copy()
         self._load = demand.expected_load.copy()
         self._submitted_per_s = np.zeros_like(self._load)
         self._epoch_s = -1.0
-        self._rtt_s = compiled.requests.rtt_s
-        self._circle_ok = compiled.requests.circle_ok
-        self._reachable = compiled.requests.feasible
-        self._job_reachable = self._find_job_arcs()
+        self._reach = Reach(compiled, self._transfers.routes)
         self._faults = FaultTotals()
         self._link_use = LinkUse(compiled)
         self._moves = BulkMoves(
@@ -154,7 +152,7 @@ class Engine:
         )
         states = scenario.energy.power_states
         self._power = (
-            PowerStates(compiled, states, self._jobs, self._agenda, self._site_up)
+            PowerStates(compiled, states, self._jobs, self._agenda, self._sites.up)
             if states is not None
             else None
         )
@@ -181,7 +179,7 @@ class Engine:
             elif isinstance(event, SiteOutage):
                 self._schedule(Rank.OUTAGE, start_s, end_s, self._outage, event.site)
         self._disturbances.schedule()
-        self._schedule_tariffs()
+        schedule_tariffs(compiled, self._agenda, self._log)
         states = self._scenario.energy.power_states
         if states is not None:
             self._agenda.every(states.review_s, compiled.horizon_s, Rank.POWER, self._review_power)
@@ -238,25 +236,20 @@ class Engine:
         self._advance(now_s)
         compiled = self._compiled
         site = compiled.sites.ids.index(site_id)
-        self._down_count[site] += -1 if comes_back else 1
-        up = bool(self._down_count[site] == 0)
-        if up == bool(self._site_up[site]):
+        if not self._sites.count(site, comes_back):
             return
         if self._power is not None:
             self._power.account(now_s)
-        self._site_up[site] = up
+        self._sites.turn(site, now_s)
         pools = np.flatnonzero(compiled.pools.site == site)
-        if up:
+        if self._sites.up[site]:
             for pool in pools:
                 self._jobs.start(int(pool), now_s)
-            index = max(i for i, row in enumerate(self._down) if row[0] == site)
-            self._down[index] = (site, self._down[index][1], now_s)
             self._log.add(now_s, "site-up", site_id)
         else:
             stopped = sum(self._jobs.stop(int(pool), now_s) for pool in pools)
             groups = np.flatnonzero(np.isin(compiled.groups.pool, pools))
             dropped = sum(self._requests.fail(int(group), now_s) for group in groups)
-            self._down.append((site, now_s, compiled.horizon_s))
             if self._scenario.run.on_outage == "move":
                 self._leaving += [int(pool) for pool in pools]
             real = dropped * compiled.sampling
@@ -275,62 +268,10 @@ class Engine:
         self._link_use.route(self._requests.routed(), self._transfers.routes)
         self._jobs.set_link(link, up, now_s)
         self._moves.on_link(link, up, now_s)
-        self._update_arcs(now_s)
+        cost_cny = self._reach.follow(self._transfers.routes)
+        self._requests.set_network(now_s, self._reach.rtt_s, self._reach.circle_ok, cost_cny)
         self._log.add(now_s, "link-up" if up else "link-cut", link_id)
         self._replan(now_s)
-
-    def _update_arcs(self, now_s: float) -> None:
-        """Bring network times, circles and prices in line with the links that are up."""
-        compiled = self._compiled
-        requests, routes = compiled.requests, self._transfers.routes
-        classes = len(requests.classes)
-        site = compiled.pools.site[compiled.groups.pool]
-        oneway = np.repeat(routes.oneway_ms[:, site], classes, axis=0)
-        price = np.repeat(routes.price_cny_per_gb[:, site], classes, axis=0)
-        circle_ms = np.tile(requests.circle_ms, len(compiled.regions))
-        oneway *= np.tile(requests.latency_factor, len(compiled.regions))[:, None]
-        self._rtt_s = 2e-3 * oneway
-        self._circle_ok = oneway <= circle_ms[:, None]
-        serves = np.isfinite(requests.replica_s)
-        self._reachable = serves & np.isfinite(oneway)
-        self._job_reachable = self._find_job_arcs()
-        self._requests.set_network(
-            now_s, self._rtt_s, self._circle_ok, requests.gb_per_request[:, None] * price
-        )
-
-    def _find_job_arcs(self) -> B1:
-        """Return the (demand, pool) arcs with a way for the data, ``(Q, P)``."""
-        compiled = self._compiled
-        reach = np.isfinite(self._transfers.routes.oneway_ms)[:, compiled.pools.site]
-        runs = compiled.jobs.speed > 0.0
-        arcs: B1 = (reach[:, None, :] & runs[None, :, :]).reshape(-1, len(compiled.pools.ids))
-        return arcs
-
-    def _schedule_tariffs(self) -> None:
-        """Log the changes of prices and of the month."""
-        compiled = self._compiled
-        differs = np.diff(compiled.sites.price_cny_per_mwh, axis=1) != 0.0
-        month = np.diff(compiled.month_of_slot) != 0
-        for before in np.flatnonzero(differs.any(axis=0) | month):
-            slot = int(before) + 1
-            changed = np.flatnonzero(differs[:, before])
-            action = self._on_tariff(slot, changed, bool(month[before]))
-            self._agenda.at(slot * compiled.slot_s, Rank.TARIFF, action)
-
-    def _on_tariff(self, slot: int, sites: np.ndarray, month: bool) -> Callable[[float], None]:
-        def act(now_s: float) -> None:
-            if month:
-                number = int(self._compiled.month_of_slot[slot])
-                self._log.add(now_s, "month", "", f"month {number + 1} of the run begins")
-            for site in sites:
-                self._log.add(
-                    now_s,
-                    "tariff",
-                    self._compiled.sites.ids[site],
-                    f"{self._compiled.sites.price_cny_per_mwh[site, slot]:g} CNY/MWh",
-                )
-
-        return act
 
     # ---- planning -----------------------------------------------------------------------------
 
@@ -351,7 +292,7 @@ class Engine:
             self._load = load
         self._epoch_s = now_s
         off = None if self._power is None else self._power.off
-        self._meter.read(now_s, self._jobs, self._requests, self._site_up, off)
+        self._meter.read(now_s, self._jobs, self._requests, self._sites.up, off)
         self._make_plan(now_s)
 
     def _make_plan(self, now_s: float) -> None:
@@ -455,10 +396,10 @@ class Engine:
             compiled=compiled,
             request_rate_per_s=self._rate.astype(np.float64),
             job_load_accelerators=self._load.copy(),
-            request_arc_open=self._reachable & self._site_up[site_of_group],
-            job_arc_open=self._job_reachable & self._site_up[compiled.pools.site],
-            rtt_s=self._rtt_s.copy(),
-            circle_ok=self._circle_ok.copy(),
+            request_arc_open=self._reach.requests & self._sites.up[site_of_group],
+            job_arc_open=self._reach.jobs & self._sites.up[compiled.pools.site],
+            rtt_s=self._reach.rtt_s.copy(),
+            circle_ok=self._reach.circle_ok.copy(),
             data_there=self._jobs.resident.reshape(-1, len(compiled.sites.ids)).copy(),
             pool_free=self._jobs.free() + (self._power.idle() if self._power is not None else 0.0),
             pool_waiting_accelerators=self._jobs.waiting_accelerators(),
@@ -516,7 +457,7 @@ class Engine:
             return total
 
         pools = PoolTotals(
-            available_s=self._available_s()[compiled.pools.site],
+            available_s=self._sites.available_s()[compiled.pools.site],
             off_accelerator_s=off_s,
             starts=starts,
             lent_accelerator_s=self._tides.finish(horizon_s)
@@ -542,13 +483,3 @@ class Engine:
             self._faults,
             self._jobs.rows(),
         )
-
-    def _available_s(self) -> F8:
-        """Return the seconds every site was up in every slot, ``(I, S)``."""
-        compiled = self._compiled
-        edges = np.minimum(np.arange(compiled.n_slots + 1) * compiled.slot_s, compiled.horizon_s)
-        up = np.tile(np.diff(edges), (len(compiled.sites.ids), 1))
-        for site, start_s, end_s in self._down:
-            overlap = np.minimum(edges[1:], end_s) - np.maximum(edges[:-1], start_s)
-            up[site] -= np.maximum(overlap, 0.0)
-        return up
