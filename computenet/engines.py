@@ -18,18 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computenet.errors import InputError, Problem, nearest
-from computenet.kernels.requests import (
+from computenet.kernels.request_state import (
     EngineFacts,
     RequestChunk,
     RoutingPlan,
-    advance_requests,
-    close_requests,
     grow_arena,
     make_arena,
     make_replica_facts,
     make_request_out,
     make_request_state,
 )
+from computenet.kernels.requests import advance_requests, close_requests
 from computenet.serving import DECODE_EFFICIENCY, MEMORY_SHARE, PREFILL_EFFICIENCY
 
 __all__ = [

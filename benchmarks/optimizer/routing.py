@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from benchmarks.measure import Figure
 from benchmarks.optimizer.instances import UNMET, matching_instance
 from computenet.kernels._jit import njit
-from computenet.kernels.requests import RoutingPlan, route_request
+from computenet.kernels.request_state import RoutingPlan
+from computenet.kernels.requests import route_request
 from computenet.optimization.matching import Matching, MatchingProblem, solve_matching
 
 __all__ = ["run"]

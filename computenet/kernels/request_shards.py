@@ -23,14 +23,8 @@ from computenet.kernels.replica_state import (
     RequestState,
     WaitArena,
 )
-from computenet.kernels.requests import (
-    RANDOM,
-    RequestChunk,
-    RoutingPlan,
-    choose_replica,
-    close_slots,
-    route_request,
-)
+from computenet.kernels.request_state import RequestChunk, RoutingPlan
+from computenet.kernels.requests import RANDOM, choose_replica, close_slots, route_request
 
 __all__ = [
     "ROUTED",

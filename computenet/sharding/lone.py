@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from computenet.kernels.arrival_counts import count_arrivals
 from computenet.kernels.replica_state import CURSOR, SLOT
-from computenet.kernels.requests import advance_requests_packed, grow_arena
+from computenet.kernels.request_state import grow_arena
+from computenet.kernels.requests import advance_requests_packed
 from computenet.sharding.queues import F8, QueueFacts, ReplicaQueues, Source, as_chunk
 
 __all__ = ["LoneQueues"]

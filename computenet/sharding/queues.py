@@ -10,19 +10,16 @@ from numpy.typing import NDArray
 
 from computenet.kernels.arrivals import Draws
 from computenet.kernels.replica_state import BUSY, DECODING, PREFILL, PREFILLING, QUEUED
-from computenet.kernels.requests import (
+from computenet.kernels.request_state import (
     EngineFacts,
     RequestChunk,
     RoutingPlan,
-    close_requests,
-    count_present,
-    fail_group,
     make_arena,
     make_replica_facts,
     make_request_out,
     make_request_state,
-    settle_requests,
 )
+from computenet.kernels.requests import close_requests, count_present, fail_group, settle_requests
 from computenet.workload.generators.windows import Windows
 
 __all__ = ["LANE", "QueueFacts", "Reading", "ReplicaQueues", "Source", "Sums", "as_chunk"]

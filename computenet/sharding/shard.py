@@ -25,7 +25,7 @@ from computenet.kernels.request_shards import (
     route_arrivals,
     serve_routed,
 )
-from computenet.kernels.requests import grow_arena
+from computenet.kernels.request_state import grow_arena
 from computenet.sharding.division import Division
 from computenet.sharding.queues import F8, I8, QueueFacts, ReplicaQueues, as_chunk
 from computenet.workload.generators.requests import RequestSource

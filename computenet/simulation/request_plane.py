@@ -7,7 +7,7 @@ import numpy as np
 from computenet.compiled import B1, F8, I8, CompiledScenario
 from computenet.engines import BLOCK_TOKENS, STEP_TOKENS
 from computenet.kernels.replica_state import BUSY, PREFILL
-from computenet.kernels.requests import EngineFacts
+from computenet.kernels.request_state import EngineFacts
 from computenet.serving import decode_table
 from computenet.sharding import LANE, LoneQueues, QueueFacts, ShardTeam, Source, Sums
 from computenet.simulation.request_windows import WindowBooks

@@ -9,18 +9,20 @@ import simpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from computenet.kernels.requests import (
+from computenet.kernels.request_state import (
     RequestChunk,
     RoutingPlan,
-    advance_requests,
-    close_requests,
-    count_present,
-    fail_group,
     grow_arena,
     make_arena,
     make_replica_facts,
     make_request_out,
     make_request_state,
+)
+from computenet.kernels.requests import (
+    advance_requests,
+    close_requests,
+    count_present,
+    fail_group,
     settle_requests,
 )
 from computenet.simulation.reference import ReferenceReplica, ReferenceRequest, run_requests

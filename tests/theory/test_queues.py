@@ -18,17 +18,16 @@ from computenet.kernels.job_state import (
     make_job_out,
     make_job_state,
 )
-from computenet.kernels.requests import (
+from computenet.kernels.request_state import (
     RequestChunk,
     RoutingPlan,
-    advance_requests,
-    close_requests,
     grow_arena,
     make_arena,
     make_replica_facts,
     make_request_out,
     make_request_state,
 )
+from computenet.kernels.requests import advance_requests, close_requests
 
 BATCHES = 30
 
