@@ -27,6 +27,8 @@ TRIES: tuple[dict[str, object], ...] = (
 )
 
 
+#: HiGHS' numbers of what a column or row is in a basis: at its lower bound, basic.
+AT_LOWER, BASIC = 0, 1
 #: HiGHS' tolerance of reduced costs, in the units it is told costs in.
 DUAL_TOLERANCE = 1e-7
 #: Largest bound of a model whose bounds are scaled.
@@ -185,6 +187,25 @@ class HotModel:
         )
         return Basis(columns, rows)
 
+    def start_from(self, basis: Basis) -> None:
+        """Start the next solve from a basis.
+
+        Raises
+        ------
+        SolverError
+            The basis is not one of the model: as many basic columns and rows as there are rows.
+        """
+        known = self._highspy.HighsBasisStatus
+        order = (known.kLower, known.kBasic, known.kUpper, known.kZero, known.kNonbasic)
+        statuses = np.empty(len(order), dtype=object)
+        for status in order:
+            statuses[int(status)] = status
+        given = self._highspy.HighsBasis()
+        given.col_status = statuses[basis.columns].tolist()
+        given.row_status = statuses[basis.rows].tolist()
+        given.valid = True
+        self._require(self._highs.setBasis(given), "takes no such basis")
+
     def load(
         self,
         model: SparseModel,
@@ -213,16 +234,7 @@ class HotModel:
         self._began = time.perf_counter()
         self.model = model
         self._pass(model)
-        known = self._highspy.HighsBasisStatus
-        order = (known.kLower, known.kBasic, known.kUpper, known.kZero, known.kNonbasic)
-        statuses = np.empty(len(order), dtype=object)
-        for status in order:
-            statuses[int(status)] = status
-        given = self._highspy.HighsBasis()
-        given.col_status = statuses[basis.columns].tolist()
-        given.row_status = statuses[basis.rows].tolist()
-        given.valid = True
-        self._require(self._highs.setBasis(given), "takes no such basis")
+        self.start_from(basis)
         self._option("solver", "simplex")
         most = np.iinfo(np.int32).max if iterations is None else iterations
         self._option("simplex_iteration_limit", int(most))

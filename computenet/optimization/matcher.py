@@ -15,6 +15,7 @@ from computenet.optimization.matching_model import (
     segment_limits,
     unmet_bounds,
 )
+from computenet.optimization.matching_start import cheapest_paths
 from computenet.optimization.sifting import SiftedModel
 from computenet.optimization.solvers import Status
 
@@ -89,7 +90,10 @@ class Matcher:
             self._whole = matching_model(problem)
             group = np.full(self._whole.model.n, -1, dtype=np.int64)
             group[self._whole.flow.slice] = problem.arc_demand
-            self._hot = SiftedModel(self._whole.model, group, time_limit_s=self._time_limit_s)
+            self._hot = SiftedModel(
+                self._whole.model, group, time_limit_s=self._time_limit_s,
+                start=cheapest_paths(problem, self._whole),
+            )  # fmt: skip
         assert self._whole is not None
         assert self._hot is not None
         answer = self._hot.solve()

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from computenet.optimization.hot_model import HotModel
+from computenet.optimization.hot_model import Basis, HotModel
 from computenet.optimization.solution import Solution, Status, no_solution
 from computenet.optimization.sparse import SparseModel
 
@@ -45,16 +45,26 @@ class SiftedModel:
         as many in the mean.
     time_limit_s
         Wall time of each solve.
+    start
+        Basis of the whole model from which the first solve starts; ``None`` = from nothing.
     """
 
     def __init__(
-        self, model: SparseModel, group: I8, *, keep: int = 8, time_limit_s: float | None = None
+        self,
+        model: SparseModel,
+        group: I8,
+        *,
+        keep: int = 8,
+        time_limit_s: float | None = None,
+        start: Basis | None = None,
     ) -> None:
         self.model = model
         self._group, self._keep, self._time_limit_s = group, keep, time_limit_s
         self._groups = int(group.max(initial=-1)) + 1
         # Scaled by largest entries: from nothing small models are solved a fifth sooner.
         self._hot = HotModel(model, presolve=False, scaling=4, time_limit_s=time_limit_s)
+        if start is not None:
+            self._hot.start_from(start)
         self._at: I8 = np.arange(model.n)
         self._taken: B1 = np.ones(model.n, dtype=np.bool_)
         self._last: Solution | None = None
