@@ -26,8 +26,9 @@ from computenet.policies.costs import (
 )
 from computenet.policies.expected_cost import expected_cny
 from computenet.policies.forecast import ForecastName, make_forecaster
+from computenet.policies.fullness import LEVELS, decode_s, miss_slope, queue_slope
 from computenet.policies.link_limits import LinkLimits
-from computenet.policies.misses import excess_misses, idle_misses, prefill_s
+from computenet.policies.misses import idle_misses, prefill_s
 from computenet.policies.outlook import OutlookName
 from computenet.policies.plan_prices import carbon_kg, plan_prices
 from computenet.policies.protocol import Plan, PriceRow, SystemView
@@ -41,9 +42,6 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 B1 = NDArray[np.bool_]
 
-#: Utilisations between which the cost of fullness is taken as straight; more is not planned, since
-#: a queue at the brim does not come down again.
-LEVELS = np.asarray([0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 #: An unmet unit costs this many times the dearest unit that is met.
 UNMET = 4.0
 
@@ -172,7 +170,7 @@ class MatchingPolicy:
         q, p = np.nonzero(view.job_arc_open)
         request_cny = self._request_cny(view, network)[d, g]
         job_cny = self._job_cny(view)[q, p]
-        use = np.maximum(prefill_s(view), _decode_s(view))
+        use = np.maximum(prefill_s(view), decode_s(view))
         up = _up(view)
         dearest = [float(values.max(initial=1e-6)) for values in (request_cny, job_cny)]
         steepest = [float(network.slope.max(initial=0.0)), self.late_cny_per_accelerator_h]
@@ -209,7 +207,7 @@ class MatchingPolicy:
             * LEVELS[-1],
             congestion=Congestion(
                 np.tile(np.diff(LEVELS) / LEVELS[-1], (groups + pools, 1)),
-                np.concatenate([network.slope, self._queue_slope(view)]),
+                np.concatenate([network.slope, queue_slope(view, self.late_cny_per_accelerator_h)]),
             ),
             power=power,
             traffic=traffic,
@@ -246,64 +244,13 @@ class MatchingPolicy:
         cost: F8 = SECONDS_PER_HOUR * (job_energy_mwh(view) * every + job_transfer_cny(view))
         return cost
 
-    def _queue_slope(self, view: SystemView) -> F8:
-        """Return what waiting adds by level of a pool, ``(P, levels - 1)``, CNY per accelerator.
-
-        A pool of `n` accelerators is a queue of ``c = n / gang`` servers; its jobs wait
-        ``rho^(sqrt(2 (c + 1)) - 1) / (c (1 - rho))`` of their run time (H. Sakasegawa, Ann. Inst.
-        Statist. Math. 29, 1977).
-        """
-        compiled = view.compiled
-        load = view.job_load_accelerators.reshape(len(compiled.regions), -1).sum(axis=0)
-        gang = float(
-            np.average(compiled.jobs.held_gang, weights=load)
-            if load.sum() > 0.0
-            else compiled.jobs.held_gang.max(initial=1.0)
-        )
-        servers = np.maximum(compiled.pools.accelerators / gang, 1.0)[:, None]
-        rho = LEVELS[None, :]
-        waits = rho ** (np.sqrt(2.0 * (servers + 1.0)) - 1.0) / (servers * (1.0 - rho))
-        cost = self.late_cny_per_accelerator_h * rho * waits
-        return _convex(cost)
-
     def _network(self, view: SystemView) -> _Network:
         """Return misses and their slopes, computed anew only where the network changed."""
         key = view.rtt_s.tobytes() + view.circle_ok.tobytes() + view.request_arc_open.tobytes()
         if self._known is None or self._known[0] != key:
-            made = _Network(idle_misses(view), self._miss_slope(view))
+            made = _Network(idle_misses(view), miss_slope(view, self.miss_cny, self.burst_cv))
             self._known = (key, made)
         return self._known[1]
-
-    def _miss_slope(self, view: SystemView) -> F8:
-        """Return what misses add by level of a group, CNY an hour per replica kept busy.
-
-        Demand within an epoch is log-normal about its mean; beyond capacity every request misses.
-        """
-        compiled = view.compiled
-        prompt, whole, rate = prefill_s(view), _decode_s(view), compiled.requests.mean_rate_per_s
-        inside = np.where(view.request_arc_open, rate[:, None], 0.0)
-        use = np.where(inside > 0.0, np.maximum(prompt, whole), 0.0)
-        busy = np.maximum((inside * use).sum(axis=0), 1e-30)  # (G,)
-        of_prompts = np.where(inside > 0.0, inside * prompt, 0.0).sum(axis=0) / busy
-        per_use = inside.sum(axis=0) / busy  # requests a replica-second
-        sigma = np.sqrt(np.log1p(self.burst_cv**2))
-        nodes, weights = np.polynomial.hermite_e.hermegauss(7)
-        burst = np.exp(sigma * nodes - 0.5 * sigma**2)
-        fine = np.linspace(0.0, 1.0, 21)
-        table = excess_misses(view, fine)  # (G, 21) by prompt load
-        cost = np.zeros((len(busy), len(LEVELS)))
-        for factor, weight in zip(burst, weights / weights.sum(), strict=True):
-            for at, level in enumerate(LEVELS):
-                filled = level * factor
-                if filled >= 1.0:
-                    missed = np.ones(len(busy))
-                else:
-                    missed = np.asarray(
-                        [np.interp(filled * part, fine, row)
-                         for part, row in zip(of_prompts, table, strict=True)]
-                    )  # fmt: skip
-                cost[:, at] += weight * factor * level * missed
-        return _convex(SECONDS_PER_HOUR * self.miss_cny * per_use[:, None] * cost)
 
     # ---- the answer ---------------------------------------------------------------------------
 
@@ -398,12 +345,6 @@ def _site_power(
     )
 
 
-def _decode_s(view: SystemView) -> F8:
-    """Return the time a full replica takes for the tokens of a mean answer, ``(D, G)``, s."""
-    seconds: F8 = view.compiled.requests.replica_s - prefill_s(view)
-    return seconds
-
-
 def _up(view: SystemView) -> B1:
     """Return which sites are up: something can be sent there, ``(I,)``."""
     compiled = view.compiled
@@ -411,12 +352,6 @@ def _up(view: SystemView) -> B1:
     up[compiled.pools.site[view.job_arc_open.any(axis=0)]] = True
     up[compiled.pools.site[compiled.groups.pool[view.request_arc_open.any(axis=0)]]] = True
     return up
-
-
-def _convex(cost: F8) -> F8:
-    """Return the slopes of `cost` between `LEVELS`, never falling, ``(n, levels - 1)``."""
-    slopes: F8 = np.maximum.accumulate(np.diff(cost, axis=1) / np.diff(LEVELS), axis=1)
-    return np.maximum(slopes, 0.0)
 
 
 def _first_choice(flow: F8, open_arcs: B1, problem: MatchingProblem, first: int) -> F8:
