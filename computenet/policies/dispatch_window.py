@@ -23,7 +23,7 @@ from computenet.optimization.dispatch import (
 )
 from computenet.policies.dispatch_limits import DispatchLimits
 from computenet.policies.forecast import EpochClock, Expected
-from computenet.policies.misses import idle_misses, prefill_s
+from computenet.policies.merged_requests import MergedRequests, merged_requests
 from computenet.policies.outlook import (
     OutlookName,
     emission_ahead,
@@ -34,6 +34,7 @@ from computenet.policies.outlook import (
     pue_ahead,
 )
 from computenet.policies.protocol import SystemView
+from computenet.policies.shares import sites_up
 from computenet.units import SECONDS_PER_HOUR, WATTS_PER_MW
 
 __all__ = ["LEAST_SAVING", "SLACK_USED", "WAITING", "Horizon", "WindowBuilder"]
@@ -50,8 +51,6 @@ LENDABLE = 0.8
 SLACK_USED = 0.5
 #: A cheaper hour must save at least this share of the energy cost for a job to wait for it.
 LEAST_SAVING = 0.05
-#: A request that is not served costs this many times one that misses its objective.
-UNMET = 10.0
 #: Price of an hour's wait of jobs that may wait, and of those that may not or are late, as a share
 #: of what waiting in a queue is worth.
 WAITING, LATE = 0.01, 5.0
@@ -89,16 +88,6 @@ class Horizon:
         return busy
 
 
-@dataclass(frozen=True, slots=True)
-class _Requests:
-    """Demands that may use the same groups, added up."""
-
-    member: I8  # (D,) row of each demand
-    rows: int
-    rate_part: F8  # (D,) share of its row
-    arcs: RequestDemand
-
-
 class WindowBuilder:
     """Builds windows, and keeps what crosses from one to the next.
 
@@ -122,7 +111,7 @@ class WindowBuilder:
         self._limits = limits
         self._switch_cny = switch_cny
         self._outlook = outlook
-        self._known: tuple[bytes, _Requests] | None = None
+        self._known: tuple[bytes, MergedRequests] | None = None
         self.waiting = np.flatnonzero(np.isfinite(compiled.jobs.deadline_s))
         self._begun = False
         self._epochs = EpochClock()
@@ -198,7 +187,7 @@ class WindowBuilder:
             average: F8 = (whole / np.diff(first, append=len(slots))).T
             return average
 
-        up = _up(view)
+        up = sites_up(view)
         count = (p.accelerators + p.serving_accelerators) * up[p.site]
         idle_w = (p.idle_w + p.overhead_w) * count
         running_w, free = self._running(view, edges_s, up)
@@ -293,66 +282,13 @@ class WindowBuilder:
 
     def _requests(self, view: SystemView, rate_per_s: F8) -> RequestDemand:
         """Return request demand with the rows of one kind added up."""
-        known = self._merged(view)
+        key = view.request_arc_open.tobytes() + view.circle_ok.tobytes() + view.rtt_s.tobytes()
+        if self._known is None or self._known[0] != key:
+            self._known = (key, merged_requests(view, self._miss_cny))
+        known = self._known[1]
         rate = np.zeros((len(rate_per_s), known.rows))
         np.add.at(rate.T, known.member, rate_per_s.T)
         return replace(known.arcs, rate_per_s=rate)
-
-    def _merged(self, view: SystemView) -> _Requests:
-        key = view.request_arc_open.tobytes() + view.circle_ok.tobytes() + view.rtt_s.tobytes()
-        if self._known is not None and self._known[0] == key:
-            return self._known[1]
-        compiled = self._compiled
-        requests, groups, p = compiled.requests, compiled.groups, compiled.pools
-        inside = view.request_arc_open & view.circle_ok
-        arcs = np.where(inside.any(axis=1, keepdims=True), inside, view.request_arc_open)
-        classes = len(requests.classes)
-        kind: dict[tuple[int, bytes], int] = {}
-        member = np.asarray(
-            [kind.setdefault((d % classes, arcs[d].tobytes()), len(kind)) for d in range(len(arcs))]
-        )
-        weight = np.maximum(requests.mean_rate_per_s, 1e-12)
-        total = np.bincount(member, weights=weight, minlength=len(kind))
-        part = weight / total[member]
-        cost = requests.transfer_cny + self._miss_cny * idle_misses(view)
-        answer_s = requests.replica_s - prefill_s(view)
-        use = np.maximum(prefill_s(view), answer_s) * groups.accelerators_per_replica
-        shape = (len(kind), len(groups.ids))
-        mean_cost, mean_use, mean_mwh = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        for d, row in enumerate(member):
-            on = arcs[d]
-            mean_cost[row, on] += part[d] * cost[d, on]
-            mean_use[row, on] += part[d] * use[d, on]
-            mean_mwh[row, on] += part[d] * requests.energy_mwh[d, on]
-        row, group = np.nonzero(mean_use > 0.0)
-        unmet = np.full(len(kind), UNMET * max(self._miss_cny, float(cost.max(initial=1e-9))))
-        names = [""] * len(kind)
-        for (k, _), at in kind.items():
-            names[at] = f"{requests.classes[k]} {at}"
-        made = _Requests(
-            member,
-            len(kind),
-            part,
-            RequestDemand(
-                names=tuple(names),
-                rate_per_s=np.zeros((1, len(kind))),
-                unmet_cny=unmet,
-                arc_demand=row.astype(np.int64),
-                arc_group=group.astype(np.int64),
-                arc_accelerator_s=mean_use[row, group],
-                arc_it_mwh=mean_mwh[row, group],
-                arc_cny=mean_cost[row, group],
-                groups=groups.ids,
-                group_pool=groups.pool.astype(np.int64),
-                group_accelerators=(
-                    groups.replicas_real
-                    * groups.accelerators_per_replica
-                    * _up(view)[p.site[groups.pool]]
-                ).astype(np.float64),
-            ),
-        )
-        self._known = (key, made)
-        return made
 
     def _work(self, view: SystemView, edges_s: F8, price: F8) -> TrainingWork:
         """Return the work of classes with deadlines: what comes, what is due, at what price."""
@@ -432,11 +368,3 @@ class WindowBuilder:
             open=np.asarray(reach.any(axis=0)),
             price_cny_per_gb=np.einsum("rc,rci->ci", part, moved),
         )
-
-
-def _up(view: SystemView) -> B1:
-    compiled = view.compiled
-    up = np.zeros(len(compiled.sites.ids), dtype=np.bool_)
-    up[compiled.pools.site[view.job_arc_open.any(axis=0)]] = True
-    up[compiled.pools.site[compiled.groups.pool[view.request_arc_open.any(axis=0)]]] = True
-    return up

@@ -32,7 +32,7 @@ from computenet.policies.misses import idle_misses, prefill_s
 from computenet.policies.outlook import OutlookName
 from computenet.policies.plan_prices import carbon_kg, plan_prices
 from computenet.policies.protocol import Plan, PriceRow, SystemView
-from computenet.policies.shares import job_use, normal_rows, request_capacity
+from computenet.policies.shares import job_use, normal_rows, request_capacity, sites_up
 from computenet.policies.site_power import PowerSteps, own_power_mw, power_steps
 from computenet.units import KG_PER_TONNE, SECONDS_PER_HOUR
 
@@ -171,7 +171,7 @@ class MatchingPolicy:
         request_cny = self._request_cny(view, network)[d, g]
         job_cny = self._job_cny(view)[q, p]
         use = np.maximum(prefill_s(view), decode_s(view))
-        up = _up(view)
+        up = sites_up(view)
         dearest = [float(values.max(initial=1e-6)) for values in (request_cny, job_cny)]
         steepest = [float(network.slope.max(initial=0.0)), self.late_cny_per_accelerator_h]
         unmet = UNMET * np.asarray(
@@ -281,7 +281,7 @@ class MatchingPolicy:
             objective_cny=answer.objective * hours,
             bound_cny=answer.bound * hours,
             expected_cny=hours
-            * expected_cny(view, _up(view), self._own_mw, requests, jobs, serving),
+            * expected_cny(view, sites_up(view), self._own_mw, requests, jobs, serving),
         )
 
     def _prices(
@@ -343,15 +343,6 @@ def _site_power(
         steps.excess_cny,
         steps.excess_mw,
     )
-
-
-def _up(view: SystemView) -> B1:
-    """Return which sites are up: something can be sent there, ``(I,)``."""
-    compiled = view.compiled
-    up = np.zeros(len(compiled.sites.ids), dtype=np.bool_)
-    up[compiled.pools.site[view.job_arc_open.any(axis=0)]] = True
-    up[compiled.pools.site[compiled.groups.pool[view.request_arc_open.any(axis=0)]]] = True
-    return up
 
 
 def _first_choice(flow: F8, open_arcs: B1, problem: MatchingProblem, first: int) -> F8:

@@ -17,6 +17,7 @@ __all__ = [
     "normal_rows",
     "request_capacity",
     "request_room",
+    "sites_up",
 ]
 
 F8 = NDArray[np.float64]
@@ -139,3 +140,12 @@ def greedy_plan(view: SystemView, requests: F8, jobs: F8, headroom: float) -> Pl
             compiled.pools.accelerators.astype(np.float64),
         ),
     )
+
+
+def sites_up(view: SystemView) -> B1:
+    """Return which sites are up: something can be sent there, ``(I,)``."""
+    compiled = view.compiled
+    up = np.zeros(len(compiled.sites.ids), dtype=np.bool_)
+    up[compiled.pools.site[view.job_arc_open.any(axis=0)]] = True
+    up[compiled.pools.site[compiled.groups.pool[view.request_arc_open.any(axis=0)]]] = True
+    return up
