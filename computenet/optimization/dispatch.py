@@ -34,7 +34,9 @@ from computenet.optimization.dispatch_problem import (
 from computenet.optimization.dispatch_result import Dispatch, read_dispatch
 from computenet.optimization.dispatch_rolling import Solved, moved_basis
 from computenet.optimization.dispatch_window import carry_after, window
+from computenet.optimization.scaling import geometric_scaling
 from computenet.optimization.solvers import HotModel, Solution, SolverError, Status, solve
+from computenet.optimization.sparse import SparseModel
 
 __all__ = [
     "Carry", "DataShipping", "Dispatch", "DispatchCost", "DispatchProblem", "Dispatcher", "Fleet",
@@ -125,9 +127,7 @@ class Dispatcher:
             hot, answer, why = self._go_on(last, problem, built)
         warm = answer is not None
         if hot is None or answer is None:
-            left_s = _left_s(self.time_limit_s, began)
-            hot = HotModel(built.model, method="ipm", scaled=True, time_limit_s=left_s)
-            answer = hot.solve()
+            hot, answer = _from_nothing(built.model, self.time_limit_s, began)
         basis = hot.basis() if answer.status is Status.OPTIMAL else None
         said = _why(problem, answer, self.time_limit_s, began)
         why = "; ".join(text for text in (why, said) if text)
@@ -158,6 +158,21 @@ class Dispatcher:
         if stopped and answer.seconds < left:  # too many pivots
             return None, None, ""
         return hot, answer, ""
+
+
+def _from_nothing(
+    model: SparseModel, time_limit_s: float | None, began: float
+) -> tuple[HotModel, Solution]:
+    """Solve by interior point with crossover, in even units; as told where that goes wrong."""
+    scaling = geometric_scaling(model)
+    try:
+        left_s = _left_s(time_limit_s, began)
+        hot = HotModel(scaling.of(model), method="ipm", scaled=True, time_limit_s=left_s)
+        return hot, scaling.undone(model, hot.solve())
+    except SolverError:
+        left_s = _left_s(time_limit_s, began)
+        hot = HotModel(model, method="ipm", scaled=True, time_limit_s=left_s)
+        return hot, hot.solve()
 
 
 def _left_s(time_limit_s: float | None, began: float) -> float | None:
